@@ -1,0 +1,108 @@
+/**
+ * The file device: hears a WAV file and records what the host plays to another.
+ *
+ * Invariants: the recording is sample-aligned with the input (frame n out was made from the
+ * input up to frame n); the last block may be short, so in and out have the same length.
+ * Files are read and written on the calling thread: that is a disk access per block, which a
+ * page cache answers, and there is no sound card to keep waiting.
+ */
+import type { Result } from '../../dsp/diagnostic.ts';
+import type { DeviceInfo } from '../engine/types.ts';
+import type { Block, Clock, Device, RunEnd } from './device.ts';
+import { channels } from './device.ts';
+import { createPacer } from './pacer.ts';
+import { failure, messageOf, success } from './problem.ts';
+import { openWav, WavWriter } from './wav.ts';
+
+export interface FileOptions {
+  readonly inputFile: string;
+  /** Without it the output goes nowhere. */
+  readonly outputFile: string | undefined;
+  readonly sampleRate: number;
+  readonly blockSize: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Starts over at the end of the input instead of ending. */
+  readonly loop: boolean;
+  /** null runs as fast as the processor can. */
+  readonly clock: Clock | null;
+}
+
+export function openFile(options: FileOptions): Result<Device> {
+  const { sampleRate, blockSize, loop } = options;
+  const opened = openWav(options.inputFile);
+  if (!opened.ok) return opened;
+  const reader = opened.value;
+  const refuse = (code: 'AUDIO_FILE_RATE' | 'AUDIO_FILE_FORMAT', message: string) => {
+    reader.close();
+    return failure(code, 'audio.inputFile', `${message} (${options.inputFile})`);
+  };
+  if (reader.format.sampleRate !== sampleRate) {
+    return refuse(
+      'AUDIO_FILE_RATE',
+      `expected ${sampleRate} Hz as audio.sampleRate says, got ${reader.format.sampleRate} Hz`,
+    );
+  }
+  if (reader.frames === 0) return refuse('AUDIO_FILE_FORMAT', 'expected sound, got no frames');
+
+  let writer: WavWriter | null = null;
+  if (options.outputFile !== undefined) {
+    const format = { sampleRate, channels: options.outputs, encoding: 'float32' } as const;
+    try {
+      writer = new WavWriter(options.outputFile, format);
+    } catch (error) {
+      reader.close();
+      const message = `cannot write ${options.outputFile}: ${messageOf(error)}`;
+      return failure('AUDIO_FILE_UNREADABLE', 'audio.outputFile', message);
+    }
+  }
+
+  const count = Math.min(options.inputs, reader.format.channels);
+  const inputs = channels(count, blockSize);
+  const outputs = channels(options.outputs, blockSize);
+  const pacer = createPacer(options.clock, (blockSize / sampleRate) * 1000);
+  const info: DeviceInfo = {
+    backend: 'file',
+    input: options.inputFile,
+    output: options.outputFile ?? 'none',
+    sampleRate,
+    blockSize,
+    inputs: count,
+    outputs: options.outputs,
+  };
+
+  function fill(): number {
+    let frames = reader.read(inputs, 0, blockSize);
+    while (loop && frames < blockSize) {
+      reader.rewind();
+      const more = reader.read(inputs, frames, blockSize - frames);
+      if (more === 0) break;
+      frames += more;
+    }
+    return frames;
+  }
+
+  return success({
+    info,
+    inputs,
+    outputs,
+    get lateBlocks() {
+      return pacer.late;
+    },
+    run(block: Block): RunEnd {
+      for (;;) {
+        pacer.next();
+        const frames = fill();
+        if (frames === 0) return 'ended';
+        const more = block(frames);
+        writer?.write(outputs, frames);
+        if (!more) return 'stopped';
+        if (frames < blockSize) return 'ended';
+      }
+    },
+    close() {
+      reader.close();
+      writer?.close();
+    },
+  });
+}
