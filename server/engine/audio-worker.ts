@@ -1,0 +1,136 @@
+/**
+ * The audio thread: opens the device, owns the running program, and lets the device call the
+ * host once per block until it is told to stop.
+ *
+ * Invariant: between the first block and the last nothing here allocates, except when a program
+ * or a probe arrives; the mailbox is read synchronously, so a device that never returns to the
+ * event loop is served as well.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+
+import type { Result } from '../../dsp/diagnostic.ts';
+import { Instance } from '../../dsp/run/instance.ts';
+import type { Device } from '../audio/device.ts';
+import { systemClock } from '../audio/device.ts';
+import { openFile } from '../audio/file.ts';
+import { openPortaudio } from '../audio/portaudio.ts';
+import { failure, messageOf, success } from '../audio/problem.ts';
+import { openVirtual } from '../audio/virtual.ts';
+import { ControlReader, Switches } from './controls.ts';
+import { Host } from './host.ts';
+import { requestRealtime } from './priority.ts';
+import { recordLayout } from './record.ts';
+import { Ring } from './ring.ts';
+import type { Mail, ThreadData, ThreadReport } from './thread.ts';
+
+/** Rows measured in a quarter of a second: longer than the main thread may be away. */
+const SLOTS = 16;
+
+const { audio, switches: switchBuffer, mailbox, rig } = workerData as ThreadData;
+
+function report(message: ThreadReport): void {
+  parentPort!.postMessage(message);
+}
+
+function openDevice(): Result<Device> {
+  const { sampleRate, blockSize, inputChannels, outputChannels } = audio;
+  const clock = audio.clock === 'free' ? null : systemClock;
+  switch (audio.backend) {
+    case 'portaudio':
+      return openPortaudio({ ...audio, now: systemClock.now });
+    case 'virtual':
+      return success(
+        openVirtual({
+          sampleRate,
+          blockSize,
+          inputs: inputChannels,
+          outputs: outputChannels,
+          world: rig === null ? null : new Instance(rig.artifact, rig.module),
+          clock,
+        }),
+      );
+    case 'file':
+      if (audio.inputFile === undefined) {
+        return failure(
+          'AUDIO_FILE_MISSING',
+          'audio.inputFile',
+          'expected a WAV file to play with audio.backend "file", got none',
+        );
+      }
+      return openFile({
+        inputFile: audio.inputFile,
+        outputFile: audio.outputFile,
+        sampleRate,
+        blockSize,
+        inputs: inputChannels,
+        outputs: outputChannels,
+        loop: audio.loop,
+        clock,
+      });
+  }
+}
+
+async function main(): Promise<void> {
+  const opened = openDevice();
+  if (!opened.ok) {
+    report({ kind: 'failed', diagnostics: opened.diagnostics });
+    return;
+  }
+  const device = opened.value;
+  const { info } = device;
+  const layout = recordLayout(0, info.inputs, info.outputs);
+  const ring = Ring.create(layout.length, SLOTS);
+  const host = new Host({
+    sampleRate: info.sampleRate,
+    inputs: device.inputs,
+    outputs: device.outputs,
+    switches: new Switches(switchBuffer),
+    idle: { generation: 0, instance: null, controls: null, ring, layout },
+    now: systemClock.now,
+    lateBlocks: () => device.lateBlocks,
+    onMail,
+  });
+
+  function onMail(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(mailbox) as { readonly message: Mail } | undefined;
+      if (received === undefined) return;
+      const mail = received.message;
+      if (mail.kind === 'probe') host.calibrate(mail.probe);
+      else takeProgram(mail);
+    }
+  }
+
+  function takeProgram(mail: Extract<Mail, { kind: 'program' }>): void {
+    const { artifact, module } = mail.ready;
+    const { sliders, params } = artifact;
+    try {
+      const instance = new Instance(artifact, module);
+      instance.sliders.set(mail.start.sliders);
+      instance.params.set(mail.start.params);
+      instance.frozen.set(mail.start.frozen.map(Number));
+      instance.setSchedule(mail.start.schedule);
+      instance.learning = mail.start.learning;
+      instance.step = mail.start.step;
+      const rows = recordLayout(params.length, info.inputs, info.outputs);
+      host.swap({
+        generation: mail.generation,
+        instance,
+        controls: new ControlReader(mail.controls, sliders.length, params.length),
+        ring: new Ring(mail.ring, rows.length),
+        layout: rows,
+      });
+    } catch (error) {
+      report({ kind: 'refused', generation: mail.generation, message: messageOf(error) });
+    }
+  }
+
+  const realtime =
+    audio.realtimePriority && info.backend === 'portaudio' ? await requestRealtime() : null;
+  report({ kind: 'opened', device: info, realtime, ring: ring.buffer });
+  const end = await device.run(host.block);
+  await device.close();
+  report({ kind: 'closed', end });
+}
+
+await main();

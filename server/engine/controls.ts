@@ -1,0 +1,282 @@
+/**
+ * What steers the audio thread, in shared memory: `Switches` for the engine as a whole, and
+ * `ProgramControls` for the sliders, parameters and training of one program.
+ *
+ * Invariants: the engine's main thread writes, the audio thread reads, nobody waits. Every
+ * change carries a stamp, later changes larger ones, so of a reset and a parameter written
+ * around it the later one wins even when both arrive in the same block. A schedule is several
+ * numbers and is guarded by a version that is odd while it is being written.
+ * Doubles are aligned, which 64-bit processors read and write whole.
+ */
+import type { Schedule } from './types.ts';
+
+/** Words of the engine-wide switches. */
+const MAIL = 0;
+const STOP = 1;
+const MUTED = 2;
+const GAIN = 3;
+const SWAPPED = 4;
+const WORDS = 8;
+
+export class Switches {
+  readonly buffer: SharedArrayBuffer;
+  readonly #words: Int32Array;
+
+  constructor(buffer = new SharedArrayBuffer(WORDS * 4)) {
+    this.buffer = buffer;
+    this.#words = new Int32Array(buffer);
+  }
+
+  /** Messages posted to the audio thread so far: it looks into its mailbox when this changed. */
+  get mail(): number {
+    return Atomics.load(this.#words, MAIL);
+  }
+  announceMail(): void {
+    Atomics.add(this.#words, MAIL, 1);
+  }
+
+  get stop(): boolean {
+    return Atomics.load(this.#words, STOP) === 1;
+  }
+  requestStop(): void {
+    Atomics.store(this.#words, STOP, 1);
+  }
+
+  get muted(): boolean {
+    return Atomics.load(this.#words, MUTED) === 1;
+  }
+  set muted(on: boolean) {
+    Atomics.store(this.#words, MUTED, on ? 1 : 0);
+  }
+
+  /** Output gain in thousandths of a decibel: one word, so it cannot be read half-written. */
+  get gainMilliDb(): number {
+    return Atomics.load(this.#words, GAIN);
+  }
+  set gainMilliDb(value: number) {
+    Atomics.store(this.#words, GAIN, Math.round(value));
+  }
+
+  /** Generation of the program that is playing; written by the audio thread. */
+  get playing(): number {
+    return Atomics.load(this.#words, SWAPPED);
+  }
+  set playing(generation: number) {
+    Atomics.store(this.#words, SWAPPED, generation);
+  }
+}
+
+/** What the reader sets: the part of an Instance that is steered. */
+export interface Steered {
+  readonly sliders: Float64Array;
+  readonly params: Float64Array;
+  readonly frozen: Uint8Array;
+  learning: boolean;
+  setSchedule(schedule: Schedule): void;
+  reset(): void;
+}
+
+const CHANGES = 0;
+const VERSION = 1;
+const KIND = 2;
+const LEARNING = 3;
+const KINDS = ['constant', 'exponential', 'step', 'cosine'] as const;
+
+interface Views {
+  readonly words: Int32Array;
+  /** 0 newest, 1 learning, 2 reset, then one per parameter value, then one per frozen flag. */
+  readonly stamps: Float64Array;
+  readonly schedule: Float64Array;
+  readonly sliders: Float64Array;
+  readonly params: Float64Array;
+  readonly frozen: Uint8Array;
+}
+
+const NEWEST = 0;
+const LEARNING_STAMP = 1;
+const RESET_STAMP = 2;
+const PARAM_STAMPS = 3;
+
+function views(buffer: SharedArrayBuffer, sliders: number, params: number): Views {
+  const stamps = PARAM_STAMPS + 2 * params;
+  let at = 16;
+  const doubles = (count: number): Float64Array => {
+    const view = new Float64Array(buffer, at, count);
+    at += count * 8;
+    return view;
+  };
+  return {
+    words: new Int32Array(buffer, 0, 4),
+    stamps: doubles(stamps),
+    schedule: doubles(3),
+    sliders: doubles(sliders),
+    params: doubles(params),
+    frozen: new Uint8Array(buffer, at, params),
+  };
+}
+
+function bytes(sliders: number, params: number): number {
+  return 16 + 8 * (PARAM_STAMPS + 2 * params + 3 + sliders + params) + params;
+}
+
+/** The main thread's side. Indices must be in range: the supervisor checks them. */
+export class ProgramControls {
+  readonly buffer: SharedArrayBuffer;
+  readonly #views: Views;
+  readonly #params: number;
+
+  constructor(sliders: readonly number[], params: number) {
+    this.buffer = new SharedArrayBuffer(bytes(sliders.length, params));
+    this.#views = views(this.buffer, sliders.length, params);
+    this.#views.sliders.set(sliders);
+    this.#params = params;
+  }
+
+  setSlider(index: number, value: number): void {
+    this.#views.sliders[index] = value;
+    this.#publish(this.#stamp());
+  }
+
+  setParam(index: number, value: number): void {
+    const stamp = this.#stamp();
+    this.#views.params[index] = value;
+    this.#views.stamps[PARAM_STAMPS + index] = stamp;
+    this.#publish(stamp);
+  }
+
+  setFrozen(index: number, on: boolean): void {
+    const stamp = this.#stamp();
+    this.#views.frozen[index] = on ? 1 : 0;
+    this.#views.stamps[PARAM_STAMPS + this.#params + index] = stamp;
+    this.#publish(stamp);
+  }
+
+  setLearning(on: boolean): void {
+    const stamp = this.#stamp();
+    Atomics.store(this.#views.words, LEARNING, on ? 1 : 0);
+    this.#views.stamps[LEARNING_STAMP] = stamp;
+    this.#publish(stamp);
+  }
+
+  setSchedule(schedule: Schedule): void {
+    const { words, schedule: numbers } = this.#views;
+    Atomics.add(words, VERSION, 1);
+    Atomics.store(words, KIND, KINDS.indexOf(schedule.kind));
+    numbers[0] = schedule.rate;
+    switch (schedule.kind) {
+      case 'constant':
+        break;
+      case 'exponential':
+        numbers[1] = schedule.delta;
+        numbers[2] = schedule.every;
+        break;
+      case 'step':
+        numbers[1] = schedule.factor;
+        numbers[2] = schedule.every;
+        break;
+      case 'cosine':
+        numbers[1] = schedule.final;
+        numbers[2] = schedule.steps;
+        break;
+    }
+    Atomics.add(words, VERSION, 1);
+  }
+
+  reset(): void {
+    const stamp = this.#stamp();
+    this.#views.stamps[RESET_STAMP] = stamp;
+    this.#publish(stamp);
+  }
+
+  #stamp(): number {
+    return this.#views.stamps[NEWEST]! + 1;
+  }
+
+  #publish(stamp: number): void {
+    this.#views.stamps[NEWEST] = stamp;
+    Atomics.add(this.#views.words, CHANGES, 1);
+  }
+}
+
+/** The audio thread's side. */
+export class ControlReader {
+  readonly #views: Views;
+  readonly #params: number;
+  #changes = 0;
+  #version = 0;
+  #seen = 0;
+  /** One reusable object per kind, so that a new schedule costs no allocation here. */
+  readonly #constant = { kind: 'constant' as const, rate: 0 };
+  readonly #exponential = { kind: 'exponential' as const, rate: 0, delta: 0, every: 1 };
+  readonly #step = { kind: 'step' as const, rate: 0, factor: 1, every: 1 };
+  readonly #cosine = { kind: 'cosine' as const, rate: 0, final: 0, steps: 1 };
+
+  constructor(buffer: SharedArrayBuffer, sliders: number, params: number) {
+    this.#views = views(buffer, sliders, params);
+    this.#params = params;
+  }
+
+  /** Brings `target` up to date; an atomic load or two when nothing changed. */
+  apply(target: Steered): void {
+    const { words } = this.#views;
+    const changes = Atomics.load(words, CHANGES);
+    if (changes !== this.#changes) {
+      this.#changes = changes;
+      this.#applyValues(target);
+    }
+    const version = Atomics.load(words, VERSION);
+    if (version !== this.#version && (version & 1) === 0) this.#applySchedule(target, version);
+  }
+
+  #applyValues(target: Steered): void {
+    const { stamps, sliders, params, frozen, words } = this.#views;
+    const seen = this.#seen;
+    const newest = stamps[NEWEST]!;
+    this.#seen = newest;
+    target.sliders.set(sliders);
+    const reset = stamps[RESET_STAMP]!;
+    if (reset > seen && reset <= newest) target.reset();
+    for (let p = 0; p < this.#params; p++) {
+      const written = stamps[PARAM_STAMPS + p]!;
+      if (written > seen && written <= newest && (reset <= seen || written > reset)) {
+        target.params[p] = params[p]!;
+      }
+      if (stamps[PARAM_STAMPS + this.#params + p]! > seen) target.frozen[p] = frozen[p]!;
+    }
+    if (stamps[LEARNING_STAMP]! > seen) target.learning = Atomics.load(words, LEARNING) === 1;
+  }
+
+  #applySchedule(target: Steered, version: number): void {
+    const { words, schedule } = this.#views;
+    const kind = KINDS[Atomics.load(words, KIND)]!;
+    const rate = schedule[0]!;
+    const second = schedule[1]!;
+    const third = schedule[2]!;
+    if (Atomics.load(words, VERSION) !== version) return;
+    this.#version = version;
+    switch (kind) {
+      case 'constant':
+        this.#constant.rate = rate;
+        target.setSchedule(this.#constant);
+        break;
+      case 'exponential':
+        this.#exponential.rate = rate;
+        this.#exponential.delta = second;
+        this.#exponential.every = third;
+        target.setSchedule(this.#exponential);
+        break;
+      case 'step':
+        this.#step.rate = rate;
+        this.#step.factor = second;
+        this.#step.every = third;
+        target.setSchedule(this.#step);
+        break;
+      case 'cosine':
+        this.#cosine.rate = rate;
+        this.#cosine.final = second;
+        this.#cosine.steps = third;
+        target.setSchedule(this.#cosine);
+        break;
+    }
+  }
+}

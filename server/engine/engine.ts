@@ -1,0 +1,287 @@
+/**
+ * The engine process: its main thread. Links the supervisor (IPC) to the audio thread (shared
+ * memory): compiles programs, passes changes on, drains measurements sixty times a second.
+ *
+ * Invariants: nothing here blocks for long, because silence of half a second is taken for a
+ * hang; when the supervisor goes away, so does this process, at once; it knows nothing of HTTP.
+ * It never leaves by itself with an open device except through the audio thread's own closing.
+ */
+import { writeSync } from 'node:fs';
+import { MessageChannel, Worker } from 'node:worker_threads';
+
+import { messageOf, problem } from '../audio/problem.ts';
+import type { Probe } from './calibration.ts';
+import { createProbe, locate } from './calibration.ts';
+import { ProgramControls, Switches } from './controls.ts';
+import type { RecordLayout } from './record.ts';
+import { decode, recordLayout } from './record.ts';
+import { Ring } from './ring.ts';
+import type { Mail, OpenSettings, Ready, ThreadData, ThreadReport } from './thread.ts';
+import type {
+  Artifact,
+  Command,
+  DeviceInfo,
+  Diagnostic,
+  Loading,
+  Report,
+  Steering,
+} from './types.ts';
+
+/** Milliseconds between looks at the rings. */
+const TICK = 1000 / 60;
+const SLOTS = 16;
+
+interface Playing {
+  readonly generation: number;
+  readonly controls: ProgramControls | null;
+  readonly ring: Ring;
+  readonly layout: RecordLayout;
+}
+
+const switches = new Switches();
+const { port1: mailbox, port2: threadMailbox } = new MessageChannel();
+let device: DeviceInfo | null = null;
+let playing: Playing | null = null;
+let next: Playing | null = null;
+let probe: Probe | null = null;
+
+function send(report: Report): void {
+  process.send?.(report);
+}
+
+/** Sends the last report and ends; a device that hangs on the way out must not hold us. */
+function leave(report: Report | null): void {
+  const end = () => process.kill(process.pid, 'SIGKILL');
+  if (report === null || process.send === undefined) end();
+  else process.send(report, undefined, undefined, end);
+}
+
+async function prepare(artifact: Artifact): Promise<Ready> {
+  return { artifact, module: await WebAssembly.compile(artifact.wasm) };
+}
+
+async function open(command: Extract<Command, { kind: 'open' }>): Promise<void> {
+  const audio = command.audio as OpenSettings;
+  switches.muted = command.muted;
+  switches.gainMilliDb = command.gainDb * 1000;
+  const data: ThreadData = {
+    audio,
+    switches: switches.buffer,
+    mailbox: threadMailbox,
+    rig: audio.backend === 'virtual' ? await prepareRig(audio) : null,
+  };
+  const worker = new Worker(new URL('./audio-worker.ts', import.meta.url), {
+    workerData: data,
+    transferList: [threadMailbox],
+  });
+  worker.on('message', (report: ThreadReport) => onThread(report, command.load));
+  worker.on('error', (error) => {
+    writeSync(2, `audio thread: ${error instanceof Error ? error.stack : String(error)}\n`);
+    leave(null);
+  });
+}
+
+/** Loaded here and not at the top: an engine on hardware starts without the compiler. */
+async function prepareRig(audio: OpenSettings): Promise<Ready> {
+  const [{ compile }, { RIG }] = await Promise.all([
+    import('../../dsp/compile.ts'),
+    import('../../dsp/examples/index.ts'),
+  ]);
+  const { sampleRate, blockSize } = audio;
+  const compiled = compile(RIG, { sampleRate, maxBlock: blockSize, latency: 0 });
+  if (!compiled.ok) throw new Error(compiled.diagnostics.map((d) => d.message).join('; '));
+  return prepare(compiled.value);
+}
+
+function onThread(report: ThreadReport, load: Loading | null): void {
+  switch (report.kind) {
+    case 'opened': {
+      device = report.device;
+      const layout = recordLayout(0, device.inputs, device.outputs);
+      const ring = new Ring(report.ring, layout.length);
+      playing = { generation: 0, controls: null, ring, layout };
+      send({ kind: 'opened', device, realtime: report.realtime });
+      setInterval(tick, TICK);
+      if (load !== null) void install(load);
+      break;
+    }
+    case 'failed':
+      leave(report);
+      break;
+    case 'refused':
+      next = null;
+      refuse(report.generation, [problem('PROGRAM_WASM', '', report.message)]);
+      break;
+    case 'closed':
+      if (report.end === 'ended') leave({ kind: 'ended', message: 'the input file has ended' });
+      else if (report.end === 'stopped') leave(null);
+      else {
+        const message = 'the device stopped delivering audio';
+        leave({ kind: 'failed', diagnostics: [problem('AUDIO_DEVICE_LOST', 'audio', message)] });
+      }
+      break;
+  }
+}
+
+function refuse(generation: number, diagnostics: readonly Diagnostic[]): void {
+  send({ kind: 'refused', generation, diagnostics });
+}
+
+/** Everything that keeps an artifact from running on the open device. */
+function misfits(artifact: Artifact, info: DeviceInfo): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  if (artifact.sampleRate !== info.sampleRate) {
+    const message = `program compiled for ${artifact.sampleRate} Hz, device runs at ${info.sampleRate} Hz`;
+    found.push(problem('PROGRAM_RATE', '', message));
+  }
+  if (artifact.maxBlock < info.blockSize) {
+    const message = `program compiled for blocks of ${artifact.maxBlock}, device delivers ${info.blockSize}`;
+    found.push(problem('PROGRAM_BLOCK', '', message));
+  }
+  for (const direction of ['inputs', 'outputs'] as const) {
+    if (artifact[direction] <= info[direction]) continue;
+    const name = direction === 'inputs' ? info.input : info.output;
+    const message = `program needs ${artifact[direction]} ${direction}, device "${name}" is open with ${info[direction]}`;
+    const hint = `Raise audio.${direction.slice(0, -1)}Channels, or use a device with more ${direction}.`;
+    found.push(problem('PROGRAM_CHANNELS', direction, message, hint));
+  }
+  return found;
+}
+
+async function install({ generation, program }: Loading): Promise<void> {
+  if (device === null) return;
+  const { artifact, ...start } = program;
+  const wrong = misfits(artifact, device);
+  if (wrong.length > 0) {
+    refuse(generation, wrong);
+    return;
+  }
+  try {
+    const ready = await prepare(artifact);
+    const layout = recordLayout(artifact.params.length, device.inputs, device.outputs);
+    const ring = Ring.create(layout.length, SLOTS);
+    const controls = new ProgramControls(start.sliders, artifact.params.length);
+    next = { generation, controls, ring, layout };
+    const { buffer } = controls;
+    post({ kind: 'program', generation, ready, start, controls: buffer, ring: ring.buffer });
+  } catch (error) {
+    const message = `the generated code does not compile: ${messageOf(error)}`;
+    refuse(generation, [problem('PROGRAM_WASM', '', message)]);
+  }
+}
+
+function post(mail: Mail): void {
+  mailbox.postMessage(mail);
+  switches.announceMail();
+}
+
+function tick(): void {
+  if (playing !== null) drain(playing);
+  if (next !== null && switches.playing === next.generation) {
+    playing = next;
+    next = null;
+    send({ kind: 'loaded', generation: playing.generation });
+    drain(playing);
+  }
+  if (probe !== null && Atomics.load(probe.done, 0) === 1) {
+    const done = probe;
+    probe = null;
+    void evaluate(done);
+  }
+}
+
+/** Rows are dropped, not queued, while the supervisor does not take them. */
+let congested = false;
+
+function drain({ ring, layout }: Playing): void {
+  for (let row = ring.peek(); row !== null; row = ring.peek()) {
+    if (!congested) {
+      const report: Report = { kind: 'measurement', measurement: decode(row, layout) };
+      congested = process.send?.(report, undefined, undefined, () => (congested = false)) === false;
+    }
+    ring.pop();
+  }
+}
+
+function calibrate(): void {
+  if (device === null) return;
+  if (probe !== null) {
+    const message = 'a calibration is under way';
+    send({ kind: 'uncalibrated', diagnostics: [problem('CALIBRATION_BUSY', '', message)] });
+    return;
+  }
+  probe = createProbe(device.sampleRate, device.inputs);
+  post({ kind: 'probe', probe });
+}
+
+async function evaluate(done: Probe): Promise<void> {
+  const calibration = await locate(done, device!.sampleRate);
+  if (calibration !== null) {
+    send({ kind: 'calibrated', calibration });
+    return;
+  }
+  const found = problem(
+    'CALIBRATION_UNHEARD',
+    '',
+    `the probe was heard on none of the ${done.recordings.length} inputs`,
+    'Connect an output to an input, and raise the gain if it is low.',
+  );
+  send({ kind: 'uncalibrated', diagnostics: [found] });
+}
+
+function steer(generation: number, change: Steering): void {
+  const target = next?.generation === generation ? next : playing;
+  const controls = target?.generation === generation ? target.controls : null;
+  if (controls === null) return;
+  switch (change.what) {
+    case 'slider':
+      controls.setSlider(change.index, change.value);
+      break;
+    case 'param':
+      controls.setParam(change.index, change.value);
+      break;
+    case 'frozen':
+      controls.setFrozen(change.index, change.on);
+      break;
+    case 'learning':
+      controls.setLearning(change.on);
+      break;
+    case 'schedule':
+      controls.setSchedule(change.schedule);
+      break;
+    case 'reset':
+      controls.reset();
+      break;
+  }
+}
+
+function obey(command: Command): void {
+  switch (command.kind) {
+    case 'open':
+      void open(command).catch((error: unknown) => {
+        const found = problem('AUDIO_OPEN_FAILED', 'audio', messageOf(error));
+        leave({ kind: 'failed', diagnostics: [found] });
+      });
+      break;
+    case 'load':
+      void install(command);
+      break;
+    case 'steer':
+      steer(command.generation, command);
+      break;
+    case 'output':
+      switches.muted = command.muted;
+      switches.gainMilliDb = command.gainDb * 1000;
+      break;
+    case 'calibrate':
+      calibrate();
+      break;
+    case 'stop':
+      switches.requestStop();
+      break;
+  }
+}
+
+process.on('disconnect', () => leave(null));
+process.on('message', obey);
+send({ kind: 'ready' });

@@ -1,0 +1,270 @@
+/**
+ * One block on the audio thread: mailbox, input guard and levels, program (or calibration probe),
+ * output guard, gain and fade, limiter, output levels, load, measurement row.
+ *
+ * Invariants: after construction `block` allocates, locks, logs and throws nothing of its own;
+ * a program is exchanged only between blocks and only while faded to silence; the old one plays
+ * until then. What goes wrong with the signal is counted, never thrown.
+ * It does not know devices, processes or files: it is given a device's arrays and a clock.
+ */
+import type { Probe } from './calibration.ts';
+import type { ControlReader, Steered, Switches } from './controls.ts';
+import { addLevels, clearLevels, createLevels, LoadMeter } from './meter.ts';
+import { aim, applyRamp, createLimiter, createRamp, decibels, guard, limit } from './output.ts';
+import type { RecordLayout } from './record.ts';
+import { FIELD } from './record.ts';
+import type { Ring } from './ring.ts';
+
+/** Seconds. */
+const MUTE_RAMP = 0.05;
+const SWAP_FADE = 0.005;
+/** Silence before the probe, so that what was in flight has died away. */
+const PROBE_LEAD_IN = 0.1;
+/** Milliseconds between measurement rows. */
+const ROW_PERIOD = 1000 / 60;
+
+/** What the host needs of a running program; an Instance of dsp/run fits. */
+export interface Playable extends Steered {
+  readonly inputs: readonly Float32Array[];
+  readonly outputs: readonly Float32Array[];
+  readonly gradients: Float64Array;
+  readonly step: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly fault: number;
+  process(frames: number): void;
+  resetState(): void;
+}
+
+/** A program ready to play, with its shared memory. Without `instance` it is silence. */
+export interface Deck {
+  readonly generation: number;
+  readonly instance: Playable | null;
+  readonly controls: ControlReader | null;
+  readonly ring: Ring;
+  readonly layout: RecordLayout;
+}
+
+export interface HostOptions {
+  readonly sampleRate: number;
+  /** The device's arrays. */
+  readonly inputs: readonly Float32Array[];
+  readonly outputs: readonly Float32Array[];
+  readonly switches: Switches;
+  /** What plays before the first program. */
+  readonly idle: Deck;
+  /** Milliseconds on a monotonic scale. */
+  now(): number;
+  /** The device's own count of late blocks. */
+  lateBlocks(): number;
+  /** Called between blocks when a message was announced; may allocate. */
+  onMail(): void;
+}
+
+export class Host {
+  readonly #options: HostOptions;
+  readonly #inputs: readonly Float32Array[];
+  readonly #outputs: readonly Float32Array[];
+  readonly #switches: Switches;
+  readonly #periodPerFrame: number;
+  readonly #inputLevels;
+  readonly #outputLevels;
+  readonly #load: LoadMeter;
+  readonly #limiter;
+  readonly #gain = createRamp(0);
+  readonly #fade = createRamp(0);
+  readonly #muteFrames: number;
+  readonly #fadeFrames: number;
+  readonly #leadIn: number;
+  #deck: Deck;
+  #next: Deck | null = null;
+  #probe: Probe | null = null;
+  /** Frames into the probe, negative while leading in. */
+  #probeAt = 0;
+  #probing = false;
+  #mail = 0;
+  #gainMilliDb = 0;
+  #gainFactor = 1;
+  #frames = 0;
+  #nanBlocks = 0;
+  #nextRow = Number.NEGATIVE_INFINITY;
+
+  constructor(options: HostOptions) {
+    const { sampleRate, inputs, outputs, switches } = options;
+    this.#options = options;
+    this.#inputs = inputs;
+    this.#outputs = outputs;
+    this.#switches = switches;
+    this.#periodPerFrame = 1000 / sampleRate;
+    this.#inputLevels = createLevels(inputs.length);
+    this.#outputLevels = createLevels(outputs.length);
+    this.#load = new LoadMeter(sampleRate);
+    this.#limiter = createLimiter(sampleRate);
+    this.#muteFrames = Math.ceil(MUTE_RAMP * sampleRate);
+    this.#fadeFrames = Math.ceil(SWAP_FADE * sampleRate);
+    this.#leadIn = Math.ceil(PROBE_LEAD_IN * sampleRate);
+    this.#deck = options.idle;
+  }
+
+  /** Plays `deck` as soon as the present program has faded out. */
+  swap(deck: Deck): void {
+    this.#next = deck;
+    aim(this.#fade, 0, this.#fadeFrames);
+  }
+
+  /** Plays and records the probe as soon as the present program has faded out. */
+  calibrate(probe: Probe): void {
+    this.#probe = probe;
+    this.#probeAt = -this.#leadIn;
+    aim(this.#fade, 0, this.#fadeFrames);
+  }
+
+  /** The device's callback; false when a stop was asked for and the output is silent. */
+  readonly block = (frames: number): boolean => {
+    const begin = this.#options.now();
+    const mail = this.#switches.mail;
+    if (mail !== this.#mail) {
+      this.#mail = mail;
+      this.#options.onMail();
+    }
+    if (!guard(this.#inputs, frames)) this.#nanBlocks++;
+    addLevels(this.#inputLevels, this.#inputs, frames);
+    if (this.#fade.target === 0 && this.#fade.left === 0) this.#turn();
+
+    if (this.#probing) {
+      this.#playProbe(frames);
+    } else {
+      this.#play(frames);
+      applyRamp(this.#fade, this.#outputs, frames);
+    }
+    const stopping = this.#switches.stop;
+    this.#followGain(stopping);
+    applyRamp(this.#gain, this.#outputs, frames);
+    limit(this.#limiter, this.#outputs, frames);
+    addLevels(this.#outputLevels, this.#outputs, frames);
+
+    this.#frames += frames;
+    const end = this.#options.now();
+    this.#load.add((end - begin) / (frames * this.#periodPerFrame), frames);
+    if (end >= this.#nextRow) {
+      this.#nextRow = Math.max(this.#nextRow + ROW_PERIOD, end);
+      this.#measure();
+    }
+    return !(stopping && this.#gain.left === 0);
+  };
+
+  /** The output is silent: takes over the next program, starts the probe, or comes back. */
+  #turn(): void {
+    if (this.#next !== null) {
+      this.#deck = this.#next;
+      this.#next = null;
+      this.#switches.playing = this.#deck.generation;
+    }
+    if (this.#probe !== null) {
+      this.#probing = true;
+    } else {
+      aim(this.#fade, 1, this.#fadeFrames);
+    }
+  }
+
+  #play(frames: number): void {
+    const { instance, controls } = this.#deck;
+    const outputs = this.#outputs;
+    if (instance === null) {
+      for (let c = 0; c < outputs.length; c++) outputs[c]!.fill(0);
+      return;
+    }
+    if (controls !== null) controls.apply(instance);
+    const into = instance.inputs;
+    for (let c = 0; c < into.length; c++) copy(this.#inputs[c]!, into[c]!, frames);
+    instance.process(frames);
+    const from = instance.outputs;
+    for (let c = 0; c < outputs.length; c++) {
+      if (c < from.length) copy(from[c]!, outputs[c]!, frames);
+      else outputs[c]!.fill(0);
+    }
+    if (!guard(outputs, frames)) {
+      this.#nanBlocks++;
+      instance.resetState();
+    }
+  }
+
+  #playProbe(frames: number): void {
+    const probe = this.#probe!;
+    const { signal, recordings } = probe;
+    const total = recordings.length === 0 ? signal.length : recordings[0]!.length;
+    for (let c = 0; c < this.#outputs.length; c++) {
+      const channel = this.#outputs[c]!;
+      for (let i = 0; i < frames; i++) {
+        const at = this.#probeAt + i;
+        channel[i] = at >= 0 && at < signal.length ? signal[at]! : 0;
+      }
+    }
+    for (let c = 0; c < recordings.length; c++) {
+      const channel = this.#inputs[c]!;
+      const recording = recordings[c]!;
+      for (let i = 0; i < frames; i++) {
+        const at = this.#probeAt + i;
+        if (at >= 0 && at < total) recording[at] = channel[i]!;
+      }
+    }
+    this.#probeAt += frames;
+    if (this.#probeAt >= total) {
+      this.#probe = null;
+      this.#probing = false;
+      Atomics.store(probe.done, 0, 1);
+    }
+  }
+
+  #followGain(stopping: boolean): void {
+    const milliDb = this.#switches.gainMilliDb;
+    if (milliDb !== this.#gainMilliDb) {
+      this.#gainMilliDb = milliDb;
+      this.#gainFactor = decibels(milliDb / 1000);
+    }
+    const target = stopping || this.#switches.muted ? 0 : this.#gainFactor;
+    aim(this.#gain, target, this.#muteFrames);
+  }
+
+  #measure(): void {
+    const { generation, instance, ring, layout } = this.#deck;
+    const row = ring.claim();
+    if (row !== null) {
+      row[FIELD.frames] = this.#frames;
+      row[FIELD.program] = generation;
+      row[FIELD.lateBlocks] = this.#options.lateBlocks();
+      row[FIELD.nanBlocks] = this.#nanBlocks;
+      this.#load.read(row, FIELD.load);
+      if (instance !== null) {
+        row[FIELD.step] = instance.step;
+        row[FIELD.loss] = instance.loss;
+        row[FIELD.learningRate] = instance.learningRate;
+        row[FIELD.learning] = instance.learning ? 1 : 0;
+        row[FIELD.fault] = instance.fault;
+        row.set(instance.params, layout.params);
+        row.set(instance.gradients, layout.gradients);
+      }
+      writeLevels(this.#inputLevels, row, layout.inputPeak, layout.inputRms);
+      writeLevels(this.#outputLevels, row, layout.outputPeak, layout.outputRms);
+      ring.push();
+    }
+    clearLevels(this.#inputLevels);
+    clearLevels(this.#outputLevels);
+  }
+}
+
+function copy(from: Float32Array, to: Float32Array, frames: number): void {
+  for (let i = 0; i < frames; i++) to[i] = from[i]!;
+}
+
+function writeLevels(
+  levels: { readonly peak: Float64Array; readonly squares: Float64Array; readonly frames: number },
+  row: Float64Array,
+  peakAt: number,
+  rmsAt: number,
+): void {
+  for (let c = 0; c < levels.peak.length; c++) {
+    row[peakAt + c] = levels.peak[c]!;
+    row[rmsAt + c] = levels.frames === 0 ? 0 : Math.sqrt(levels.squares[c]! / levels.frames);
+  }
+}

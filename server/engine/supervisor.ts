@@ -1,0 +1,626 @@
+/**
+ * Keeps an engine running: starts it, watches that audio flows, replaces it when it dies or
+ * hangs, and gives every new one the state that the last one had.
+ *
+ * Invariants: the control plane never waits for audio and survives everything the engine does;
+ * a program, its learned parameters, its step, and the output's mute and gain outlive any number
+ * of engine processes; `stop` leaves no process behind; one engine at a time.
+ * It does not compile, does not open devices, and asks nothing of a process that does not answer.
+ */
+import type { Result } from '../../dsp/diagnostic.ts';
+import { failure, success } from '../audio/problem.ts';
+import { listDevices } from './devices.ts';
+import type { EngineProcess } from './engine-process.ts';
+import { countXruns, spawnEngine } from './engine-process.ts';
+import { NO_LOAD } from './meter.ts';
+import type {
+  AudioSettings,
+  Backend,
+  Calibration,
+  DeviceInfo,
+  Diagnostic,
+  EngineEvent,
+  EngineStatus,
+  Measurement,
+  Program,
+  Report,
+  Schedule,
+  Steering,
+} from './types.ts';
+
+export { listDevices } from './devices.ts';
+
+/** Milliseconds. */
+const HEARTBEAT = 500;
+const BOOT = 10_000;
+const OPENING = 3000;
+const WATCH = 50;
+const RETRY = 1000;
+const GRACE = 1000;
+const CALIBRATION = 10_000;
+/** Xruns come in bursts: all are counted, one a second is told. */
+const XRUN_EVENTS = 1000;
+/** Waits before respawning, by consecutive failures; a healthy spell starts over. */
+const BACK_OFF = [0, 250, 500, 1000, 2000] as const;
+const HEALTHY = 10_000;
+
+/** The part of pino that is used. */
+export interface Logger {
+  debug(data: object, message: string): void;
+  info(data: object, message: string): void;
+  warn(data: object, message: string): void;
+  error(data: object, message: string): void;
+}
+
+export interface SupervisorOptions {
+  readonly audio: AudioSettings;
+  readonly log: Logger;
+  onMeasurement(measurement: Measurement): void;
+  onStatus(status: EngineStatus): void;
+  onEvent(event: EngineEvent): void;
+}
+
+/** A program and everything done to it since, for the next engine process. */
+interface Memory {
+  readonly generation: number;
+  program: Program;
+}
+
+interface Waiter<T> {
+  resolve(result: Result<T>): void;
+}
+
+type Phase = 'booting' | 'opening' | 'flowing';
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  #audio: AudioSettings;
+  #backend: Backend | null = null;
+  #engine: EngineProcess | null = null;
+  #phase: Phase = 'booting';
+  #status: EngineStatus;
+  #memory: Memory | null = null;
+  #generation = 0;
+  #loading: (Waiter<number> & { readonly memory: Memory }) | null = null;
+  #calibrating: (Waiter<Calibration> & { readonly timer: NodeJS.Timeout }) | null = null;
+  /** null: not chosen, so muted on hardware only. */
+  #mutedByUser: boolean | null = null;
+  #lastProgress = 0;
+  #lastWatch = 0;
+  #flowingSince = 0;
+  #failures = 0;
+  #counted: Counters = NOTHING;
+  #earlier: Counters = NOTHING;
+  #failed: readonly Diagnostic[] | null = null;
+  #ended: string | null = null;
+  #hung = false;
+  #stopping = false;
+  #lastFault = 0;
+  #lastNan = 0;
+  #toldXruns = Number.NEGATIVE_INFINITY;
+  #watch: NodeJS.Timeout | null = null;
+  #respawn: NodeJS.Timeout | null = null;
+  /** Resolved when the state first settles after a start or a change of device. */
+  #settled: (() => void) | null = null;
+  #whenGone: (() => void) | null = null;
+  /** Changes of device and stops, one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SupervisorOptions) {
+    const { audio } = options;
+    this.#options = options;
+    this.#audio = audio;
+    this.#status = {
+      state: 'stopped',
+      pid: null,
+      backend: audio.backend,
+      device: null,
+      sampleRate: audio.sampleRate,
+      blockSize: audio.blockSize,
+      inputs: 0,
+      outputs: 0,
+      latency: 0,
+      load: NO_LOAD,
+      xruns: 0,
+      lateBlocks: 0,
+      nanBlocks: 0,
+      framesProcessed: 0,
+      restarts: 0,
+      muted: true,
+      gainDb: 0,
+      realtime: null,
+      reason: null,
+    };
+  }
+
+  get status(): EngineStatus {
+    return this.#status;
+  }
+
+  /** Comes back once audio flows, or it is known why it does not. */
+  start(): Promise<void> {
+    return this.#enqueue(() => this.#begin());
+  }
+
+  /** Ends the engine, by force after a grace period; comes back when no process is left. */
+  stop(): Promise<void> {
+    return this.#enqueue(() => this.#end());
+  }
+
+  /** Reopens with other settings; when that fails, with the old ones again, and says why. */
+  select(audio: AudioSettings): Promise<Result<EngineStatus>> {
+    return this.#enqueue(async (): Promise<Result<EngineStatus>> => {
+      const before = this.#audio;
+      const latency = this.#status.latency;
+      const muted = this.#mutedByUser;
+      await this.#end();
+      this.#audio = audio;
+      this.#mutedByUser = null;
+      this.#set({ latency: 0 });
+      await this.#begin();
+      if (this.#status.state === 'running' || this.#ended !== null) return success(this.#status);
+      const diagnostics = this.#failed ?? [];
+      const reason = this.#status.reason ?? 'no audio';
+      await this.#end();
+      this.#audio = before;
+      this.#mutedByUser = muted;
+      this.#set({ latency });
+      await this.#begin();
+      if (diagnostics.length > 0) return { ok: false, diagnostics };
+      return failure('AUDIO_OPEN_FAILED', 'audio', `the device did not open: ${reason}`);
+    });
+  }
+
+  /**
+   * Plays a program. Comes back with its generation once the audio thread took it over; without
+   * a device it is kept for when there is one. A program that does not fit the device, or takes
+   * the engine down, is refused and the one before plays on.
+   */
+  load(program: Program): Promise<Result<number>> {
+    if (this.#status.state === 'stopped') {
+      return Promise.resolve(failure('ENGINE_STOPPED', '', 'the engine is not running'));
+    }
+    this.#loading?.resolve(
+      failure('PROGRAM_WASM', '', 'another program was loaded before this one had started'),
+    );
+    this.#loading = null;
+    const memory: Memory = { generation: ++this.#generation, program };
+    const engine = this.#engine;
+    if (engine === null || this.#status.state === 'degraded') {
+      this.#memory = memory;
+      return Promise.resolve(success(memory.generation));
+    }
+    return new Promise((resolve) => {
+      this.#loading = { memory, resolve };
+      if (this.#phase === 'flowing') engine.send({ kind: 'load', ...memory });
+    });
+  }
+
+  setSlider(index: number, value: number): void {
+    if (!this.#has('sliders', index)) return;
+    this.#remember((p) => ({ sliders: p.sliders.with(index, value) }));
+    this.#steer({ what: 'slider', index, value });
+  }
+
+  setParam(index: number, value: number): void {
+    if (!this.#has('params', index)) return;
+    this.#remember((p) => ({ params: p.params.with(index, value) }));
+    this.#steer({ what: 'param', index, value });
+  }
+
+  setFrozen(index: number, on: boolean): void {
+    if (!this.#has('params', index)) return;
+    this.#remember((p) => ({ frozen: p.frozen.with(index, on) }));
+    this.#steer({ what: 'frozen', index, on });
+  }
+
+  setTraining(change: { readonly learning?: boolean; readonly schedule?: Schedule }): void {
+    const { learning, schedule } = change;
+    if (schedule !== undefined) {
+      this.#remember(() => ({ schedule }));
+      this.#steer({ what: 'schedule', schedule });
+    }
+    if (learning !== undefined) {
+      this.#remember(() => ({ learning }));
+      this.#steer({ what: 'learning', on: learning });
+    }
+  }
+
+  /** Parameters to their initial values, signal state to zero, step 0. */
+  reset(): void {
+    this.#remember((p) => ({ params: p.artifact.params.map((c) => c.initial), step: 0 }));
+    this.#steer({ what: 'reset' });
+  }
+
+  setOutput(change: { readonly muted?: boolean; readonly gainDb?: number }): void {
+    if (change.muted !== undefined) this.#mutedByUser = change.muted;
+    const muted = change.muted ?? this.#status.muted;
+    const gainDb = change.gainDb ?? this.#status.gainDb;
+    this.#set({ muted, gainDb });
+    this.#engine?.send({ kind: 'output', muted, gainDb });
+  }
+
+  /** Measures the round trip; it is kept in `status.latency`. */
+  calibrate(): Promise<Result<Calibration>> {
+    const { state, muted } = this.#status;
+    const engine = this.#engine;
+    if (state !== 'running' || engine === null) {
+      return Promise.resolve(
+        failure('ENGINE_STOPPED', '', `expected a running engine, got one that is ${state}`),
+      );
+    }
+    if (muted) {
+      const hint = 'Unmute the output first, and mind your ears: the probe is noise at -12 dBFS.';
+      return Promise.resolve(
+        failure('CALIBRATION_MUTED', '', 'the probe cannot be heard: the output is muted', hint),
+      );
+    }
+    if (this.#calibrating !== null) {
+      return Promise.resolve(failure('CALIBRATION_BUSY', '', 'a calibration is under way'));
+    }
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#finishCalibration(
+          failure('CALIBRATION_UNHEARD', '', 'the engine did not finish the calibration in time'),
+        );
+      }, CALIBRATION);
+      this.#calibrating = { resolve, timer };
+      engine.send({ kind: 'calibrate' });
+    });
+  }
+
+  #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#queue.then(task);
+    this.#queue = run.catch(() => undefined);
+    return run;
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#status.state !== 'stopped') return;
+    this.#stopping = false;
+    this.#failures = 0;
+    this.#ended = null;
+    this.#set({ state: 'starting', reason: null });
+    this.#backend = await resolveBackend(this.#audio);
+    const muted = this.#mutedByUser ?? this.#backend === 'portaudio';
+    this.#set({ backend: this.#backend, muted });
+    this.#lastWatch = performance.now();
+    this.#watch = setInterval(() => this.#look(), WATCH);
+    const settled = new Promise<void>((resolve) => (this.#settled = resolve));
+    this.#spawn();
+    await settled;
+  }
+
+  async #end(): Promise<void> {
+    this.#stopping = true;
+    if (this.#watch !== null) clearInterval(this.#watch);
+    if (this.#respawn !== null) clearTimeout(this.#respawn);
+    this.#watch = null;
+    this.#respawn = null;
+    const engine = this.#engine;
+    if (engine !== null) {
+      const gone = new Promise<void>((resolve) => (this.#whenGone = resolve));
+      engine.send({ kind: 'stop' });
+      const force = setTimeout(() => engine.kill(), this.#phase === 'flowing' ? GRACE : 0);
+      await gone;
+      clearTimeout(force);
+    }
+    this.#failWaiters('the engine was stopped');
+    this.#set({ state: 'stopped', pid: null, reason: null, load: NO_LOAD });
+  }
+
+  #spawn(): void {
+    this.#respawn = null;
+    this.#phase = 'booting';
+    this.#failed = null;
+    this.#hung = false;
+    this.#counted = NOTHING;
+    this.#lastNan = 0;
+    this.#lastFault = 0;
+    this.#lastProgress = performance.now();
+    const engine = spawnEngine({
+      report: (report) => this.#onReport(report),
+      line: (text) => this.#onLine(text),
+      gone: (code, signal) => this.#onGone(code, signal),
+    });
+    this.#engine = engine;
+    this.#set({ pid: engine.pid });
+  }
+
+  #onReport(report: Report): void {
+    switch (report.kind) {
+      case 'ready':
+        this.#open();
+        break;
+      case 'opened':
+        this.#onOpened(report.device);
+        if (report.realtime !== null) {
+          const { granted, detail } = report.realtime;
+          this.#set({ realtime: granted });
+          const message = `real-time scheduling ${granted ? 'granted' : 'not available'}: ${detail}`;
+          this.#event('realtime', message);
+        }
+        break;
+      case 'failed':
+        this.#failed = report.diagnostics;
+        break;
+      case 'loaded':
+        this.#onLoaded(report.generation);
+        break;
+      case 'refused':
+        this.#onRefused(report.generation, report.diagnostics);
+        break;
+      case 'measurement':
+        this.#onMeasurement(report.measurement);
+        break;
+      case 'calibrated':
+        this.#set({ latency: report.calibration.latency });
+        this.#finishCalibration(success(report.calibration));
+        break;
+      case 'uncalibrated':
+        this.#finishCalibration({ ok: false, diagnostics: report.diagnostics });
+        break;
+      case 'ended':
+        this.#ended = report.message;
+        break;
+    }
+  }
+
+  #open(): void {
+    this.#phase = 'opening';
+    this.#lastProgress = performance.now();
+    const { muted, gainDb } = this.#status;
+    this.#engine?.send({
+      kind: 'open',
+      audio: { ...this.#audio, backend: this.#backend ?? this.#audio.backend },
+      muted,
+      gainDb,
+      load: this.#memory,
+    });
+  }
+
+  #onOpened(device: DeviceInfo): void {
+    this.#set({
+      backend: device.backend,
+      device: { input: device.input, output: device.output },
+      sampleRate: device.sampleRate,
+      blockSize: device.blockSize,
+      inputs: device.inputs,
+      outputs: device.outputs,
+    });
+  }
+
+  #onLoaded(generation: number): void {
+    const loading = this.#loading;
+    if (loading?.memory.generation !== generation) return;
+    this.#loading = null;
+    this.#memory = loading.memory;
+    loading.resolve(success(generation));
+  }
+
+  #onRefused(generation: number, diagnostics: readonly Diagnostic[]): void {
+    if (this.#memory?.generation === generation) this.#memory = null;
+    const loading = this.#loading;
+    if (loading?.memory.generation === generation) {
+      this.#loading = null;
+      loading.resolve({ ok: false, diagnostics });
+    } else {
+      this.#event('program-refused', diagnostics.map((d) => d.message).join('; '));
+    }
+  }
+
+  #onMeasurement(raw: Measurement): void {
+    const { frames, lateBlocks, nanBlocks, load } = raw;
+    const now = performance.now();
+    if (this.#stopping) return;
+    if (frames > this.#counted.frames) this.#lastProgress = now;
+    this.#counted = { frames, lateBlocks, nanBlocks };
+    const total = add(this.#earlier, this.#counted);
+    const measurement: Measurement = { ...raw, ...total, xruns: this.#status.xruns };
+    const memory = this.#memory;
+    if (memory !== null && raw.program === memory.generation) {
+      const learned = { params: Array.from(raw.params), step: raw.step };
+      const stopped = raw.fault === 0 ? {} : { learning: false };
+      memory.program = { ...memory.program, ...learned, ...stopped };
+    }
+    this.#status = {
+      ...this.#status,
+      load,
+      lateBlocks: total.lateBlocks,
+      nanBlocks: total.nanBlocks,
+      framesProcessed: total.frames,
+    };
+    if (this.#phase !== 'flowing') this.#onFlow(now);
+    this.#options.onMeasurement(measurement);
+    if (nanBlocks > this.#lastNan)
+      this.#event('nan', 'a block with non-finite samples was silenced');
+    if (raw.fault !== 0 && this.#lastFault === 0) {
+      this.#event('fault', 'learning met a non-finite loss or gradient and was switched off');
+    }
+    this.#lastNan = nanBlocks;
+    this.#lastFault = raw.fault;
+  }
+
+  /** The first block of a new engine has been processed. */
+  #onFlow(now: number): void {
+    this.#phase = 'flowing';
+    this.#flowingSince = now;
+    if (this.#status.state === 'degraded') this.#event('device-returned', 'the device is back');
+    this.#set({ state: 'running', reason: null });
+    this.#settle();
+    if (this.#loading !== null) this.#engine?.send({ kind: 'load', ...this.#loading.memory });
+  }
+
+  #onLine(text: string): void {
+    const xruns = countXruns(text);
+    if (xruns === 0) {
+      this.#options.log.debug({ line: text }, 'engine output');
+      return;
+    }
+    this.#status = { ...this.#status, xruns: this.#status.xruns + xruns };
+    const now = performance.now();
+    if (now - this.#toldXruns < XRUN_EVENTS) return;
+    this.#toldXruns = now;
+    this.#event('xrun', `PortAudio reports ${text.replace(/^.*status - /, '').trim()}`);
+  }
+
+  /** The watchdog. */
+  #look(): void {
+    const now = performance.now();
+    const late = now - this.#lastWatch - WATCH;
+    this.#lastWatch = now;
+    if (this.#engine === null || this.#hung) return;
+    // This process was held up itself: what the engine sent meanwhile is still to be read.
+    if (late > WATCH * 2) this.#lastProgress = Math.max(this.#lastProgress, now - HEARTBEAT / 2);
+    const patience = { booting: BOOT, opening: OPENING, flowing: HEARTBEAT }[this.#phase];
+    if (now - this.#lastProgress <= patience) {
+      if (this.#phase === 'flowing' && now - this.#flowingSince > HEALTHY) this.#failures = 0;
+      return;
+    }
+    this.#hung = true;
+    this.#engine.kill();
+  }
+
+  #onGone(code: number | null, signal: NodeJS.Signals | null): void {
+    const engine = this.#engine;
+    const flowed = this.#phase === 'flowing';
+    this.#engine = null;
+    this.#earlier = add(this.#earlier, this.#counted);
+    this.#counted = NOTHING;
+    this.#finishCalibration(failure('ENGINE_STOPPED', '', 'the engine ended during calibration'));
+    if (this.#stopping) {
+      this.#whenGone?.();
+      return;
+    }
+    if (this.#ended !== null) {
+      if (this.#watch !== null) clearInterval(this.#watch);
+      this.#set({ state: 'stopped', pid: null, reason: this.#ended, load: NO_LOAD });
+      this.#event('ended', this.#ended);
+      this.#settle();
+      return;
+    }
+    if (flowed && this.#loading !== null) {
+      const message =
+        'the engine process ended while it loaded the program; the one before is back';
+      this.#loading.resolve(failure('PROGRAM_CRASHED', '', message));
+      this.#loading = null;
+    }
+    if (this.#failed !== null) this.#degrade(this.#failed.map((d) => d.message).join('; '), flowed);
+    else this.#replace(describe(engine, code, signal, this.#hung, this.#phase), flowed);
+  }
+
+  /** No device: try again every second. */
+  #degrade(reason: string, flowed: boolean): void {
+    const first = this.#status.state !== 'degraded';
+    this.#set({ state: 'degraded', pid: null, reason, device: null, load: NO_LOAD });
+    if (first && (flowed || this.#failures > 0)) this.#event('device-lost', reason);
+    if (first) this.#options.log.warn({ reason }, 'no audio device; trying again every second');
+    this.#loading?.resolve(success(this.#loading.memory.generation));
+    if (this.#loading !== null) this.#memory = this.#loading.memory;
+    this.#loading = null;
+    this.#settle();
+    this.#respawn = setTimeout(() => this.#spawn(), RETRY);
+  }
+
+  /** Died or hung: a new engine at once, then with growing waits while that fails. */
+  #replace(reason: string, flowed: boolean): void {
+    const wait = BACK_OFF[Math.min(this.#failures, BACK_OFF.length - 1)]!;
+    this.#failures++;
+    const degraded = this.#status.state === 'degraded';
+    const state = degraded ? 'degraded' : 'restarting';
+    this.#set({ state, pid: null, reason, load: NO_LOAD, restarts: this.#status.restarts + 1 });
+    this.#options.log.error({ reason, wait }, 'replacing the engine process');
+    this.#event(this.#hung ? 'hung' : 'crashed', reason);
+    if (!flowed && this.#failures > 1) this.#settle();
+    this.#respawn = setTimeout(() => this.#spawn(), degraded ? RETRY : wait);
+  }
+
+  #settle(): void {
+    this.#settled?.();
+    this.#settled = null;
+  }
+
+  #finishCalibration(result: Result<Calibration>): void {
+    const calibrating = this.#calibrating;
+    if (calibrating === null) return;
+    this.#calibrating = null;
+    clearTimeout(calibrating.timer);
+    calibrating.resolve(result);
+  }
+
+  #failWaiters(message: string): void {
+    this.#loading?.resolve(failure('ENGINE_STOPPED', '', message));
+    this.#loading = null;
+    this.#finishCalibration(failure('ENGINE_STOPPED', '', message));
+  }
+
+  #has(bank: 'sliders' | 'params', index: number): boolean {
+    return index >= 0 && index < (this.#memory?.program[bank].length ?? 0);
+  }
+
+  #remember(change: (program: Program) => Partial<Program>): void {
+    const memory = this.#memory;
+    if (memory !== null) memory.program = { ...memory.program, ...change(memory.program) };
+  }
+
+  #steer(change: Steering): void {
+    const memory = this.#memory;
+    if (memory === null) return;
+    this.#engine?.send({ kind: 'steer', generation: memory.generation, ...change });
+  }
+
+  #set(change: Partial<EngineStatus>): void {
+    this.#status = { ...this.#status, ...change };
+    this.#options.onStatus(this.#status);
+  }
+
+  #event(kind: EngineEvent['kind'], message: string): void {
+    this.#options.onEvent({ kind, message });
+  }
+}
+
+/** What each engine process counts from zero. */
+interface Counters {
+  readonly frames: number;
+  readonly lateBlocks: number;
+  readonly nanBlocks: number;
+}
+
+const NOTHING: Counters = { frames: 0, lateBlocks: 0, nanBlocks: 0 };
+
+function add(a: Counters, b: Counters): Counters {
+  return {
+    frames: a.frames + b.frames,
+    lateBlocks: a.lateBlocks + b.lateBlocks,
+    nanBlocks: a.nanBlocks + b.nanBlocks,
+  };
+}
+
+function describe(
+  engine: EngineProcess | null,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  hung: boolean,
+  phase: Phase,
+): string {
+  if (hung) {
+    return phase === 'flowing'
+      ? `no audio for ${HEARTBEAT} ms`
+      : `the device did not open within ${(phase === 'opening' ? OPENING : BOOT) / 1000} s`;
+  }
+  const last = engine?.complaints.at(-1);
+  const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  return `the engine process ended with ${how}${last === undefined ? '' : `: ${last}`}`;
+}
+
+/** 'auto' is PortAudio when it has a default input and a default output, else the virtual rig. */
+async function resolveBackend(audio: AudioSettings): Promise<Backend> {
+  if (audio.backend !== 'auto') return audio.backend;
+  const listed = await listDevices();
+  if (!listed.ok) return 'virtual';
+  const input = audio.input !== '' || listed.value.some((d) => d.isDefaultInput && d.inputs > 0);
+  const output =
+    audio.output !== '' || listed.value.some((d) => d.isDefaultOutput && d.outputs > 0);
+  const hardware = listed.value.some((d) => d.backend === 'portaudio');
+  return hardware && input && output ? 'portaudio' : 'virtual';
+}

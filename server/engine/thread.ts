@@ -1,0 +1,51 @@
+/**
+ * What the engine's main thread and its audio thread send each other, all of it rare: opening,
+ * a new program, a probe, and how the device's run ended. Everything that happens per block
+ * goes through shared memory instead.
+ */
+import type { Artifact } from '../../dsp/artifact.ts';
+import type { RunEnd } from '../audio/device.ts';
+import type { Probe } from './calibration.ts';
+import type { AudioSettings, Backend, DeviceInfo, Diagnostic, Program, Realtime } from './types.ts';
+
+/** A compiled artifact with its module: instantiating it takes a fraction of a millisecond. */
+export interface Ready {
+  readonly artifact: Artifact;
+  readonly module: WebAssembly.Module;
+}
+
+/** Settings with a back end that can be opened. */
+export type OpenSettings = AudioSettings & { readonly backend: Backend };
+
+export interface ThreadData {
+  readonly audio: OpenSettings;
+  readonly switches: SharedArrayBuffer;
+  readonly mailbox: import('node:worker_threads').MessagePort;
+  /** World outside of the virtual device. */
+  readonly rig: Ready | null;
+}
+
+/** To the audio thread, through the mailbox. */
+export type Mail =
+  | {
+      readonly kind: 'program';
+      readonly generation: number;
+      readonly ready: Ready;
+      readonly start: Omit<Program, 'artifact'>;
+      readonly controls: SharedArrayBuffer;
+      readonly ring: SharedArrayBuffer;
+    }
+  | { readonly kind: 'probe'; readonly probe: Probe };
+
+/** From the audio thread. */
+export type ThreadReport =
+  | {
+      readonly kind: 'opened';
+      readonly device: DeviceInfo;
+      readonly realtime: Realtime | null;
+      /** Ring of the rows measured before the first program. */
+      readonly ring: SharedArrayBuffer;
+    }
+  | { readonly kind: 'failed'; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: 'refused'; readonly generation: number; readonly message: string }
+  | { readonly kind: 'closed'; readonly end: RunEnd };

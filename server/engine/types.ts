@@ -1,0 +1,199 @@
+/**
+ * The shapes that cross the engine's borders: what the control plane sees of it
+ * (EngineStatus, Measurement, EngineEvent), what it is given (Program), and the
+ * messages between the supervisor and the engine process.
+ *
+ * Invariant: plain data only, so that every value survives structured cloning
+ * (fork with serialization 'advanced', postMessage). No behaviour lives here.
+ */
+import type { AudioSettings } from '../../config/schema.ts';
+import type { Artifact } from '../../dsp/artifact.ts';
+import type { Diagnostic } from '../../dsp/diagnostic.ts';
+import type { Schedule } from '../../dsp/learn/schedule.ts';
+
+export type { AudioSettings } from '../../config/schema.ts';
+export type { Artifact } from '../../dsp/artifact.ts';
+export type { Diagnostic, Result } from '../../dsp/diagnostic.ts';
+export type { Schedule } from '../../dsp/learn/schedule.ts';
+
+/**
+ * starting    first open under way
+ * running     blocks flow
+ * degraded    no device (lost, or it failed to open); reopened every second
+ * restarting  the engine process crashed or hung and is being replaced
+ * stopped     not started, stopped by the user, or an input file came to its end
+ */
+export type EngineState = 'starting' | 'running' | 'degraded' | 'restarting' | 'stopped';
+
+/** A back end that can be open; 'auto' in the settings resolves to one of them. */
+export type Backend = 'portaudio' | 'virtual' | 'file';
+
+/** Processing time of a block as a share of the block's period, over the last second. */
+export interface Load {
+  readonly mean: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface EngineStatus {
+  readonly state: EngineState;
+  readonly pid: number | null;
+  readonly backend: Backend | 'auto';
+  readonly device: { readonly input: string; readonly output: string } | null;
+  readonly sampleRate: number;
+  readonly blockSize: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Calibrated round trip, frames; 0 until calibrated. */
+  readonly latency: number;
+  readonly load: Load;
+  /** Underflows and overflows that PortAudio reported since the supervisor started. */
+  readonly xruns: number;
+  /** Blocks that came or were finished too late, by our own clock. */
+  readonly lateBlocks: number;
+  /** Blocks silenced because a sample was not finite. */
+  readonly nanBlocks: number;
+  /** Frames since the supervisor started, restarts of the engine included. */
+  readonly framesProcessed: number;
+  readonly restarts: number;
+  readonly muted: boolean;
+  readonly gainDb: number;
+  /** Whether the audio thread got real-time scheduling; null while not known. */
+  readonly realtime: boolean | null;
+  /** Why the state is what it is, for people; null when all is well. */
+  readonly reason: string | null;
+}
+
+/** One compiled patch with everything needed to start, or to go on, playing and learning. */
+export interface Program {
+  readonly artifact: Artifact;
+  readonly sliders: number[];
+  readonly params: number[];
+  readonly frozen: boolean[];
+  readonly schedule: Schedule;
+  readonly learning: boolean;
+  readonly step: number;
+}
+
+/** What the audio thread saw in about a sixtieth of a second. */
+export interface Measurement {
+  /** Frames since the supervisor started. */
+  readonly frames: number;
+  readonly step: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly learning: boolean;
+  readonly fault: number;
+  readonly params: Float64Array;
+  readonly gradients: Float64Array;
+  readonly inputPeak: Float32Array;
+  readonly inputRms: Float32Array;
+  readonly outputPeak: Float32Array;
+  readonly outputRms: Float32Array;
+  readonly load: Load;
+  readonly xruns: number;
+  readonly lateBlocks: number;
+  readonly nanBlocks: number;
+  /** Generation of the program it belongs to, 0 when none is loaded. */
+  readonly program: number;
+}
+
+/** Something worth telling a user once; status carries the lasting part. */
+export interface EngineEvent {
+  readonly kind:
+    | 'crashed' // the engine process ended by itself
+    | 'hung' // it made no progress and was killed
+    | 'device-lost'
+    | 'device-returned'
+    | 'ended' // an input file came to its end
+    | 'xrun'
+    | 'nan'
+    | 'fault' // learning met a non-finite loss or gradient and went off
+    | 'realtime' // what became of the request for real-time scheduling
+    | 'program-refused'; // the remembered program does not fit the device opened
+  readonly message: string;
+}
+
+export interface AudioDevice {
+  readonly id: string;
+  readonly name: string;
+  readonly hostApi: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly sampleRate: number;
+  readonly isDefaultInput: boolean;
+  readonly isDefaultOutput: boolean;
+  readonly backend: 'portaudio' | 'virtual';
+}
+
+export interface Calibration {
+  /** Round trip from an output to the input that heard it, frames. */
+  readonly latency: number;
+  /** Height of the correlation peak over the next highest. */
+  readonly confidence: number;
+  /** Input channel that heard the probe best, from 0. */
+  readonly input: number;
+}
+
+/** A device as opened. */
+export interface DeviceInfo {
+  readonly backend: Backend;
+  readonly input: string;
+  readonly output: string;
+  readonly sampleRate: number;
+  readonly blockSize: number;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** A program with its generation, as it travels to the engine process. */
+export interface Loading {
+  readonly generation: number;
+  readonly program: Program;
+}
+
+/** A change to the program that is playing; it takes effect at the next block. */
+export type Steering =
+  | { readonly what: 'slider'; readonly index: number; readonly value: number }
+  | { readonly what: 'param'; readonly index: number; readonly value: number }
+  | { readonly what: 'frozen'; readonly index: number; readonly on: boolean }
+  | { readonly what: 'learning'; readonly on: boolean }
+  | { readonly what: 'schedule'; readonly schedule: Schedule }
+  | { readonly what: 'reset' };
+
+/** Supervisor to engine process. */
+export type Command =
+  | {
+      readonly kind: 'open';
+      readonly audio: AudioSettings;
+      readonly muted: boolean;
+      readonly gainDb: number;
+      readonly load: Loading | null;
+    }
+  | ({ readonly kind: 'load' } & Loading)
+  | ({ readonly kind: 'steer'; readonly generation: number } & Steering)
+  | { readonly kind: 'output'; readonly muted: boolean; readonly gainDb: number }
+  | { readonly kind: 'calibrate' }
+  | { readonly kind: 'stop' };
+
+/** What became of the request for real-time scheduling. */
+export interface Realtime {
+  readonly granted: boolean;
+  readonly detail: string;
+}
+
+/** Engine process to supervisor. */
+export type Report =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'opened'; readonly device: DeviceInfo; readonly realtime: Realtime | null }
+  | { readonly kind: 'failed'; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: 'loaded'; readonly generation: number }
+  | {
+      readonly kind: 'refused';
+      readonly generation: number;
+      readonly diagnostics: readonly Diagnostic[];
+    }
+  | { readonly kind: 'measurement'; readonly measurement: Measurement }
+  | { readonly kind: 'calibrated'; readonly calibration: Calibration }
+  | { readonly kind: 'uncalibrated'; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: 'ended'; readonly message: string };
