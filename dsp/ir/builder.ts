@@ -1,0 +1,240 @@
+/**
+ * Makes graphs: the only place where nodes come into being.
+ *
+ * Invariant: equal nodes are one node (hash-consing, so common subexpressions never stand twice);
+ * type and rate of a node follow from its operands, and a node whose operands do not fit throws,
+ * because whoever builds has checked the user's document before. It simplifies nothing: that is a
+ * pass.
+ */
+
+import { isDelay, nodeOf } from './graph.ts';
+import type { Domain, Graph, Node, NodeId, Output, Rate } from './graph.ts';
+import { OPS } from './ops.ts';
+import type { OpKind, OpSpec, ValueType } from './ops.ts';
+
+const RATES: readonly Rate[] = ['const', 'block', 'sample'];
+
+/** Rate of each leaf; everything else is as fast as its fastest operand. */
+const LEAF_RATE = {
+  const: 'const',
+  constInt: 'const',
+  input: 'sample',
+  slider: 'block',
+  param: 'block',
+  scalar: 'block',
+  tape: 'sample',
+  tapeInt: 'sample',
+} as const satisfies Partial<Record<OpKind, Rate>>;
+
+export class Builder {
+  readonly domain: Domain;
+  readonly nodes: Node[] = [];
+  readonly #delays = new Map<NodeId, NodeId>();
+  readonly #known = new Map<string, NodeId>();
+  readonly #open = new Set<NodeId>();
+
+  constructor(domain: Domain) {
+    this.domain = domain;
+  }
+
+  /** A builder that goes on where `graph` ends; its node ids stay valid. */
+  static from(graph: Graph): Builder {
+    const builder = new Builder(graph.domain);
+    graph.nodes.forEach((node, i) => {
+      const id = i as NodeId;
+      const source = graph.delays.get(id);
+      const [frames = 1, init = 0] = node.attrs;
+      const made =
+        source === undefined
+          ? builder.node(node.op, node.args, node.attrs)
+          : source < id
+            ? builder.delay(source, frames, init)
+            : builder.feedback(node.type, frames, init);
+      if (made !== id) throw new Error(`node ${id} stands twice in the graph, first as ${made}`);
+    });
+    for (const id of builder.#open) builder.close(id, graph.delays.get(id)!);
+    return builder;
+  }
+
+  /** The node of this operation, operands and attributes: an old one if there is one. */
+  node(op: OpKind, args: readonly NodeId[] = [], attrs: readonly number[] = []): NodeId {
+    if (isDelay(op)) throw new Error('delays are made by delay() and feedback()');
+    const key = `${op}|${args.join()}|${attrs.map(keyOf).join()}`;
+    return this.#known.get(key) ?? this.#add(key, op, args, attrs);
+  }
+
+  /** A real constant. */
+  real(value: number): NodeId {
+    return this.node('const', [], [value]);
+  }
+
+  /** A 32-bit integer constant. */
+  int(value: number): NodeId {
+    return this.node('constInt', [], [value | 0]);
+  }
+
+  /** `source`, `frames` samples ago; `init` before the first. */
+  delay(source: NodeId, frames: number, init = 0): NodeId {
+    const type = this.type(source);
+    const key = `delay|${source}|${frames}|${keyOf(init)}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const id = this.#add(key, type === 'int' ? 'delayInt' : 'delay', [], [frames, init]);
+    this.#delays.set(id, source);
+    return id;
+  }
+
+  /** A delay whose source comes later, by `close`: this is how recursion is written. */
+  feedback(type: ValueType, frames: number, init = 0): NodeId {
+    const id = this.#add(undefined, type === 'int' ? 'delayInt' : 'delay', [], [frames, init]);
+    this.#open.add(id);
+    return id;
+  }
+
+  /** Gives a feedback delay its source. */
+  close(delay: NodeId, source: NodeId): void {
+    if (!this.#open.delete(delay)) throw new Error(`node ${delay} is not an open feedback delay`);
+    if (this.type(source) !== this.type(delay)) {
+      throw new Error(`delay ${delay} is ${this.type(delay)}, its source ${this.type(source)}`);
+    }
+    this.#delays.set(delay, source);
+  }
+
+  /** The graph built so far. Every feedback delay must be closed. */
+  finish(outputs: readonly Output[]): Graph {
+    if (this.#open.size > 0) {
+      throw new Error(`feedback delays without a source: ${[...this.#open].join(', ')}`);
+    }
+    return {
+      domain: this.domain,
+      nodes: this.nodes.slice(),
+      delays: new Map(this.#delays),
+      outputs: outputs.slice(),
+    };
+  }
+
+  type(id: NodeId): ValueType {
+    return nodeOf(this, id).type;
+  }
+
+  rate(id: NodeId): Rate {
+    return nodeOf(this, id).rate;
+  }
+
+  /** The value of a constant node, or undefined. */
+  constant(id: NodeId): number | undefined {
+    const { op, attrs } = nodeOf(this, id);
+    return op === 'const' || op === 'constInt' ? attrs[0] : undefined;
+  }
+
+  /** As a real: an int is converted, a real is itself. */
+  asReal(id: NodeId): NodeId {
+    return this.type(id) === 'int' ? this.node('toReal', [id]) : id;
+  }
+
+  #add(
+    key: string | undefined,
+    op: OpKind,
+    args: readonly NodeId[],
+    attrs: readonly number[],
+  ): NodeId {
+    const spec: OpSpec = OPS[op];
+    if (args.length !== spec.arity || attrs.length !== spec.attrs.length) {
+      throw new Error(
+        `${op} takes ${spec.arity} operands and ${spec.attrs.length} attributes, got ${args.length} and ${attrs.length}`,
+      );
+    }
+    const type = resultType(
+      op,
+      args.map((a) => this.type(a)),
+    );
+    if (type === undefined) {
+      throw new Error(
+        `${op} cannot take operands of type ${args.map((a) => this.type(a)).join(', ')}`,
+      );
+    }
+    const id = this.nodes.length as NodeId;
+    this.nodes.push({
+      op,
+      args: args.slice(),
+      attrs: attrs.slice(),
+      type,
+      rate: this.#rate(op, args),
+    });
+    if (key !== undefined) this.#known.set(key, id);
+    return id;
+  }
+
+  #rate(op: OpKind, args: readonly NodeId[]): Rate {
+    if (isDelay(op)) return this.domain === 'once' ? 'block' : 'sample';
+    if (op === 'sum') return 'block';
+    if (op in LEAF_RATE) return LEAF_RATE[op as keyof typeof LEAF_RATE];
+    return RATES[Math.max(0, ...args.map((a) => RATES.indexOf(this.rate(a))))]!;
+  }
+}
+
+/** Builds a changed copy: `rule` makes each node from its operands' copies, in order. */
+export function rewrite(
+  graph: Graph,
+  rule: (builder: Builder, node: Node, args: readonly NodeId[]) => NodeId,
+): Graph {
+  const builder = new Builder(graph.domain);
+  const copy: NodeId[] = [];
+  const open: { readonly delay: NodeId; readonly source: NodeId }[] = [];
+  graph.nodes.forEach((node, i) => {
+    const id = i as NodeId;
+    if (!isDelay(node.op)) {
+      copy.push(
+        rule(
+          builder,
+          node,
+          node.args.map((a) => copy[a]!),
+        ),
+      );
+      return;
+    }
+    const source = graph.delays.get(id)!;
+    const [frames = 1, init = 0] = node.attrs;
+    if (source < id) {
+      copy.push(builder.delay(copy[source]!, frames, init));
+    } else {
+      const delay = builder.feedback(node.type, frames, init);
+      open.push({ delay, source });
+      copy.push(delay);
+    }
+  });
+  for (const { delay, source } of open) builder.close(delay, copy[source]!);
+  return builder.finish(graph.outputs.map(({ name, node }) => ({ name, node: copy[node]! })));
+}
+
+/** The type of an operation's result, or undefined where the operands do not fit. */
+export function resultType(op: OpKind, args: readonly ValueType[]): ValueType | undefined {
+  const all = (type: ValueType): boolean => args.every((a) => a === type);
+  switch (OPS[op].signature) {
+    case 'real':
+      return 'real';
+    case 'int':
+      return 'int';
+    case 'same': {
+      const type = args[0];
+      return type !== undefined && all(type) && !(op === 'div' && type === 'int')
+        ? type
+        : undefined;
+    }
+    case 'select':
+      return args[0] === 'int' && args[1] === args[2] ? args[1] : undefined;
+    case 'real→real':
+      return all('real') ? 'real' : undefined;
+    case 'real→int':
+      return all('real') ? 'int' : undefined;
+    case 'int→real':
+      return all('int') ? 'real' : undefined;
+    case 'int→int':
+      return all('int') ? 'int' : undefined;
+    case 'same→int':
+      return args[0] === args[1] ? 'int' : undefined;
+  }
+}
+
+/** Text that tells all numbers apart, −0 from 0 too. */
+const keyOf = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));

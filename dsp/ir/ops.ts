@@ -1,0 +1,190 @@
+/**
+ * The op table: every operation of the IR, one row each.
+ *
+ * Invariant: a row is data. What an operation does is said once per room by a total rule table
+ * keyed by `OpKind` (`interpret/rules`, `ad/jvp`, `ad/vjp`, `wasm/rules`), so a forgotten rule
+ * does not compile.
+ *
+ * Semantics shared by all rooms:
+ * - `real` values are binary32 or binary64, as the graph is compiled; `int` values are 32-bit
+ *   two's complement and wrap. Arithmetic takes operands of one type and keeps it.
+ * - Comparisons and conditions are `int`: 0 is false, all else true; a comparison gives 0 or 1.
+ * - `min(a, b)` is `b < a ? b : a` and `max(a, b)` is `a < b ? b : a`: a NaN in `b` is dropped.
+ * - `toInt` truncates toward zero, saturates at the 32-bit range and takes NaN to 0.
+ */
+
+/** What a value is. Tangents and cotangents are always `real`, those of `int` values included. */
+export type ValueType = 'real' | 'int';
+
+/**
+ * How an operation's result type follows from its operands.
+ * `same`: all operands alike, and so is the result. `select`: an int, then two alike.
+ */
+export type Signature =
+  | 'real'
+  | 'int'
+  | 'same'
+  | 'select'
+  | 'real→real'
+  | 'real→int'
+  | 'int→real'
+  | 'int→int'
+  | 'same→int';
+
+export interface OpSpec {
+  readonly arity: number;
+  readonly signature: Signature;
+  /** Names of the numbers that a node carries besides its operands. */
+  readonly attrs: readonly string[];
+  /** Rough cost in scalar f32 operations, for the cost model. */
+  readonly cost: number;
+  /** May a patch use it by this name as a node? */
+  readonly inPatch: boolean;
+  /** Convention where the derivative does not exist, or is not the mathematical one. */
+  readonly convention?: string;
+  readonly doc: string;
+}
+
+const leaf = (signature: Signature, attrs: readonly string[], doc: string) =>
+  ({ arity: 0, signature, attrs, cost: 1, inPatch: false, doc }) as const;
+
+const arithmetic = (arity: number, cost: number, doc: string, convention?: string) =>
+  ({
+    arity,
+    signature: 'same',
+    attrs: [],
+    cost,
+    inPatch: true,
+    doc,
+    ...(convention === undefined ? {} : { convention }),
+  }) as const;
+
+const realMaths = (cost: number, doc: string, convention?: string) =>
+  ({
+    arity: 1,
+    signature: 'real→real',
+    attrs: [],
+    cost,
+    inPatch: true,
+    doc,
+    ...(convention === undefined ? {} : { convention }),
+  }) as const;
+
+const comparison = (doc: string) =>
+  ({
+    arity: 2,
+    signature: 'same→int',
+    attrs: [],
+    cost: 1,
+    inPatch: true,
+    doc,
+    convention: 'derivative 0: the result is piecewise constant',
+  }) as const;
+
+const bitwise = (doc: string) =>
+  ({
+    arity: 2,
+    signature: 'int→int',
+    attrs: [],
+    cost: 1,
+    inPatch: true,
+    doc,
+    convention: 'derivative 0: the result is piecewise constant',
+  }) as const;
+
+export const OPS = {
+  // Leaves.
+  const: leaf('real', ['value'], 'a real number'),
+  constInt: leaf('int', ['value'], 'a 32-bit integer'),
+  input: leaf('real', ['channel'], 'audio input channel, counted from 0'),
+  slider: leaf('real', ['index'], 'a value set from outside, constant over a block'),
+  param: leaf('real', ['index'], 'a learnable value, constant over a training window'),
+  scalar: leaf('real', ['index'], 'a number that another graph or the host leaves for this one'),
+  tape: leaf('real', ['index'], 'a signal that another graph recorded over the training window'),
+  tapeInt: leaf('int', ['index'], 'the same for an int signal'),
+
+  // State. The source is kept in Graph.delays, so that recursion is legal.
+  delay: leaf('real', ['frames', 'init'], 'its source, `frames` samples ago; `init` before'),
+  delayInt: leaf('int', ['frames', 'init'], 'the same for an int signal'),
+
+  // Arithmetic.
+  add: arithmetic(2, 1, 'a + b'),
+  sub: arithmetic(2, 1, 'a − b'),
+  mul: arithmetic(2, 1, 'a · b'),
+  neg: arithmetic(1, 1, '−a'),
+  abs: arithmetic(1, 1, '|a|', 'derivative 0 at 0'),
+  min: arithmetic(2, 1, 'the smaller of a and b', 'at a = b the gradient goes to a'),
+  max: arithmetic(2, 1, 'the larger of a and b', 'at a = b the gradient goes to a'),
+  div: {
+    arity: 2,
+    signature: 'same',
+    attrs: [],
+    cost: 4,
+    inPatch: true,
+    doc: 'a / b, real only',
+    convention: 'derivative 0 where b = 0',
+  },
+  sqrt: realMaths(4, '√a', 'derivative 0 at 0'),
+  sin: realMaths(12, 'sin a, a in radians'),
+  cos: realMaths(12, 'cos a, a in radians'),
+
+  // Types.
+  toInt: {
+    arity: 1,
+    signature: 'real→int',
+    attrs: [],
+    cost: 1,
+    inPatch: true,
+    doc: 'truncated toward zero',
+    convention: 'straight-through: derivative 1',
+  },
+  toReal: {
+    arity: 1,
+    signature: 'int→real',
+    attrs: [],
+    cost: 1,
+    inPatch: true,
+    doc: 'an int as a real',
+  },
+
+  // Bits.
+  and: bitwise('bitwise and'),
+  or: bitwise('bitwise or'),
+  xor: bitwise('bitwise exclusive or'),
+  shl: bitwise('a shifted left by b mod 32'),
+  shr: bitwise('a shifted right by b mod 32, sign kept'),
+
+  // Comparison and choice.
+  lt: comparison('a < b'),
+  le: comparison('a ≤ b'),
+  gt: comparison('a > b'),
+  ge: comparison('a ≥ b'),
+  eq: comparison('a = b'),
+  ne: comparison('a ≠ b'),
+  select: {
+    arity: 3,
+    signature: 'select',
+    attrs: [],
+    cost: 1,
+    inPatch: true,
+    doc: 'c ≠ 0 ? a : b, as select(c, a, b)',
+    convention: 'the gradient goes to the chosen side, none to the condition',
+  },
+
+  // Reduction.
+  sum: {
+    arity: 1,
+    signature: 'real→real',
+    attrs: [],
+    cost: 1,
+    inPatch: false,
+    doc: 'the sum of a signal over the training window',
+  },
+} as const satisfies Record<string, OpSpec>;
+
+export type OpKind = keyof typeof OPS;
+
+/** Operations in table order. */
+export const OP_KINDS = Object.keys(OPS) as readonly OpKind[];
+
+export const isOp = (name: string): name is OpKind => Object.hasOwn(OPS, name);

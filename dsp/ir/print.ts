@@ -1,0 +1,40 @@
+/**
+ * A graph as text, one node a line, for people, goldens and diffs.
+ *
+ * Invariant: the text is complete: two graphs that print alike are alike.
+ */
+
+import { isDelay } from './graph.ts';
+import type { Graph } from './graph.ts';
+import { OPS } from './ops.ts';
+import type { OpSpec } from './ops.ts';
+
+const SUFFIX = { const: '', block: '  @block', sample: '  @sample' } as const;
+
+/**
+ * ```
+ * stream {
+ *   %0 = input channel=0  @sample
+ *   %1 = const value=0.5
+ *   %2 = mul %0 %1  @sample
+ *   out0: %2
+ * }
+ * ```
+ */
+export function print(graph: Graph): string {
+  const lines = graph.nodes.map((node, id) => {
+    const spec: OpSpec = OPS[node.op];
+    const source = isDelay(node.op) ? [`%${graph.delays.get(id as never)}`] : [];
+    const words = [
+      node.op,
+      ...source,
+      ...node.args.map((a) => `%${a}`),
+      ...spec.attrs.map((name, i) => `${name}=${printNumber(node.attrs[i]!)}`),
+    ];
+    return `  %${id} = ${words.join(' ')}${SUFFIX[node.rate]}`;
+  });
+  const outputs = graph.outputs.map(({ name, node }) => `  ${name}: %${node}`);
+  return [`${graph.domain} {`, ...lines, ...outputs, '}', ''].join('\n');
+}
+
+const printNumber = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));

@@ -1,0 +1,42 @@
+/**
+ * What a patch becomes before code is made of it: at most three graphs and how they meet.
+ *
+ * stream    runs on every sample: outputs, and a recording of every signal the gradient needs
+ * backward  runs once a window, from its last sample to its first: loss and gradients
+ * update    runs once a window after it: the optimiser
+ *
+ * Invariant: graphs meet by output name only. `out:K` is output channel K; `tape:K` is recorded for
+ * the backward graph's `tape` K; `loss`, `gradient:K` and `param:K` go into the banks.
+ */
+
+import type { Control } from '../control.ts';
+import type { Graph } from './graph.ts';
+
+export interface Program {
+  readonly name: string;
+  readonly stream: Graph;
+  readonly backward: Graph | null;
+  readonly update: Graph | null;
+  /** Frames; 0 without training. */
+  readonly window: number;
+  readonly mode: 'forward' | 'reverse' | 'none';
+  /** Sentences: why this mode. */
+  readonly reasons: readonly string[];
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly tapes: number;
+  readonly sliders: readonly Control[];
+  readonly params: readonly Control[];
+}
+
+/** Where the update graph finds its numbers: `scalar` indices. */
+export const updateScalars = {
+  learningRate: 0,
+  gradient: (param: number): number => 1 + param,
+  frozen: (param: number, params: number): number => 1 + params + param,
+} as const;
+
+export const outName = (channel: number): string => `out:${channel}`;
+export const tapeName = (index: number): string => `tape:${index}`;
+export const gradientName = (param: number): string => `gradient:${param}`;
+export const paramName = (param: number): string => `param:${param}`;

@@ -1,0 +1,69 @@
+/**
+ * Checks the invariants of a graph that `graph.ts` states, and says which one is broken.
+ *
+ * Run after every pass in tests and once before code generation. A broken invariant is a mistake
+ * of ours: `verify` throws, with the node and the pass that left it so. Cost: linear.
+ */
+
+import { resultType } from './builder.ts';
+import { isDelay } from './graph.ts';
+import type { Graph } from './graph.ts';
+import { OPS } from './ops.ts';
+import type { OpSpec } from './ops.ts';
+
+/** @param after  what made the graph, for the message: a pass or a transformation */
+export function verify(graph: Graph, after: string): Graph {
+  const broken = (at: string, what: string): never => {
+    throw new Error(`IR broken after ${after}: ${at}: ${what}`);
+  };
+  const { nodes, delays, domain } = graph;
+  const inRange = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < nodes.length;
+
+  nodes.forEach((node, id) => {
+    const at = `%${id} ${node.op}`;
+    const spec: OpSpec = OPS[node.op];
+    if (node.args.length !== spec.arity) {
+      broken(at, `expected ${spec.arity} operands, got ${node.args.length}`);
+    }
+    if (node.attrs.length !== spec.attrs.length) {
+      broken(at, `expected ${spec.attrs.length} attributes, got ${node.attrs.length}`);
+    }
+    node.args.forEach((arg) => {
+      if (!inRange(arg) || arg >= id) broken(at, `operand %${arg} does not come before it`);
+    });
+    const type = resultType(
+      node.op,
+      node.args.map((a) => nodes[a]!.type),
+    );
+    if (type !== node.type) broken(at, `expected type ${type}, got ${node.type}`);
+    if (domain === 'once' && node.rate === 'sample') broken(at, 'a signal in a graph without time');
+    if (
+      domain !== 'backward' &&
+      (node.op === 'sum' || node.op === 'tape' || node.op === 'tapeInt')
+    ) {
+      broken(at, 'belongs to a backward graph');
+    }
+    if (isDelay(node.op)) {
+      const source = delays.get(id as never);
+      if (source === undefined || !inRange(source)) broken(at, 'has no source');
+      else if (nodes[source]!.type !== node.type)
+        broken(at, `its source is ${nodes[source]!.type}`);
+      const [frames] = node.attrs;
+      const longest = domain === 'once' ? 1 : Infinity;
+      if (!Number.isInteger(frames) || frames! < 1 || frames! > longest) {
+        broken(at, `a delay of ${frames} frames`);
+      }
+      if (domain === 'backward' && node.attrs[1] !== 0) broken(at, 'a cotangent that starts');
+    }
+  });
+  for (const id of delays.keys()) {
+    if (!inRange(id) || !isDelay(nodes[id]!.op)) broken(`%${id}`, 'has a source but is no delay');
+  }
+  const names = new Set<string>();
+  for (const { name, node } of graph.outputs) {
+    if (!inRange(node)) broken(`output ${name}`, `there is no node %${node}`);
+    if (names.has(name)) broken(`output ${name}`, 'the name is used twice');
+    names.add(name);
+  }
+  return graph;
+}
