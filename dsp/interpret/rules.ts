@@ -1,0 +1,97 @@
+/**
+ * What each operation computes, in plain double precision: the meaning of the IR.
+ *
+ * Invariant: every rule is a function of its operand values alone. `round` is applied to each real
+ * result by the interpreter, so that binary32 can be followed to the bit for the operations that
+ * IEEE 754 rounds correctly.
+ */
+
+import type { OpKind } from '../ir/ops.ts';
+import type { ValueType } from '../ir/ops.ts';
+
+/** Operations that compute a value from operand values; leaves, delays and sum are the machine's. */
+export type ValueOp = Exclude<
+  OpKind,
+  | 'const'
+  | 'constInt'
+  | 'input'
+  | 'slider'
+  | 'param'
+  | 'scalar'
+  | 'tape'
+  | 'tapeInt'
+  | 'delay'
+  | 'delayInt'
+  | 'sum'
+>;
+
+type Rule = (a: number, b: number, c: number) => number;
+type Rules = { readonly [K in ValueOp]: { readonly real: Rule; readonly int: Rule } };
+
+const both = (rule: Rule) => ({ real: rule, int: rule });
+const never: Rule = () => {
+  throw new Error('the verifier does not let this operand type through');
+};
+const bool = (value: boolean): number => (value ? 1 : 0);
+
+/** Chosen by the type of the (last) operand. */
+export const RULES: Rules = {
+  add: { real: (a, b) => a + b, int: (a, b) => (a + b) | 0 },
+  sub: { real: (a, b) => a - b, int: (a, b) => (a - b) | 0 },
+  mul: { real: (a, b) => a * b, int: (a, b) => Math.imul(a, b) },
+  neg: { real: (a) => -a, int: (a) => -a | 0 },
+  abs: { real: (a) => Math.abs(a), int: (a) => Math.abs(a) | 0 },
+  min: both((a, b) => (b < a ? b : a)),
+  max: both((a, b) => (a < b ? b : a)),
+  div: { real: (a, b) => a / b, int: never },
+  sqrt: { real: (a) => Math.sqrt(a), int: never },
+  sin: { real: (a) => Math.sin(a), int: never },
+  cos: { real: (a) => Math.cos(a), int: never },
+  toInt: { real: saturate, int: never },
+  toReal: { real: never, int: (a) => a },
+  and: { real: never, int: (a, b) => a & b },
+  or: { real: never, int: (a, b) => a | b },
+  xor: { real: never, int: (a, b) => a ^ b },
+  shl: { real: never, int: (a, b) => a << b },
+  shr: { real: never, int: (a, b) => a >> b },
+  lt: both((a, b) => bool(a < b)),
+  le: both((a, b) => bool(a <= b)),
+  gt: both((a, b) => bool(a > b)),
+  ge: both((a, b) => bool(a >= b)),
+  eq: both((a, b) => bool(a === b)),
+  ne: both((a, b) => bool(a !== b)),
+  select: both((c, a, b) => (c === 0 ? b : a)),
+};
+
+/** A real as an int: toward zero, held at the ends of the range, NaN to 0. */
+export function saturate(value: number): number {
+  if (Number.isNaN(value)) return 0;
+  return Math.max(-2147483648, Math.min(2147483647, Math.trunc(value)));
+}
+
+/** Computes one operation on plain numbers. */
+export function evaluate(
+  op: ValueOp,
+  operandType: ValueType,
+  a: number,
+  b: number,
+  c: number,
+): number {
+  return RULES[op][operandType](a, b, c);
+}
+
+const MACHINE_OPS: ReadonlySet<OpKind> = new Set([
+  'const',
+  'constInt',
+  'input',
+  'slider',
+  'param',
+  'scalar',
+  'tape',
+  'tapeInt',
+  'delay',
+  'delayInt',
+  'sum',
+] satisfies Exclude<OpKind, ValueOp>[]);
+
+export const isValueOp = (op: OpKind): op is ValueOp => !MACHINE_OPS.has(op);
