@@ -1,0 +1,156 @@
+/**
+ * From a program and a loss to the graphs that compute the gradient.
+ *
+ * The loss is always pulled back to one cotangent per sample of estimate and target. Forward mode
+ * multiplies those with recorded tangents; reverse mode goes on backwards through the program.
+ * Invariant: what the backward graph needs of a window it finds on tapes, or computes again from
+ * tapes where that is cheap; it never looks into the stream graph's state.
+ */
+
+import { Builder } from '../ir/builder.ts';
+import { isDelay, nodeOf } from '../ir/graph.ts';
+import type { Graph, NodeId, Output } from '../ir/graph.ts';
+import { OPS } from '../ir/ops.ts';
+import { gradientName, tapeName } from '../ir/program.ts';
+import { activity } from './active.ts';
+import type { Activity } from './active.ts';
+import { jvp, paramNodes } from './jvp.ts';
+import { plus } from './partials.ts';
+import { vjp } from './vjp.ts';
+
+/** A loss over one window: from two signals of length `window` to one value. */
+export type Loss = (b: Builder, estimate: NodeId, target: NodeId, window: number) => NodeId;
+
+export interface Objective {
+  readonly estimate: NodeId;
+  readonly target: NodeId;
+  readonly loss: Loss;
+  /** Frames. */
+  readonly window: number;
+  /** Length of the parameter bank. */
+  readonly params: number;
+}
+
+export interface Differentiated {
+  /** The given graph with tangents (forward mode) and `tape:K` outputs. */
+  readonly stream: Graph;
+  readonly backward: Graph;
+  readonly tapes: number;
+}
+
+/** Cheap values are computed again, up to this many operations deep, rather than recorded. */
+const RECOMPUTE_DEPTH = 8;
+const RECOMPUTE_COST = 1;
+
+/** What the parameters' derivatives pass through on their way to estimate and target. */
+export function objectiveActivity(stream: Graph, objective: Objective): Activity {
+  return activity(stream, [...paramNodes(stream).values()], [objective.estimate, objective.target]);
+}
+
+export function differentiate(
+  stream: Graph,
+  objective: Objective,
+  active: ReadonlySet<NodeId>,
+  mode: 'forward' | 'reverse',
+): Differentiated {
+  const { estimate, target, window } = objective;
+  const forward = Builder.from(stream);
+  const backward = new Builder('backward');
+  const recorded: NodeId[] = [];
+  const tape = (id: NodeId): NodeId => {
+    const op = forward.type(id) === 'int' ? 'tapeInt' : 'tape';
+    const known = recorded.indexOf(id);
+    const index = known >= 0 ? known : recorded.push(id) - 1;
+    return backward.node(op, [], [index]);
+  };
+
+  // The loss, on leaves of its own: estimate and target are recorded as they are.
+  const estimateLeaf = tape(estimate);
+  const targetLeaf = tape(target);
+  const loss = objective.loss(backward, estimateLeaf, targetLeaf, window);
+  const lossGraph = backward.finish([{ name: 'loss', node: loss }]);
+  const leaves = [estimateLeaf, targetLeaf];
+  const pulled = vjp(
+    backward,
+    lossGraph,
+    new Map([[loss, backward.real(1)]]),
+    activity(lossGraph, leaves, [loss]).active,
+    (id) => id,
+    window,
+  );
+  const seeds = new Map<NodeId, NodeId>();
+  for (const [signal, leaf] of [
+    [estimate, estimateLeaf],
+    [target, targetLeaf],
+  ] as const) {
+    const cotangent = pulled.get(leaf);
+    if (cotangent !== undefined && active.has(signal)) seeds.set(signal, cotangent);
+  }
+
+  const gradients = new Map<number, NodeId>();
+  if (mode === 'forward') {
+    for (const [index, param] of paramNodes(stream)) {
+      if (!active.has(param)) continue;
+      const seed = new Map([[param, forward.real(1)]]);
+      const own = activity(stream, [param], [...seeds.keys()]).active;
+      const tangents = jvp(forward, stream, seed, own);
+      let gradient: NodeId | null = null;
+      for (const [signal, cotangent] of seeds) {
+        const tangent = tangents.get(signal);
+        if (tangent === undefined) continue;
+        const term = backward.node('mul', [cotangent, tape(tangent)]);
+        gradient = plus(backward, gradient, backward.node('sum', [term]));
+      }
+      if (gradient !== null) gradients.set(index, gradient);
+    }
+  } else {
+    const primal = recompute(stream, backward, tape);
+    const cotangents = vjp(backward, stream, seeds, active, primal, window);
+    for (const [index, param] of paramNodes(stream)) {
+      const cotangent = cotangents.get(param);
+      if (cotangent !== undefined) gradients.set(index, cotangent);
+    }
+  }
+
+  const outputs: Output[] = [{ name: 'loss', node: loss }];
+  for (let k = 0; k < objective.params; k++) {
+    outputs.push({ name: gradientName(k), node: gradients.get(k) ?? backward.real(0) });
+  }
+  return {
+    stream: forward.finish([
+      ...stream.outputs,
+      ...recorded.map((node, k) => ({ name: tapeName(k), node })),
+    ]),
+    backward: backward.finish(outputs),
+    tapes: recorded.length,
+  };
+}
+
+/** Values of the stream graph inside of the backward graph: computed again, or from a tape. */
+function recompute(
+  stream: Graph,
+  backward: Builder,
+  tape: (id: NodeId) => NodeId,
+): (id: NodeId) => NodeId {
+  const known = new Map<NodeId, NodeId>();
+  const value = (id: NodeId, depth: number): NodeId => {
+    const found = known.get(id);
+    if (found !== undefined) return found;
+    const node = nodeOf(stream, id);
+    const { cost } = OPS[node.op];
+    const isLeafSignal = node.args.length === 0 && node.rate === 'sample';
+    const dear =
+      isDelay(node.op) || isLeafSignal || (cost > RECOMPUTE_COST && node.rate === 'sample');
+    const made =
+      dear || depth >= RECOMPUTE_DEPTH
+        ? tape(id)
+        : backward.node(
+            node.op,
+            node.args.map((a) => value(a, depth + 1)),
+            node.attrs,
+          );
+    known.set(id, made);
+    return made;
+  };
+  return (id) => value(id, 0);
+}

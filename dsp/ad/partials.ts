@@ -1,0 +1,119 @@
+/**
+ * The derivative of every operation, written once for both modes.
+ *
+ * A row gives, per operand i, the linear map v ↦ v · ∂y/∂xᵢ. Forward mode applies it to operand
+ * tangents and adds the results; reverse mode applies it to the result's cotangent. So the two
+ * modes agree by construction, and each rule needs one test. `null` is a derivative that is zero by
+ * convention; `none` is an operation that has no derivative and says why; `structural` is handled
+ * by the mode itself.
+ *
+ * Invariant: no rule makes a NaN or an infinity from finite operands at a kink: the convention in
+ * `OPS` holds there instead.
+ */
+
+import type { Builder } from '../ir/builder.ts';
+import type { NodeId } from '../ir/graph.ts';
+import type { OpKind } from '../ir/ops.ts';
+
+/** What a rule may look at: the operation's operands and result, fetched when asked for. */
+export interface Primal {
+  /** Operand i. */
+  x(i: number): NodeId;
+  /** Operand i, converted to real. */
+  real(i: number): NodeId;
+  /** The result. */
+  y(): NodeId;
+}
+
+/** v ↦ v · ∂y/∂xᵢ */
+export type Partial = (b: Builder, v: NodeId, primal: Primal) => NodeId;
+
+export type Derivative =
+  readonly (Partial | null)[] | { readonly none: string } | { readonly structural: string };
+
+const identity: Partial = (_b, v) => v;
+const negative: Partial = (b, v) => b.node('neg', [v]);
+const ZERO = [null, null] as const;
+const NO_BITS = { none: 'bits have no slope: the result jumps with its operand' } as const;
+
+/** v where the condition holds, else 0. */
+const where = (b: Builder, condition: NodeId, v: NodeId): NodeId =>
+  b.node('select', [condition, v, b.real(0)]);
+/** v where the condition does not hold, else 0. */
+const unless = (b: Builder, condition: NodeId, v: NodeId): NodeId =>
+  b.node('select', [condition, b.real(0), v]);
+
+export const PARTIALS = {
+  const: { structural: 'constant' },
+  constInt: { structural: 'constant' },
+  input: { structural: 'constant' },
+  slider: { structural: 'constant' },
+  scalar: { structural: 'constant' },
+  tape: { structural: 'constant' },
+  tapeInt: { structural: 'constant' },
+  param: { structural: 'what is differentiated with respect to' },
+  delay: { structural: 'delays tangents; reverse mode delays cotangents in reversed time' },
+  delayInt: { structural: 'as delay' },
+  sum: { structural: 'sums tangents; reverse mode gives its cotangent to every sample' },
+
+  add: [identity, identity],
+  sub: [identity, negative],
+  mul: [(b, v, p) => b.node('mul', [v, p.real(1)]), (b, v, p) => b.node('mul', [v, p.real(0)])],
+  neg: [negative],
+  abs: [
+    (b, v, p) => {
+      const zero = b.real(0);
+      const x = p.real(0);
+      const below = where(b, b.node('lt', [x, zero]), b.node('neg', [v]));
+      return b.node('select', [b.node('gt', [x, zero]), v, below]);
+    },
+  ],
+  min: [
+    (b, v, p) => unless(b, b.node('lt', [p.x(1), p.x(0)]), v),
+    (b, v, p) => where(b, b.node('lt', [p.x(1), p.x(0)]), v),
+  ],
+  max: [
+    (b, v, p) => unless(b, b.node('lt', [p.x(0), p.x(1)]), v),
+    (b, v, p) => where(b, b.node('lt', [p.x(0), p.x(1)]), v),
+  ],
+  div: [
+    (b, v, p) => where(b, b.node('ne', [p.x(1), b.real(0)]), b.node('div', [v, p.x(1)])),
+    (b, v, p) => {
+      const slope = b.node('div', [b.node('neg', [p.y()]), p.x(1)]);
+      return where(b, b.node('ne', [p.x(1), b.real(0)]), b.node('mul', [v, slope]));
+    },
+  ],
+  sqrt: [
+    (b, v, p) => {
+      const half = b.node('mul', [b.real(0.5), v]);
+      return where(b, b.node('gt', [p.y(), b.real(0)]), b.node('div', [half, p.y()]));
+    },
+  ],
+  sin: [(b, v, p) => b.node('mul', [v, b.node('cos', [p.x(0)])])],
+  cos: [(b, v, p) => b.node('neg', [b.node('mul', [v, b.node('sin', [p.x(0)])])])],
+  toInt: [identity],
+  toReal: [identity],
+
+  and: NO_BITS,
+  or: NO_BITS,
+  xor: NO_BITS,
+  shl: NO_BITS,
+  shr: NO_BITS,
+
+  lt: ZERO,
+  le: ZERO,
+  gt: ZERO,
+  ge: ZERO,
+  eq: ZERO,
+  ne: ZERO,
+  select: [null, (b, v, p) => where(b, p.x(0), v), (b, v, p) => unless(b, p.x(0), v)],
+} as const satisfies { readonly [K in OpKind]: Derivative };
+
+/** The row of an operation, its type widened. */
+export const derivativeOf = (op: OpKind): Derivative => PARTIALS[op];
+
+/** Adds two terms, either of which may be absent. */
+export function plus(b: Builder, x: NodeId | null, y: NodeId | null): NodeId | null {
+  if (x === null) return y;
+  return y === null ? x : b.node('add', [x, y]);
+}
