@@ -1,0 +1,59 @@
+/**
+ * What the compiler gives to whoever runs a patch: WASM bytes and where everything is in their
+ * memory. Plain data that crosses processes by structured clone.
+ *
+ * Invariant: the same patch, options and compiler version give the same bytes. An Artifact knows
+ * nothing of devices and cannot be edited: a change is a new compilation.
+ */
+
+import type { Control } from './control.ts';
+
+/** Byte addresses in the module's memory. */
+export interface Layout {
+  /** First byte of each input and output channel: `maxBlock` binary32 values each. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  /** Banks of binary64 values. */
+  readonly sliders: number;
+  readonly params: number;
+  readonly gradients: number;
+  /** 1.0 where a parameter is kept as it is. */
+  readonly frozen: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Signal state: set by the exported `reset`. */
+  readonly state: { readonly begin: number; readonly end: number };
+  readonly bytes: number;
+}
+
+/** What the compiler decided, for a person to read. */
+export interface CompileReport {
+  readonly nodes: { readonly stream: number; readonly backward: number; readonly update: number };
+  readonly memoryBytes: number;
+  /** Loops of the stream and backward functions: how many run four samples at a time. */
+  readonly loops: { readonly vector: number; readonly serial: number };
+  /** Why this differentiation mode, in sentences. */
+  readonly mode: readonly string[];
+}
+
+export interface Artifact {
+  readonly format: 'livegrad.artifact/1';
+  readonly name: string;
+  readonly wasm: Uint8Array;
+  readonly layout: Layout;
+  /** Hz. */
+  readonly sampleRate: number;
+  /** Most frames one call may process. */
+  readonly maxBlock: number;
+  /** Frames from one optimiser step to the next; 0 without training. */
+  readonly window: number;
+  /** Device round trip that `align` was compiled for, frames. */
+  readonly latency: number;
+  readonly mode: 'forward' | 'reverse' | 'none';
+  /** Channels. */
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly sliders: readonly Control[];
+  readonly params: readonly Control[];
+  readonly report: CompileReport;
+}

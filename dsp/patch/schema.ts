@@ -1,0 +1,360 @@
+/**
+ * The patch document, `livegrad.patch/1`: a DSP program with its controls and its training, as
+ * plain JSON that a client may upload. It is data, never code.
+ *
+ * Invariant: `parsePatch` returns every problem of shape, reference, count and range at once, each
+ * with its path; a Patch that it returned lowers without a surprise of that kind. It does not know
+ * the sample rate or the device: what depends on those is said by `lower`.
+ */
+
+import { z } from 'zod';
+import type { ControlSpec } from '../control.ts';
+import { diagnostic, fail, nearest, ok } from '../diagnostic.ts';
+import type { Diagnostic, Result } from '../diagnostic.ts';
+import { OPS, OP_KINDS } from '../ir/ops.ts';
+import type { OpKind } from '../ir/ops.ts';
+import { LOSS_KINDS } from '../learn/losses.ts';
+import { scheduleSchema } from '../learn/schedule.ts';
+
+export const PATCH_FORMAT = 'livegrad.patch/1';
+
+/** Ids of sliders, params and nodes: `gain`, `hidden/gain`, `band-1/q`. */
+export const idSchema = z
+  .string()
+  .max(120)
+  .regex(
+    /^[A-Za-z][\w-]*(\/[A-Za-z0-9][\w-]*)*$/u,
+    'expected letters, digits, "-" and "_", in parts divided by "/", starting with a letter',
+  );
+
+const number = z.number();
+
+export const controlSchema: z.ZodType<ControlSpec> = z.strictObject({
+  initial: number,
+  min: number,
+  max: number,
+  step: z.number().positive().optional(),
+  unit: z.string().max(20).optional(),
+  scale: z.enum(['linear', 'log']).optional(),
+  doc: z.string().max(2000).optional(),
+});
+
+/** A node by its id, a control by its id, or a number. */
+export const operandSchema = z.union([idSchema, number]);
+export type Operand = z.infer<typeof operandSchema>;
+
+const MAX_DELAY = 2 ** 22;
+const frames = z.number().int().min(1).max(MAX_DELAY);
+const one = z.tuple([operandSchema]);
+
+/** Operations of the IR that a patch uses directly, by their IR names. */
+export const PLAIN_OPS = OP_KINDS.filter((kind) => OPS[kind].inPatch) as readonly PlainOp[];
+export type PlainOp = {
+  [K in OpKind]: (typeof OPS)[K]['inPatch'] extends true ? K : never;
+}[OpKind];
+
+export const nodeSchema = z.discriminatedUnion('op', [
+  /** A device input, counted from 1 as on the box. */
+  z.strictObject({ op: z.literal('input'), channel: z.number().int().min(1).max(64) }),
+  /** Its operand `frames` samples ago; recursion goes through this. `init` is what was before. */
+  z.strictObject({ op: z.literal('delay'), in: one, frames, init: number.optional() }),
+  /** White noise in [−1, 1), the same for the same seed. */
+  z.strictObject({
+    op: z.literal('noise'),
+    seed: z
+      .number()
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1)
+      .optional(),
+  }),
+  /** sin(2π · phase), phase starting at 0 and growing by frequency / sampleRate; Hz. */
+  z.strictObject({ op: z.literal('sine'), in: one }),
+  /** The mean of the last `frames` values, zeros before the start. */
+  z.strictObject({ op: z.literal('runningMean'), in: one, frames }),
+  /** Delayed by the round trip of the device, so that it lines up with what comes back. */
+  z.strictObject({ op: z.literal('align'), in: one }),
+  z.strictObject({
+    op: z.enum(PLAIN_OPS as [PlainOp, ...PlainOp[]]),
+    in: z.array(operandSchema).max(3),
+  }),
+]);
+export type PatchNode = z.infer<typeof nodeSchema>;
+
+export const trainingSchema = z.strictObject({
+  estimate: idSchema,
+  target: idSchema,
+  loss: z.enum(LOSS_KINDS),
+  /** Samples from one optimiser step to the next; the loss is a mean over them. */
+  window: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 16),
+  mode: z.enum(['auto', 'forward', 'reverse']).default('auto'),
+  optimiser: z.strictObject({ kind: z.literal('sgd') }).default({ kind: 'sgd' }),
+  schedule: scheduleSchema,
+});
+export type Training = z.infer<typeof trainingSchema>;
+
+export const expectationSchema = z.strictObject({
+  param: idSchema,
+  value: number,
+  tolerance: z.number().positive(),
+  seconds: z.number().positive().max(3600),
+});
+export type Expectation = z.infer<typeof expectationSchema>;
+
+export const patchSchema = z.strictObject({
+  format: z.literal(PATCH_FORMAT),
+  name: z
+    .string()
+    .max(60)
+    .regex(/^[A-Za-z][\w-]*$/u, 'expected letters, digits, "-" and "_", starting with a letter'),
+  title: z.string().max(200).optional(),
+  doc: z.string().max(10_000).optional(),
+  sliders: z.record(idSchema, controlSchema).default({}),
+  params: z.record(idSchema, controlSchema).default({}),
+  nodes: z.record(idSchema, nodeSchema),
+  /** What is played on output 1, 2, … : nodes or controls. */
+  outputs: z.array(operandSchema).max(64).default([]),
+  training: trainingSchema.optional(),
+  /** What an offline run with the default settings must learn, and how soon. */
+  expect: z.array(expectationSchema).max(100).default([]),
+});
+export type Patch = z.infer<typeof patchSchema>;
+
+/** Limits that keep a hostile document from eating the host. */
+const MAX_NODES = 20_000;
+
+/**
+ * A checked Patch from any JSON value.
+ *
+ * @returns the patch with defaults filled in, or all diagnostics: PATCH_FORMAT, PATCH_INVALID,
+ *   PATCH_NAME_TAKEN, PATCH_UNKNOWN_REFERENCE, PATCH_OPERAND_COUNT, PATCH_INSTANT_LOOP,
+ *   PATCH_CONTROL_RANGE, PATCH_TOO_LARGE
+ * Cost: linear in the document.
+ */
+export function parsePatch(json: unknown): Result<Patch> {
+  if (typeof json === 'object' && json !== null && 'format' in json) {
+    const { format } = json;
+    if (format !== PATCH_FORMAT) {
+      return fail(
+        diagnostic(
+          'PATCH_FORMAT',
+          'format',
+          `unknown format: expected "${PATCH_FORMAT}", got ${show(format)}`,
+        ),
+      );
+    }
+    if ('nodes' in json && typeof json.nodes === 'object' && json.nodes !== null) {
+      const count = Object.keys(json.nodes).length;
+      if (count > MAX_NODES) {
+        return fail(
+          diagnostic(
+            'PATCH_TOO_LARGE',
+            'nodes',
+            `too many nodes: expected at most ${MAX_NODES}, got ${count}`,
+          ),
+        );
+      }
+    }
+  }
+  const parsed = patchSchema.safeParse(json, { reportInput: true });
+  if (!parsed.success) return { ok: false, diagnostics: parsed.error.issues.flatMap(fromIssue) };
+  const diagnostics = checkMeaning(parsed.data);
+  return diagnostics.length > 0 ? { ok: false, diagnostics } : ok(parsed.data);
+}
+
+/** A path as a person writes it: nodes.estimate.in[1], nodes["hidden/x"].op. */
+export function pathOf(keys: readonly PropertyKey[]): string {
+  return keys
+    .map((key, i) => {
+      if (typeof key === 'number') return `[${key}]`;
+      const text = String(key);
+      if (!/^[\w-]+$/u.test(text)) return `[${JSON.stringify(text)}]`;
+      return i === 0 ? text : `.${text}`;
+    })
+    .join('');
+}
+
+function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
+  const path = pathOf(issue.path);
+  const got = 'input' in issue ? show(issue.input) : 'nothing';
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) =>
+        diagnostic('PATCH_INVALID', pathOf([...issue.path, key]), `unknown field "${key}"`),
+      );
+    case 'invalid_union': {
+      const op = (issue.input as { op?: unknown } | undefined)?.op;
+      if (issue.discriminator === 'op') {
+        const known = nodeOps();
+        const near = typeof op === 'string' ? nearest(op, known) : undefined;
+        return [
+          diagnostic(
+            'PATCH_INVALID',
+            pathOf([...issue.path]),
+            `unknown operation: expected one of ${known.join(', ')}; got ${show(op)}`,
+            near === undefined ? undefined : `did you mean "${near}"?`,
+          ),
+        ];
+      }
+      if (issue.discriminator !== undefined) {
+        return [diagnostic('PATCH_INVALID', path, `${issue.message}, got ${got}`)];
+      }
+      return [diagnostic('PATCH_INVALID', path, `expected an id or a finite number, got ${got}`)];
+    }
+    case 'invalid_key':
+      return [
+        diagnostic(
+          'PATCH_INVALID',
+          path,
+          `unusable id: ${issue.issues[0]?.message ?? issue.message}`,
+        ),
+      ];
+    default:
+      return [diagnostic('PATCH_INVALID', path, `${issue.message}; got ${got}`)];
+  }
+}
+
+/** Every operation a patch node may name. */
+export function nodeOps(): readonly string[] {
+  return ['input', 'delay', 'noise', 'sine', 'runningMean', 'align', ...PLAIN_OPS];
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function checkMeaning(patch: Patch): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const known = new Set([
+    ...Object.keys(patch.sliders),
+    ...Object.keys(patch.params),
+    ...Object.keys(patch.nodes),
+  ]);
+
+  for (const kind of ['sliders', 'params'] as const) {
+    for (const [id, spec] of Object.entries(patch[kind])) {
+      checkControl(found, pathOf([kind, id]), spec);
+      if (kind === 'params' && id in patch.sliders) taken(found, 'params', id, 'sliders');
+    }
+  }
+  for (const id of Object.keys(patch.nodes)) {
+    if (id in patch.sliders) taken(found, 'nodes', id, 'sliders');
+    if (id in patch.params) taken(found, 'nodes', id, 'params');
+  }
+
+  const refer = (path: string, operand: Operand): void => {
+    if (typeof operand === 'number' || known.has(operand)) return;
+    const near = nearest(operand, known);
+    found.push(
+      diagnostic(
+        'PATCH_UNKNOWN_REFERENCE',
+        path,
+        `nothing is called "${operand}": expected the id of a node, slider or param`,
+        near === undefined ? undefined : `did you mean "${near}"?`,
+      ),
+    );
+  };
+
+  for (const [id, node] of Object.entries(patch.nodes)) {
+    if (!('in' in node)) continue;
+    const spec = OPS[node.op as OpKind] as { readonly arity: number } | undefined;
+    if (isPlain(node.op) && spec !== undefined && node.in.length !== spec.arity) {
+      found.push(
+        diagnostic(
+          'PATCH_OPERAND_COUNT',
+          pathOf(['nodes', id, 'in']),
+          `"${node.op}" takes ${spec.arity} operand${spec.arity === 1 ? '' : 's'}, got ${node.in.length}`,
+        ),
+      );
+    }
+    node.in.forEach((operand, i) => refer(pathOf(['nodes', id, 'in', i]), operand));
+  }
+  patch.outputs.forEach((operand, i) => refer(pathOf(['outputs', i]), operand));
+  if (patch.training !== undefined) {
+    refer('training.estimate', patch.training.estimate);
+    refer('training.target', patch.training.target);
+  }
+  patch.expect.forEach((e, i) => {
+    if (!(e.param in patch.params)) {
+      found.push(
+        diagnostic(
+          'PATCH_UNKNOWN_REFERENCE',
+          pathOf(['expect', i, 'param']),
+          `no param is called "${e.param}": expected one of ${Object.keys(patch.params).join(', ')}`,
+        ),
+      );
+    }
+  });
+  if (found.length === 0) checkLoops(found, patch);
+  return found;
+}
+
+const isPlain = (op: string): boolean => (PLAIN_OPS as readonly string[]).includes(op);
+
+function taken(found: Diagnostic[], kind: string, id: string, other: string): void {
+  found.push(
+    diagnostic('PATCH_NAME_TAKEN', pathOf([kind, id]), `"${id}" is already used in ${other}`),
+  );
+}
+
+function checkControl(found: Diagnostic[], path: string, spec: ControlSpec): void {
+  const add = (field: string, message: string): void => {
+    found.push(diagnostic('PATCH_CONTROL_RANGE', `${path}.${field}`, message));
+  };
+  if (spec.min >= spec.max) {
+    add('max', `the range is empty: expected max > min (${spec.min}), got ${spec.max}`);
+  } else if (spec.initial < spec.min || spec.initial > spec.max) {
+    add('initial', `expected a value from ${spec.min} to ${spec.max}, got ${spec.initial}`);
+  }
+  if (spec.scale === 'log' && spec.min <= 0) {
+    add('min', `a logarithmic scale needs min > 0, got ${spec.min}`);
+  }
+}
+
+/** What a node needs in the same sample: a delay needs nothing. */
+export function instantOperands(node: PatchNode): readonly Operand[] {
+  return 'in' in node && node.op !== 'delay' ? node.in : [];
+}
+
+function checkLoops(found: Diagnostic[], patch: Patch): void {
+  const done = new Set<string>();
+  for (const start of Object.keys(patch.nodes)) {
+    if (done.has(start)) continue;
+    // Depth first with an own stack: a patch may be deeper than the call stack.
+    const trail: { id: string; next: number }[] = [{ id: start, next: 0 }];
+    const onTrail = new Set([start]);
+    for (let top = trail.at(-1); top !== undefined; top = trail.at(-1)) {
+      const node = patch.nodes[top.id];
+      const operand = node === undefined ? undefined : instantOperands(node)[top.next++];
+      if (operand === undefined) {
+        done.add(top.id);
+        onTrail.delete(top.id);
+        trail.pop();
+      } else if (typeof operand === 'string' && operand in patch.nodes && !done.has(operand)) {
+        if (onTrail.has(operand)) {
+          const ring = [
+            ...trail.map((t) => t.id).slice(trail.findIndex((t) => t.id === operand)),
+            operand,
+          ];
+          found.push(
+            diagnostic(
+              'PATCH_INSTANT_LOOP',
+              pathOf(['nodes', operand]),
+              `a loop without a delay: ${ring.join(' → ')}`,
+              'put a "delay" of at least one frame into the loop',
+            ),
+          );
+          return;
+        }
+        trail.push({ id: operand, next: 0 });
+        onTrail.add(operand);
+      }
+    }
+  }
+}
