@@ -1,0 +1,89 @@
+/**
+ * Patch → Artifact: the whole compiler as one function, and its stages for those who print them.
+ *
+ * Pure: no clock, no randomness, no files. Whoever compiles a stranger's patch does so in a thread
+ * with a time limit; the compiler bounds memory, not time.
+ */
+
+import type { Artifact } from './artifact.ts';
+import { diagnostic, fail, ok } from './diagnostic.ts';
+import type { Result } from './diagnostic.ts';
+import { plan } from './plan.ts';
+import type { Mode } from './plan.ts';
+import type { Program } from './ir/program.ts';
+import { liveSize } from './passes/fold.ts';
+import { lower } from './patch/lower.ts';
+import type { Patch } from './patch/schema.ts';
+import { generate } from './wasm/generate.ts';
+import type { Generated } from './wasm/generate.ts';
+import { encode } from './wasm/module.ts';
+
+export interface CompileOptions {
+  /** Hz. */
+  readonly sampleRate: number;
+  /** Most frames one call may process. */
+  readonly maxBlock: number;
+  /** Device round trip that `align` makes up for, frames. */
+  readonly latency: number;
+  /** Instead of what the patch asks for. */
+  readonly mode?: Mode;
+}
+
+const MAX_BYTES = 256 * 2 ** 20;
+
+/** The program before code generation: what `compile --print ir` shows. */
+export function programOf(patch: Patch, options: CompileOptions): Result<Program> {
+  const lowered = lower(patch, options);
+  if (!lowered.ok) return lowered;
+  return plan(patch, lowered.value, options.mode ?? patch.training?.mode ?? 'auto');
+}
+
+/** The module before encoding: what `compile --print wat` shows. */
+export const generateProgram = (program: Program, options: CompileOptions): Generated =>
+  generate(program, options.maxBlock);
+
+export function compile(patch: Patch, options: CompileOptions): Result<Artifact> {
+  const program = programOf(patch, options);
+  if (!program.ok) return program;
+  return assemble(program.value, options);
+}
+
+/** Program → Artifact. */
+export function assemble(program: Program, options: CompileOptions): Result<Artifact> {
+  const { module, layout, loops } = generateProgram(program, options);
+  if (layout.bytes > MAX_BYTES) {
+    return fail(
+      diagnostic(
+        'PATCH_TOO_LARGE',
+        '',
+        `memory: expected at most ${MAX_BYTES} bytes, got ${layout.bytes}`,
+        'shorten delays or the training window',
+      ),
+    );
+  }
+  return ok({
+    format: 'livegrad.artifact/1',
+    name: program.name,
+    wasm: encode(module),
+    layout,
+    sampleRate: options.sampleRate,
+    maxBlock: options.maxBlock,
+    window: program.window,
+    latency: options.latency,
+    mode: program.mode,
+    inputs: program.inputs,
+    outputs: program.outputs,
+    sliders: program.sliders,
+    params: program.params,
+    report: {
+      nodes: {
+        stream: liveSize(program.stream),
+        backward: program.backward === null ? 0 : liveSize(program.backward),
+        update: program.update === null ? 0 : liveSize(program.update),
+      },
+      memoryBytes: layout.bytes,
+      loops,
+      mode: program.reasons,
+    },
+  });
+}

@@ -1,0 +1,145 @@
+/**
+ * One running program: cuts the stream at window ends, steps the optimiser, guards the parameters.
+ *
+ * Threads: whoever owns the instance calls everything; in the daemon that is the audio thread.
+ * Invariants: after construction nothing allocates, throws or waits; results do not depend on how
+ * the stream is cut into blocks; a parameter that a finite loss has not confirmed is taken back when
+ * the loss or a gradient is not finite.
+ */
+
+import type { Artifact } from '../artifact.ts';
+import { learningRate } from '../learn/schedule.ts';
+import type { Schedule } from '../learn/schedule.ts';
+import type { Kernel, Samples } from './kernel.ts';
+import { wasmKernel } from './wasm-kernel.ts';
+
+/** Why learning stopped by itself. */
+export const FAULT = { none: 0, notFinite: 1 } as const;
+
+export class Instance {
+  readonly artifact: Artifact;
+  /** [channel], `maxBlock` frames each: fill, process, read. */
+  readonly inputs: readonly Samples[];
+  readonly outputs: readonly Samples[];
+  readonly sliders: Float64Array;
+  readonly params: Float64Array;
+  readonly gradients: Float64Array;
+  /** Per parameter, not 0: it keeps its value. */
+  readonly frozen: Float64Array;
+  /** Off: loss and gradients are still measured, parameters stay. */
+  learning = false;
+  /** Optimiser steps done. */
+  step = 0;
+  /** Windows finished. */
+  windows = 0;
+  /** Of the last finished window. */
+  loss = 0;
+  learningRate = 0;
+  fault: number = FAULT.none;
+
+  readonly #kernel: Kernel;
+  readonly #window: number;
+  readonly #confirmed: Float64Array;
+  #schedule: Schedule = { kind: 'constant', rate: 0 };
+  #position = 0;
+
+  /** @param code  the artifact's compiled module, or any kernel that computes the same program */
+  constructor(artifact: Artifact, code: WebAssembly.Module | Kernel) {
+    this.artifact = artifact;
+    this.#kernel = 'stream' in code ? code : wasmKernel(artifact, code);
+    this.inputs = this.#kernel.inputs;
+    this.outputs = this.#kernel.outputs;
+    this.sliders = this.#kernel.sliders;
+    this.params = this.#kernel.params;
+    this.gradients = this.#kernel.gradients;
+    this.frozen = this.#kernel.frozen;
+    this.#window = artifact.window;
+    this.#confirmed = new Float64Array(artifact.params.length);
+    artifact.sliders.forEach((control, k) => {
+      this.sliders[k] = control.initial;
+    });
+    this.reset();
+  }
+
+  setSchedule(schedule: Schedule): void {
+    this.#schedule = schedule;
+    this.learningRate = learningRate(schedule, this.step);
+  }
+
+  /** Processes the first `frames` frames of the inputs into the outputs. */
+  process(frames: number): void {
+    if (this.#window === 0) {
+      this.#kernel.stream(0, 0, frames);
+      return;
+    }
+    let done = 0;
+    while (done < frames) {
+      const left = this.#window - this.#position;
+      const count = frames - done < left ? frames - done : left;
+      this.#kernel.stream(done, this.#position, count);
+      done += count;
+      this.#position += count;
+      if (this.#position === this.#window) {
+        this.#position = 0;
+        this.#endWindow();
+      }
+    }
+  }
+
+  /** Signal state as at the start; parameters, step and sliders stay. */
+  resetState(): void {
+    this.#kernel.reset();
+    this.#position = 0;
+  }
+
+  /** Parameters to their initial values, step to 0, signal state to the start. */
+  reset(): void {
+    for (let k = 0; k < this.params.length; k++) {
+      this.params[k] = this.artifact.params[k]!.initial;
+      this.#confirmed[k] = this.params[k]!;
+      this.gradients[k] = 0;
+    }
+    this.step = 0;
+    this.loss = 0;
+    this.fault = FAULT.none;
+    this.learningRate = learningRate(this.#schedule, 0);
+    this.resetState();
+  }
+
+  #endWindow(): void {
+    const kernel = this.#kernel;
+    kernel.backward();
+    this.windows++;
+    const loss = kernel.loss[0]!;
+    if (!this.#isFinite(loss)) {
+      this.#takeBack();
+      return;
+    }
+    this.loss = loss;
+    for (let k = 0; k < this.params.length; k++) this.#confirmed[k] = this.params[k]!;
+    this.learningRate = learningRate(this.#schedule, this.step);
+    if (!this.learning) return;
+    kernel.learningRate[0] = this.learningRate;
+    kernel.update();
+    this.step++;
+  }
+
+  #isFinite(loss: number): boolean {
+    if (!Number.isFinite(loss)) return false;
+    for (let k = 0; k < this.gradients.length; k++) {
+      if (!Number.isFinite(this.gradients[k]!)) return false;
+    }
+    return true;
+  }
+
+  /** The last parameters that a finite loss has seen return; learning stops. */
+  #takeBack(): void {
+    for (let k = 0; k < this.params.length; k++) {
+      this.params[k] = this.#confirmed[k]!;
+      this.gradients[k] = 0;
+    }
+    this.learning = false;
+    this.fault = FAULT.notFinite;
+    this.#kernel.reset();
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * A program as a Kernel, computed by the reference interpreter: the oracle of the WASM kernel.
+ *
+ * Double precision throughout, or with `round: Math.fround` the arithmetic of the generated code.
+ * Slow, and it allocates on every call: for tests and for checking gradients, never for audio.
+ */
+
+import { Interpreter } from '../interpret/interpret.ts';
+import type { Leaves } from '../interpret/interpret.ts';
+import { gradientName, outName, paramName, tapeName, updateScalars } from '../ir/program.ts';
+import type { Program } from '../ir/program.ts';
+import type { Kernel } from './kernel.ts';
+
+const identity = (x: number): number => x;
+
+/**
+ * @param maxBlock  most frames per call
+ * @param round     applied to every real result of the stream and backward graphs
+ */
+export function interpreterKernel(
+  program: Program,
+  maxBlock: number,
+  round: (x: number) => number = identity,
+): Kernel {
+  const P = program.params.length;
+  const stream = new Interpreter(program.stream, round);
+  const backward = program.backward === null ? null : new Interpreter(program.backward, round);
+  const update = program.update === null ? null : new Interpreter(program.update);
+  const tapes = Array.from({ length: program.tapes }, () => new Float64Array(program.window));
+  const bank = (values: readonly { initial: number }[]): Float64Array =>
+    Float64Array.from(values, (v) => v.initial);
+  const kernel: Kernel = {
+    inputs: Array.from({ length: program.inputs }, () => new Float64Array(maxBlock)),
+    outputs: Array.from({ length: program.outputs }, () => new Float64Array(maxBlock)),
+    sliders: bank(program.sliders),
+    params: bank(program.params),
+    gradients: new Float64Array(P),
+    frozen: new Float64Array(P),
+    loss: new Float64Array(1),
+    learningRate: new Float64Array(1),
+    stream(offset, position, frames) {
+      const results = stream.run(leaves(offset), frames);
+      kernel.outputs.forEach((out, channel) => {
+        const values = results.get(outName(channel));
+        for (let n = 0; n < frames; n++) out[offset + n] = valueAt(values, n);
+      });
+      tapes.forEach((tape, k) => {
+        const values = results.get(tapeName(k));
+        for (let n = 0; n < frames; n++) tape[position + n] = valueAt(values, n);
+      });
+    },
+    backward() {
+      if (backward === null) return;
+      const results = backward.run(leaves(0), program.window);
+      kernel.loss[0] = valueAt(results.get('loss'), 0);
+      for (let k = 0; k < P; k++) kernel.gradients[k] = valueAt(results.get(gradientName(k)), 0);
+    },
+    update() {
+      if (update === null) return;
+      const results = update.run(leaves(0), 1);
+      for (let k = 0; k < P; k++) kernel.params[k] = valueAt(results.get(paramName(k)), 0);
+    },
+    reset() {
+      stream.reset();
+      update?.reset();
+      for (const tape of tapes) tape.fill(0);
+    },
+  };
+  const leaves = (offset: number): Leaves => ({
+    input: (channel, frame) => kernel.inputs[channel]![offset + frame]!,
+    slider: (index) => kernel.sliders[index]!,
+    param: (index) => kernel.params[index]!,
+    scalar: (index) => {
+      if (index === updateScalars.learningRate) return kernel.learningRate[0]!;
+      return index <= P ? kernel.gradients[index - 1]! : kernel.frozen[index - 1 - P]!;
+    },
+    tape: (index, frame) => tapes[index]![frame]!,
+  });
+  return kernel;
+}
+
+function valueAt(values: Float64Array | undefined, frame: number): number {
+  if (values === undefined) return 0;
+  return values.length === 1 ? values[0]! : values[frame]!;
+}

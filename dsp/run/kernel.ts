@@ -1,0 +1,34 @@
+/**
+ * The border between what computes and who drives it.
+ *
+ * A kernel computes three things and decides nothing: a piece of signal, the gradient over a full
+ * window, one optimiser step. `Instance` says when. The WASM module is one kernel, the reference
+ * interpreter another, so both are driven by the same code and can be compared step by step.
+ */
+
+export type Samples = Float32Array | Float64Array;
+
+export interface Kernel {
+  /** [channel][frame], `maxBlock` frames each. */
+  readonly inputs: readonly Samples[];
+  readonly outputs: readonly Samples[];
+  readonly sliders: Float64Array;
+  readonly params: Float64Array;
+  readonly gradients: Float64Array;
+  /** Per parameter, not 0: keep it as it is. */
+  readonly frozen: Float64Array;
+  /** One value each: the loss of the last window, and the rate of the next step. */
+  readonly loss: Float64Array;
+  readonly learningRate: Float64Array;
+  /**
+   * Computes `frames` frames of inputs and outputs from frame `offset` of their arrays, and records
+   * what the gradient needs at frame `position` of the window.
+   */
+  stream(offset: number, position: number, frames: number): void;
+  /** Loss and gradients of the window just filled. */
+  backward(): void;
+  /** One optimiser step: new params from params, gradients, frozen and learningRate. */
+  update(): void;
+  /** Signal state as at the start. Controls and params stay. */
+  reset(): void;
+}

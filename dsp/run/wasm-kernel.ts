@@ -1,0 +1,49 @@
+/**
+ * A compiled module as a Kernel: views into its memory and its exports.
+ *
+ * Invariant: all views are made once; a call copies nothing and allocates nothing.
+ */
+
+import type { Artifact } from '../artifact.ts';
+import type { Kernel } from './kernel.ts';
+
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  stream(offset: number, position: number, length: number): void;
+  backward(): void;
+  update(): void;
+  reset(): void;
+}
+
+export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kernel {
+  const instance = new WebAssembly.Instance(module);
+  // The generator wrote these exports; the host's types cannot know them.
+  const exports = instance.exports as unknown as Exports;
+  const { buffer } = exports.memory;
+  const { layout, params, sliders, maxBlock } = artifact;
+  const doubles = (at: number, length: number): Float64Array =>
+    new Float64Array(buffer, at, length);
+  exports.reset();
+  return {
+    inputs: layout.inputs.map((at) => new Float32Array(buffer, at, maxBlock)),
+    outputs: layout.outputs.map((at) => new Float32Array(buffer, at, maxBlock)),
+    sliders: doubles(layout.sliders, sliders.length),
+    params: doubles(layout.params, params.length),
+    gradients: doubles(layout.gradients, params.length),
+    frozen: doubles(layout.frozen, params.length),
+    loss: doubles(layout.loss, 1),
+    learningRate: doubles(layout.learningRate, 1),
+    stream: (offset, position, frames) => {
+      exports.stream(offset * 4, position * 4, frames * 4);
+    },
+    backward: () => {
+      exports.backward();
+    },
+    update: () => {
+      exports.update();
+    },
+    reset: () => {
+      exports.reset();
+    },
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * Program → module: three functions, a reset, and where everything lies.
+ *
+ * Exports: memory; stream(offset, position, length) in bytes of single-precision samples;
+ * backward(); update(); reset(). Invariant: the bytes depend on the program and `maxBlock` alone.
+ */
+
+import type { Layout } from '../artifact.ts';
+import type { Graph } from '../ir/graph.ts';
+import { nodeOf } from '../ir/graph.ts';
+import { gradientName, paramName, updateScalars } from '../ir/program.ts';
+import type { Program } from '../ir/program.ts';
+import { emitGraph } from './emit.ts';
+import type { Ports } from './emit.ts';
+import { Memory, placeState } from './memory.ts';
+import type { Storage } from './memory.ts';
+import { Func, get, set } from './module.ts';
+import type { Module } from './module.ts';
+import { schedule } from './schedule.ts';
+import type { Schedule } from './schedule.ts';
+
+export interface Generated {
+  readonly module: Module;
+  readonly layout: Layout;
+  readonly loops: { readonly vector: number; readonly serial: number };
+}
+
+const PAGE = 65536;
+
+/** @param maxBlock  most frames that one call of stream may process */
+export function generate(program: Program, maxBlock: number): Generated {
+  const memory = new Memory();
+  const P = program.params.length;
+  const sliders = memory.doubles(program.sliders.length);
+  const params = memory.doubles(P);
+  // Rate, gradients and frozen flags are the update graph's scalars, side by side.
+  const scalars = memory.doubles(1 + 2 * P);
+  const loss = memory.doubles(1);
+  const channels = (count: number): number[] =>
+    Array.from({ length: count }, () => memory.floats(maxBlock + 4));
+  const inputs = channels(program.inputs);
+  const outputs = channels(program.outputs);
+
+  const begin = memory.take(0);
+  const tapes = Array.from({ length: program.tapes }, () => memory.floats(program.window + 4));
+  const graphs = [
+    { name: 'stream', graph: program.stream, frames: maxBlock, params: ['i32', 'i32', 'i32'] },
+    { name: 'backward', graph: program.backward, frames: program.window, params: [] },
+    { name: 'update', graph: program.update, frames: 1, params: [] },
+  ] as const;
+  const planned = graphs.map(({ graph, frames }) => {
+    if (graph === null) return null;
+    const order = schedule(graph);
+    return { order, storage: placeState(graph, order, frames, memory) };
+  });
+  const end = memory.take(0);
+
+  const slot = (base: number, index: number): number => base + 8 * index;
+  const valuePorts = new Map<string, number>([['loss', loss]]);
+  for (let k = 0; k < P; k++) {
+    valuePorts.set(gradientName(k), slot(scalars, updateScalars.gradient(k)));
+    valuePorts.set(paramName(k), slot(params, k));
+  }
+  const ports: Ports = {
+    inputs,
+    outputs,
+    tapes,
+    slider: (index) => slot(sliders, index),
+    param: (index) => slot(params, index),
+    scalar: (index) => slot(scalars, index),
+    value: (name) => valuePorts.get(name),
+  };
+  const functions = graphs.map(({ name, graph, frames, params: types }, k) => {
+    const func = new Func(name, types);
+    const plan = planned[k];
+    if (graph !== null && plan) {
+      const temps = (bytes: number): number => memory.take(bytes);
+      emitGraph(func, graph, plan.order, plan.storage, ports, temps, frames);
+    }
+    return func;
+  });
+  const states = graphs.flatMap(({ graph }, k) => {
+    const plan = planned[k];
+    return graph !== null && plan ? [{ graph, ...plan }] : [];
+  });
+  functions.push(resetFunction(begin, end, states));
+
+  return {
+    module: { functions, pages: Math.ceil(memory.top / PAGE) },
+    layout: {
+      inputs,
+      outputs,
+      sliders,
+      params,
+      gradients: slot(scalars, updateScalars.gradient(0)),
+      frozen: slot(scalars, updateScalars.frozen(0, P)),
+      loss,
+      learningRate: slot(scalars, updateScalars.learningRate),
+      state: { begin, end },
+      bytes: memory.top,
+    },
+    loops: countLoops(states.map((s) => s.order)),
+  };
+}
+
+/** Zeroes the state region, then writes every start value that is not 0. */
+function resetFunction(
+  begin: number,
+  end: number,
+  states: readonly { readonly graph: Graph; readonly storage: Storage }[],
+): Func {
+  const func = new Func('reset', []);
+  func.emit(['i32.const', begin], ['i32.const', 0], ['i32.const', end - begin], ['memory.fill']);
+  for (const { graph, storage } of states) {
+    for (const [id, address] of storage.carries) {
+      const { type, attrs } = nodeOf(graph, id);
+      const [, init = 0] = attrs;
+      if (init === 0) continue;
+      func.emit(['i32.const', 0]);
+      if (type === 'int') func.emit(['i32.const', init], ['i32.store', address]);
+      else if (graph.domain === 'once') func.emit(['f64.const', init], ['f64.store', address]);
+      else func.emit(['f32.const', init], ['f32.store', address]);
+    }
+    for (const line of storage.allLines) {
+      if (line.init === 0) continue;
+      const i = func.local('i32');
+      const isInt = nodeOf(graph, line.source).type === 'int';
+      func.emit(['i32.const', 0], set(i), ['loop'], get(i));
+      if (isInt) func.emit(['i32.const', line.init], ['i32.store', line.base]);
+      else func.emit(['f32.const', line.init], ['f32.store', line.base]);
+      func.emit(get(i), ['i32.const', 4], ['i32.add'], ['local.tee', i.index]);
+      func.emit(['i32.const', 4 * line.depth], ['i32.lt_u'], ['br_if', 0], ['end']);
+    }
+  }
+  return func;
+}
+
+function countLoops(schedules: readonly Schedule[]): { vector: number; serial: number } {
+  const stages = schedules.flatMap((s) => s.stages);
+  return {
+    vector: stages.filter((s) => s.vector.length > 0).length,
+    serial: stages.filter((s) => s.serial.length > 0).length,
+  };
+}

@@ -1,0 +1,97 @@
+/**
+ * Where everything lies in the module's memory, decided before code is written.
+ *
+ * Invariant: addresses are static and 16-byte aligned; the memory never grows; signal state is one
+ * contiguous region, so that a reset is one fill. Nothing is shared between two things that live at
+ * the same time.
+ */
+
+import { nodeOf } from '../ir/graph.ts';
+import type { Graph, NodeId } from '../ir/graph.ts';
+import type { Schedule } from './schedule.ts';
+
+/** Hands out addresses upwards. */
+export class Memory {
+  top = 1024;
+
+  take(bytes: number): number {
+    const address = Math.ceil(this.top / 16) * 16;
+    this.top = address + bytes;
+    return address;
+  }
+
+  floats(count: number): number {
+    return this.take(count * 4);
+  }
+
+  doubles(count: number): number {
+    return this.take(count * 8);
+  }
+}
+
+/**
+ * The past of a signal. In a stream graph it is a window that moves up through its space and is
+ * copied back to the start when it reaches the end, so that every access in a loop is linear; in a
+ * backward graph it is the whole training window with zeros behind its end.
+ */
+export interface Line {
+  readonly source: NodeId;
+  readonly init: number;
+  /** Longest delay read, frames. */
+  readonly depth: number;
+  /** First byte of the samples. */
+  readonly base: number;
+  /** Bytes for samples. */
+  readonly capacity: number;
+  /** Where the byte offset of the oldest sample is kept between runs; 0 in a backward graph. */
+  readonly head: number;
+}
+
+export interface Storage {
+  /** The line that each delay reads, recursive ones of one frame excepted. */
+  readonly lines: ReadonlyMap<NodeId, Line>;
+  readonly allLines: readonly Line[];
+  /** State of each recursive one-frame delay: kept in a local inside of the loop. */
+  readonly carries: ReadonlyMap<NodeId, number>;
+}
+
+/** Lines and carries of a graph. `frames`: the most one run can process. */
+export function placeState(
+  graph: Graph,
+  schedule: Schedule,
+  frames: number,
+  memory: Memory,
+): Storage {
+  const depth = new Map<string, { source: NodeId; init: number; depth: number }>();
+  const lines = new Map<NodeId, Line>();
+  const carries = new Map<NodeId, number>();
+  const width = graph.domain === 'once' ? 8 : 4;
+
+  const isCarry = (id: NodeId): boolean =>
+    graph.domain === 'once' || (schedule.recursive.has(id) && nodeOf(graph, id).attrs[0] === 1);
+
+  for (const [id, source] of graph.delays) {
+    const [length = 1, init = 0] = nodeOf(graph, id).attrs;
+    if (isCarry(id)) {
+      carries.set(id, memory.take(width));
+      continue;
+    }
+    const key = `${source}|${init}`;
+    const known = depth.get(key);
+    if (known === undefined) depth.set(key, { source, init, depth: length });
+    else known.depth = Math.max(known.depth, length);
+  }
+  const made = new Map<string, Line>();
+  for (const [key, line] of depth) {
+    const room = graph.domain === 'stream' ? Math.max(line.depth, frames) : frames;
+    const capacity = 4 * (line.depth + room);
+    const head = graph.domain === 'stream' ? memory.take(4) : 0;
+    // A vector load at the end may reach over the last sample.
+    made.set(key, { ...line, base: memory.take(capacity + 16), capacity, head });
+  }
+  for (const [id, source] of graph.delays) {
+    const line = made.get(`${source}|${nodeOf(graph, id).attrs[1]}`);
+    if (line !== undefined && !carries.has(id)) lines.set(id, line);
+  }
+  return { lines, allLines: [...made.values()], carries };
+}

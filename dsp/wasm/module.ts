@@ -1,0 +1,300 @@
+/**
+ * A WebAssembly module as data, and its two writings: bytes and text.
+ *
+ * Invariant: the encoding depends on the module alone, so equal modules give equal bytes; both
+ * writings come from the same instruction lists. It checks nothing that the engine's validator
+ * checks anyway. Source: WebAssembly Core Specification 2.0, section 5 (binary format).
+ */
+
+import { INSTRUCTIONS, alignmentOf } from './instructions.ts';
+import type { Mnemonic } from './instructions.ts';
+
+export type WasmType = 'i32' | 'f32' | 'f64' | 'v128';
+
+/** Mnemonic, then immediates: an index, a memory offset, a constant, or 16 bytes. */
+export type Instr = readonly [Mnemonic, ...number[]];
+
+/** A function local by its index. */
+export interface Local {
+  readonly index: number;
+  readonly type: WasmType;
+}
+
+/** One exported function under construction. */
+export class Func {
+  readonly name: string;
+  readonly params: readonly WasmType[];
+  readonly locals: WasmType[] = [];
+  body: Instr[] = [];
+
+  constructor(name: string, params: readonly WasmType[]) {
+    this.name = name;
+    this.params = params;
+  }
+
+  param(index: number): Local {
+    const type = this.params[index];
+    if (type === undefined) throw new Error(`${this.name} has no parameter ${index}`);
+    return { index, type };
+  }
+
+  local(type: WasmType): Local {
+    this.locals.push(type);
+    return { index: this.params.length + this.locals.length - 1, type };
+  }
+
+  emit(...code: readonly Instr[]): void {
+    for (const instr of code) this.body.push(instr);
+  }
+
+  /** What `write` emits, kept apart instead of appended. */
+  apart(write: () => void): Instr[] {
+    const outer = this.body;
+    this.body = [];
+    write();
+    const inner = this.body;
+    this.body = outer;
+    return inner;
+  }
+}
+
+export interface Module {
+  readonly functions: readonly Func[];
+  /** 64 KiB each; the memory never grows. */
+  readonly pages: number;
+}
+
+export const get = (local: Local): Instr => ['local.get', local.index];
+export const set = (local: Local): Instr => ['local.set', local.index];
+export const tee = (local: Local): Instr => ['local.tee', local.index];
+
+const TYPE_BYTE = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
+const VOID = 0x40;
+
+/** A growing byte array: no number is boxed, however large the module. */
+class Bytes {
+  #data = new Uint8Array(1 << 12);
+  #view = new DataView(this.#data.buffer);
+  length = 0;
+
+  #room(extra: number): void {
+    if (this.length + extra <= this.#data.length) return;
+    const larger = new Uint8Array(Math.max(this.#data.length * 2, this.length + extra));
+    larger.set(this.#data);
+    this.#data = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+
+  byte(value: number): void {
+    this.#room(1);
+    this.#data[this.length++] = value;
+  }
+
+  bytes(values: ArrayLike<number>): void {
+    this.#room(values.length);
+    this.#data.set(values, this.length);
+    this.length += values.length;
+  }
+
+  /** LEB128, unsigned. */
+  unsigned(value: number): void {
+    let rest = value;
+    do {
+      const low = rest % 128;
+      rest = Math.floor(rest / 128);
+      this.byte(rest > 0 ? low | 128 : low);
+    } while (rest > 0);
+  }
+
+  /** LEB128, signed 32-bit. */
+  signed(value: number): void {
+    let rest = value | 0;
+    for (;;) {
+      const low = rest & 127;
+      rest >>= 7;
+      if ((rest === 0 && (low & 64) === 0) || (rest === -1 && (low & 64) !== 0)) {
+        this.byte(low);
+        return;
+      }
+      this.byte(low | 128);
+    }
+  }
+
+  float32(value: number): void {
+    this.#room(4);
+    this.#view.setFloat32(this.length, value, true);
+    this.length += 4;
+  }
+
+  float64(value: number): void {
+    this.#room(8);
+    this.#view.setFloat64(this.length, value, true);
+    this.length += 8;
+  }
+
+  done(): Uint8Array<ArrayBuffer> {
+    return this.#data.slice(0, this.length);
+  }
+}
+
+export function encode(module: Module): Uint8Array<ArrayBuffer> {
+  const out = new Bytes();
+  out.bytes([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+  const section = (id: number, write: (b: Bytes) => void): void => {
+    const content = new Bytes();
+    write(content);
+    out.byte(id);
+    out.unsigned(content.length);
+    out.bytes(content.done());
+  };
+  const name = (b: Bytes, text: string): void => {
+    // Names are ours and plain ASCII.
+    b.unsigned(text.length);
+    b.bytes(Array.from(text, (c) => c.charCodeAt(0)));
+  };
+  const { functions } = module;
+  section(1, (b) => {
+    b.unsigned(functions.length);
+    for (const f of functions) {
+      b.byte(0x60);
+      b.unsigned(f.params.length);
+      b.bytes(f.params.map((t) => TYPE_BYTE[t]));
+      b.unsigned(0);
+    }
+  });
+  section(3, (b) => {
+    b.unsigned(functions.length);
+    functions.forEach((_, i) => b.unsigned(i));
+  });
+  section(5, (b) => {
+    b.bytes([1, 1]);
+    b.unsigned(module.pages);
+    b.unsigned(module.pages);
+  });
+  section(7, (b) => {
+    b.unsigned(functions.length + 1);
+    name(b, 'memory');
+    b.bytes([2, 0]);
+    functions.forEach((f, i) => {
+      name(b, f.name);
+      b.byte(0);
+      b.unsigned(i);
+    });
+  });
+  section(10, (b) => {
+    b.unsigned(functions.length);
+    for (const f of functions) {
+      const body = new Bytes();
+      const runs = runsOf(f.locals);
+      body.unsigned(runs.length);
+      for (const { type, count } of runs) {
+        body.unsigned(count);
+        body.byte(TYPE_BYTE[type]);
+      }
+      for (const instr of f.body) encodeInstr(body, instr);
+      body.byte(0x0b);
+      b.unsigned(body.length);
+      b.bytes(body.done());
+    }
+  });
+  return out.done();
+}
+
+function runsOf(types: readonly WasmType[]): { type: WasmType; count: number }[] {
+  const runs: { type: WasmType; count: number }[] = [];
+  for (const type of types) {
+    const last = runs.at(-1);
+    if (last?.type === type) last.count++;
+    else runs.push({ type, count: 1 });
+  }
+  return runs;
+}
+
+function encodeInstr(b: Bytes, instr: Instr): void {
+  const [mnemonic, ...immediates] = instr;
+  const { bytes, immediate } = INSTRUCTIONS[mnemonic];
+  b.bytes(bytes);
+  const first = immediates[0] ?? 0;
+  switch (immediate) {
+    case 'none':
+      break;
+    case 'block':
+      b.byte(VOID);
+      break;
+    case 'index':
+    case 'lane':
+      b.unsigned(first);
+      break;
+    case 'memory':
+      b.unsigned(alignmentOf(mnemonic));
+      b.unsigned(first);
+      break;
+    case 'i32':
+      b.signed(first);
+      break;
+    case 'f32':
+      b.float32(first);
+      break;
+    case 'f64':
+      b.float64(first);
+      break;
+    case 'v128':
+      b.bytes(immediates);
+      break;
+    case 'zeros1':
+      b.byte(0);
+      break;
+    case 'zeros2':
+      b.bytes([0, 0]);
+      break;
+  }
+}
+
+/** The module in the WebAssembly text format. */
+export function printWat(module: Module): string {
+  const lines = ['(module', `  (memory (export "memory") ${module.pages} ${module.pages})`];
+  for (const f of module.functions) {
+    const params = f.params.length > 0 ? ` (param ${f.params.join(' ')})` : '';
+    lines.push(`  (func (export "${f.name}")${params}`);
+    if (f.locals.length > 0) lines.push(`    (local ${f.locals.join(' ')})`);
+    let depth = 2;
+    for (const instr of f.body) {
+      const [mnemonic] = instr;
+      if (mnemonic === 'end' || mnemonic === 'else') depth--;
+      lines.push(`${'  '.repeat(depth)}${printInstr(instr)}`);
+      if (mnemonic === 'else' || INSTRUCTIONS[mnemonic].immediate === 'block') depth++;
+    }
+    lines.push('  )');
+  }
+  return [...lines, ')', ''].join('\n');
+}
+
+function printInstr(instr: Instr): string {
+  const [mnemonic, ...immediates] = instr;
+  switch (INSTRUCTIONS[mnemonic].immediate) {
+    case 'none':
+    case 'block':
+    case 'zeros1':
+    case 'zeros2':
+      return mnemonic;
+    case 'memory':
+      return `${mnemonic} offset=${immediates[0]}`;
+    case 'f32':
+    case 'f64':
+      return `${mnemonic} ${printFloat(immediates[0]!)}`;
+    case 'v128': {
+      const kind = mnemonic === 'v128.const' ? ' i8x16' : '';
+      return `${mnemonic}${kind} ${immediates.join(' ')}`;
+    }
+    case 'index':
+    case 'lane':
+    case 'i32':
+      return `${mnemonic} ${immediates[0]}`;
+  }
+}
+
+function printFloat(value: number): string {
+  if (Number.isNaN(value)) return 'nan';
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
+  return Object.is(value, -0) ? '-0' : String(value);
+}

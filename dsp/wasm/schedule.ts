@@ -1,0 +1,131 @@
+/**
+ * Which nodes run in which loop.
+ *
+ * Nodes that take part in a recursion, and operations without a vector form, go into serial loops,
+ * one sample after the other; all other signals go into vector loops, four samples at a time.
+ * Values that are not signals are computed once, between loops. A stage is: values, then one vector
+ * loop, then one serial loop; a node is in the first stage where all it needs is there.
+ *
+ * Invariants: within a loop, nodes are in an order in which every operand, and every delay's source
+ * outside of recursion, comes first; in a recursion the delays come first. Cost: linear.
+ */
+
+import { dependencies, ids, isDelay, nodeOf } from '../ir/graph.ts';
+import type { Graph, NodeId } from '../ir/graph.ts';
+import { isValueOp } from '../interpret/rules.ts';
+import { WASM_RULES } from './rules.ts';
+import type { FormRules } from './rules.ts';
+
+export type Kind = 'value' | 'vector' | 'serial';
+
+export interface Stage {
+  readonly value: readonly NodeId[];
+  readonly vector: readonly NodeId[];
+  readonly serial: readonly NodeId[];
+}
+
+export interface Schedule {
+  readonly stages: readonly Stage[];
+  /** Stage and kind of each scheduled node. Leaves that are memory already are not scheduled. */
+  readonly place: ReadonlyMap<NodeId, { readonly stage: number; readonly kind: Kind }>;
+  /** Delays that are part of a recursion. */
+  readonly recursive: ReadonlySet<NodeId>;
+}
+
+const ORDER: Readonly<Record<Kind, number>> = { value: 0, vector: 1, serial: 2 };
+
+/** Signals that lie in memory before any loop starts: each loop reads them where it needs them. */
+const isResident = (graph: Graph, id: NodeId): boolean => {
+  const { op } = nodeOf(graph, id);
+  return op === 'input' || op === 'tape' || op === 'tapeInt';
+};
+
+export function schedule(graph: Graph): Schedule {
+  const components = componentsOf(graph);
+  const place = new Map<NodeId, { stage: number; kind: Kind }>();
+  const recursive = new Set<NodeId>();
+  const stages: { value: NodeId[]; vector: NodeId[]; serial: NodeId[] }[] = [];
+
+  for (const component of components) {
+    const [first] = component as [NodeId];
+    if (isResident(graph, first)) continue;
+    const cyclic = component.length > 1 || dependencies(graph, first).includes(first);
+    const kind = graph.domain === 'once' ? 'value' : cyclic ? 'serial' : kindOf(graph, first);
+    const members = new Set(component);
+    let stage = 0;
+    for (const id of component) {
+      for (const dependency of dependencies(graph, id)) {
+        const at = members.has(dependency) ? undefined : place.get(dependency);
+        if (at === undefined) continue;
+        const later = nodeOf(graph, dependency).op === 'sum' || ORDER[at.kind] > ORDER[kind];
+        stage = Math.max(stage, at.stage + (later ? 1 : 0));
+      }
+    }
+    while (stages.length <= stage) stages.push({ value: [], vector: [], serial: [] });
+    for (const id of component.toSorted((a, b) => a - b)) {
+      place.set(id, { stage, kind });
+      stages[stage]![kind].push(id);
+      if (cyclic && isDelay(nodeOf(graph, id).op)) recursive.add(id);
+    }
+  }
+  return { stages, place, recursive };
+
+  function kindOf(g: Graph, id: NodeId): Kind {
+    const node = nodeOf(g, id);
+    if (node.op === 'sum') {
+      // Added up in the loop that computes its operand.
+      return place.get(node.args[0]!)?.kind === 'serial' ? 'serial' : 'vector';
+    }
+    if (node.rate !== 'sample') return 'value';
+    if (!isValueOp(node.op)) return 'vector';
+    const rules: FormRules = WASM_RULES[node.op];
+    const takesInt = nodeOf(g, node.args.at(-1)!).type === 'int';
+    return (takesInt ? rules.intVector : rules.vector) === null ? 'serial' : 'vector';
+  }
+}
+
+/**
+ * Strongly connected components, dependencies first (Tarjan's algorithm with an own stack).
+ * Source: R. Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1(2), 1972.
+ */
+function componentsOf(graph: Graph): NodeId[][] {
+  const index = new Map<NodeId, number>();
+  const low = new Map<NodeId, number>();
+  const open: NodeId[] = [];
+  const isOpen = new Set<NodeId>();
+  const result: NodeId[][] = [];
+
+  for (const root of ids(graph)) {
+    if (index.has(root)) continue;
+    const trail = [{ id: root, next: 0 }];
+    for (let top = trail.at(-1); top !== undefined; top = trail.at(-1)) {
+      const { id } = top;
+      if (top.next === 0) {
+        index.set(id, index.size);
+        low.set(id, index.get(id)!);
+        open.push(id);
+        isOpen.add(id);
+      }
+      const next = dependencies(graph, id)[top.next++];
+      if (next !== undefined) {
+        if (!index.has(next)) trail.push({ id: next, next: 0 });
+        else if (isOpen.has(next)) low.set(id, Math.min(low.get(id)!, index.get(next)!));
+        continue;
+      }
+      trail.pop();
+      const parent = trail.at(-1)?.id;
+      if (parent !== undefined) low.set(parent, Math.min(low.get(parent)!, low.get(id)!));
+      if (low.get(id) === index.get(id)) {
+        const component: NodeId[] = [];
+        for (;;) {
+          const member = open.pop()!;
+          isOpen.delete(member);
+          component.push(member);
+          if (member === id) break;
+        }
+        result.push(component);
+      }
+    }
+  }
+  return result;
+}
