@@ -1,0 +1,142 @@
+/**
+ * Every setting of the daemon, once: names, types, ranges, defaults and what they mean.
+ *
+ * Invariant: the file, the environment, the flags, the reference table in README.md and the types
+ * that the rest of the program uses all come from `configSchema`. Strict: an unknown key is an
+ * error, never ignored. It does not read anything; `load.ts` does, once.
+ */
+
+import { z } from 'zod';
+
+const text = z.string().max(1024);
+const token = z
+  .string()
+  .max(512)
+  .regex(/^[\x21-\x7e]*$/, 'expected printable ASCII without spaces');
+
+const httpSchema = z.strictObject({
+  host: text
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address to listen on. Any other than a loopback address needs a token.'),
+  port: z.int().min(0).max(65535).default(8440).describe('TCP port; 0 takes any free one.'),
+  token: token
+    .default('')
+    .describe('Bearer token that every request must carry; empty asks for none.'),
+});
+
+export const audioSchema = z.strictObject({
+  backend: z
+    .enum(['auto', 'portaudio', 'virtual', 'file'])
+    .default('auto')
+    .describe('Where sound comes from: auto takes PortAudio, or the virtual rig without a device.'),
+  input: text.default('').describe('Input device, by name or id; empty takes the default.'),
+  output: text.default('').describe('Output device, by name or id; empty takes the default.'),
+  sampleRate: z.int().min(8000).max(384000).default(48000).describe('Sample rate in Hz.'),
+  blockSize: z.int().min(16).max(8192).default(256).describe('Frames per block.'),
+  inputChannels: z.int().min(1).max(64).default(2).describe('Input channels to open.'),
+  outputChannels: z.int().min(1).max(64).default(2).describe('Output channels to open.'),
+  clock: z
+    .enum(['realtime', 'free'])
+    .default('realtime')
+    .describe('Pace of the virtual and file backends: real time, or as fast as possible.'),
+  inputFile: text.min(1).optional().describe('WAV file that the file backend plays.'),
+  outputFile: text.min(1).optional().describe('WAV file that the file backend records to.'),
+  realtimePriority: z
+    .boolean()
+    .default(true)
+    .describe('Ask for real-time priority for the audio thread where the system grants it.'),
+});
+
+const logSchema = z.strictObject({
+  level: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('Least severe message that is logged to standard error.'),
+  pretty: z.boolean().default(true).describe('One line for people; false logs JSON lines.'),
+});
+
+export const configSchema = z.strictObject({
+  http: httpSchema.prefault({}),
+  audio: audioSchema.prefault({}),
+  patch: text
+    .min(1)
+    .default('gain')
+    .describe('What to run first: the name of a shipped example, or a patch file.'),
+  stateDir: text
+    .min(1)
+    .default('.livegrad')
+    .describe('Directory where learned values and the session are kept.'),
+  log: logSchema.prefault({}),
+});
+
+export type Config = z.output<typeof configSchema>;
+export type AudioSettings = z.output<typeof audioSchema>;
+
+/** One setting as the loader, the help text and the reference table see it. */
+export interface ConfigKey {
+  /** `['audio', 'sampleRate']` */
+  readonly path: readonly string[];
+  /** `audio.sampleRate` */
+  readonly key: string;
+  /** `LIVEGRAD_AUDIO_SAMPLE_RATE` */
+  readonly variable: string;
+  /** `--audio-sample-rate` */
+  readonly flag: string;
+  readonly kind: 'string' | 'number' | 'boolean';
+  /** What a value may be, in words: `whole number, 8000 to 384000`. */
+  readonly expected: string;
+  /** Undefined where the setting has no default. */
+  readonly fallback: string | number | boolean | undefined;
+  readonly doc: string;
+}
+
+interface JsonProperty {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+  readonly default?: unknown;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonProperty>>;
+}
+
+/** Every setting, in the order of the schema. */
+export const CONFIG_KEYS: readonly ConfigKey[] = collect(
+  z.toJSONSchema(configSchema, { io: 'input' }) as JsonProperty,
+  [],
+);
+
+function collect(node: JsonProperty, path: readonly string[]): ConfigKey[] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, property]) => {
+    const at = [...path, name];
+    return property.properties === undefined ? [describeKey(property, at)] : collect(property, at);
+  });
+}
+
+function describeKey(property: JsonProperty, path: readonly string[]): ConfigKey {
+  const words = path.map((part) => part.replace(/[A-Z]/g, (c) => `_${c}`));
+  return {
+    path,
+    key: path.join('.'),
+    variable: `LIVEGRAD_${words.join('_').toUpperCase()}`,
+    flag: `--${words.join('-').replaceAll('_', '-').toLowerCase()}`,
+    kind:
+      property.type === 'boolean' ? 'boolean' : property.type === 'integer' ? 'number' : 'string',
+    expected: expectation(property),
+    fallback: property.default as ConfigKey['fallback'],
+    doc: property.description ?? '',
+  };
+}
+
+function expectation(property: JsonProperty): string {
+  if (property.enum !== undefined) return property.enum.join(' | ');
+  if (property.type === 'boolean') return 'true | false';
+  if (property.type === 'integer')
+    return `whole number, ${property.minimum} to ${property.maximum}`;
+  if (property.pattern !== undefined) return 'printable ASCII without spaces';
+  return property.minLength === 1 ? 'text, not empty' : 'text';
+}

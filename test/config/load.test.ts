@@ -1,0 +1,293 @@
+/**
+ * The configuration loader: precedence, every diagnostic, the shipped examples and the reference
+ * table.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import {
+  CONFIG_CODES,
+  loadConfig,
+  printConfigDiagnostics,
+  printConfigHelp,
+  type ConfigDiagnostic,
+} from '../../config/load.ts';
+import { CONFIG_KEYS, configSchema, type Config } from '../../config/schema.ts';
+
+const root = new URL('../../config/', import.meta.url);
+
+interface Given {
+  readonly yaml?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly argv?: readonly string[];
+}
+
+function load({ yaml, env = {}, argv = [] }: Given) {
+  return loadConfig({
+    argv,
+    env,
+    readFile(path) {
+      if (yaml === undefined || path !== 'livegrad.yaml') {
+        throw Object.assign(new Error(path), { code: 'ENOENT' });
+      }
+      return yaml;
+    },
+  });
+}
+
+function good(given: Given): Config {
+  const result = load(given);
+  if (!result.ok) throw new Error(printConfigDiagnostics(result.diagnostics));
+  return result.value.config;
+}
+
+function bad(given: Given): readonly ConfigDiagnostic[] {
+  const result = load(given);
+  if (result.ok) throw new Error('expected diagnostics');
+  return result.diagnostics as readonly ConfigDiagnostic[];
+}
+
+test('nothing configured gives the defaults', () => {
+  const config = good({});
+  expect(config).toEqual(configSchema.parse({}));
+  expect(config.http).toEqual({ host: '127.0.0.1', port: 8440, token: '' });
+  expect(config.audio).toMatchObject({ backend: 'auto', sampleRate: 48000, blockSize: 256 });
+  expect(config.patch).toBe('gain');
+});
+
+test('flags win over the environment, and the environment over the file', () => {
+  const yaml = 'http:\n  port: 1\naudio:\n  blockSize: 64\n  sampleRate: 44100\n';
+  const env = { LIVEGRAD_HTTP_PORT: '2', LIVEGRAD_AUDIO_BLOCK_SIZE: '128', HOME: '/' };
+  const config = good({ yaml, env, argv: ['--http-port', '3'] });
+  expect(config.http.port).toBe(3);
+  expect(config.audio.blockSize).toBe(128);
+  expect(config.audio.sampleRate).toBe(44100);
+});
+
+test('every key can be set by its variable and by its flag', () => {
+  const sample: Record<string, string> = {
+    'http.host': '::1',
+    'http.token': 'secret',
+    'audio.backend': 'virtual',
+    'audio.clock': 'free',
+    'log.level': 'debug',
+  };
+  for (const key of CONFIG_KEYS) {
+    const raw =
+      sample[key.key] ??
+      (key.kind === 'number'
+        ? String(Number(key.fallback) + 1)
+        : key.kind === 'boolean'
+          ? String(!key.fallback)
+          : 'x');
+    const read = (config: Config): unknown =>
+      key.path.reduce<unknown>((node, part) => (node as Record<string, unknown>)[part], config);
+    expect(String(read(good({ env: { [key.variable]: raw } }))), key.variable).toBe(raw);
+    expect(String(read(good({ argv: [key.flag, raw] }))), key.flag).toBe(raw);
+    expect(String(read(good({ argv: [`${key.flag}=${raw}`] }))), key.flag).toBe(raw);
+  }
+});
+
+test('a switch needs no value and can be negated', () => {
+  expect(good({ argv: ['--no-log-pretty', '--patch', 'one-pole'] })).toMatchObject({
+    log: { pretty: false },
+    patch: 'one-pole',
+  });
+  const config = good({ argv: ['--log-pretty', '--http-port', '0'], yaml: 'log: {pretty: false}' });
+  expect(config).toMatchObject({ log: { pretty: true }, http: { port: 0 } });
+});
+
+test('the variables of the documentation have their documented names', () => {
+  expect(CONFIG_KEYS.map((key) => key.variable)).toEqual(
+    expect.arrayContaining([
+      'LIVEGRAD_HTTP_PORT',
+      'LIVEGRAD_HTTP_HOST',
+      'LIVEGRAD_HTTP_TOKEN',
+      'LIVEGRAD_AUDIO_BACKEND',
+      'LIVEGRAD_AUDIO_INPUT',
+      'LIVEGRAD_AUDIO_OUTPUT',
+      'LIVEGRAD_AUDIO_SAMPLE_RATE',
+      'LIVEGRAD_AUDIO_BLOCK_SIZE',
+      'LIVEGRAD_PATCH',
+      'LIVEGRAD_STATE_DIR',
+    ]),
+  );
+});
+
+interface Case {
+  readonly name: string;
+  readonly given: Given;
+  readonly expected: Partial<ConfigDiagnostic>;
+}
+
+const cases: readonly Case[] = [
+  {
+    name: 'a file that was asked for and is not there',
+    given: { argv: ['--config', 'missing.yaml'] },
+    expected: { code: 'CONFIG_UNREADABLE', source: 'missing.yaml', got: 'ENOENT' },
+  },
+  {
+    name: 'text that is not YAML',
+    given: { yaml: 'http:\n  port: [1\n' },
+    expected: { code: 'CONFIG_SYNTAX', source: 'livegrad.yaml', line: 3 },
+  },
+  {
+    name: 'a section that is not a mapping',
+    given: { yaml: '\nhttp: 8440\n' },
+    expected: { code: 'CONFIG_SYNTAX', path: 'http', line: 2, got: '8440' },
+  },
+  {
+    name: 'an unknown key, with the nearest one',
+    given: { yaml: 'audio:\n  sampleRate: 48000\n  blokSize: 64\n' },
+    expected: {
+      code: 'CONFIG_UNKNOWN_KEY',
+      path: 'audio.blokSize',
+      line: 3,
+      hint: 'Did you mean blockSize?',
+    },
+  },
+  {
+    name: 'an unknown section',
+    given: { yaml: 'htp: {}\n' },
+    expected: { code: 'CONFIG_UNKNOWN_KEY', path: 'htp', line: 1, hint: 'Did you mean http?' },
+  },
+  {
+    name: 'an unknown variable',
+    given: { env: { LIVEGRAD_AUDIO_SAMPLERATE: '48000' } },
+    expected: {
+      code: 'CONFIG_UNKNOWN_KEY',
+      source: 'LIVEGRAD_AUDIO_SAMPLERATE',
+      hint: 'Did you mean LIVEGRAD_AUDIO_SAMPLE_RATE?',
+    },
+  },
+  {
+    name: 'an unknown flag',
+    given: { argv: ['--http-prot=1'] },
+    expected: {
+      code: 'CONFIG_UNKNOWN_KEY',
+      source: '--http-prot',
+      hint: 'Did you mean --http-port?',
+    },
+  },
+  {
+    name: 'a number out of its range in the file',
+    given: { yaml: 'http:\n\n  port: 70000\n' },
+    expected: {
+      code: 'CONFIG_INVALID',
+      path: 'http.port',
+      source: 'livegrad.yaml',
+      line: 3,
+      expected: 'whole number, 0 to 65535',
+      got: '70000',
+    },
+  },
+  {
+    name: 'a word for a number in the environment',
+    given: { env: { LIVEGRAD_HTTP_PORT: 'eighty' } },
+    expected: { code: 'CONFIG_INVALID', source: 'LIVEGRAD_HTTP_PORT', got: '"eighty"' },
+  },
+  {
+    name: 'a word that is not one of the choices in a flag',
+    given: { argv: ['--audio-backend', 'alsa'] },
+    expected: {
+      code: 'CONFIG_INVALID',
+      source: '--audio-backend',
+      expected: 'auto | portaudio | virtual | file',
+      got: '"alsa"',
+    },
+  },
+  {
+    name: 'a flag without its value',
+    given: { argv: ['--http-port', '--log-pretty'] },
+    expected: { code: 'CONFIG_MISSING_VALUE', source: '--http-port', path: 'http.port' },
+  },
+  {
+    name: 'a public address without a token',
+    given: { env: { LIVEGRAD_HTTP_HOST: '0.0.0.0' } },
+    expected: { code: 'CONFIG_TOKEN_REQUIRED', source: 'LIVEGRAD_HTTP_HOST', got: '"0.0.0.0"' },
+  },
+  {
+    name: 'the file backend without a file',
+    given: { yaml: 'audio:\n  backend: file\n' },
+    expected: { code: 'CONFIG_FILE_REQUIRED', source: 'livegrad.yaml', line: 2 },
+  },
+];
+
+test.each(cases)('$name is a diagnostic that says where', ({ given, expected }) => {
+  const [first, ...others] = bad(given);
+  expect(others).toEqual([]);
+  expect(first).toMatchObject(expected);
+  expect(first?.message).toContain(first?.source);
+  expect(first?.message).toContain(`expected ${first?.expected}, got ${first?.got}`);
+});
+
+test('every code of the configuration is produced by a case above', () => {
+  expect(new Set(cases.map((c) => c.expected.code))).toEqual(new Set(Object.keys(CONFIG_CODES)));
+});
+
+test('all mistakes of all sources are reported together', () => {
+  const diagnostics = bad({
+    yaml: 'http:\n  host: 10.0.0.1\naudio:\n  blockSize: 1\n  colour: red\n',
+    env: { LIVEGRAD_NO_SUCH: '1', LIVEGRAD_LOG_PRETTY: 'maybe' },
+    argv: ['--audio-clock', 'fast', 'stray'],
+  });
+  expect(diagnostics.map((d) => d.code).sort()).toEqual([
+    'CONFIG_INVALID',
+    'CONFIG_INVALID',
+    'CONFIG_INVALID',
+    'CONFIG_TOKEN_REQUIRED',
+    'CONFIG_UNKNOWN_KEY',
+    'CONFIG_UNKNOWN_KEY',
+    'CONFIG_UNKNOWN_KEY',
+  ]);
+});
+
+test('a faulty token is reported without showing it', () => {
+  const [diagnostic] = bad({ env: { LIVEGRAD_HTTP_TOKEN: 'two words' } });
+  expect(diagnostic?.message).not.toContain('two words');
+});
+
+test('a public address with a token is accepted', () => {
+  const config = good({ argv: ['--http-host', '0.0.0.0', '--http-token', 'secret'] });
+  expect(config.http).toEqual({ host: '0.0.0.0', port: 8440, token: 'secret' });
+});
+
+test('every shipped example loads', () => {
+  const files = readdirSync(root).filter((name) => name.endsWith('.yaml'));
+  expect(files).toContain('livegrad.yaml');
+  for (const name of files) {
+    expect(good({ yaml: readFileSync(new URL(name, root), 'utf8') }), name).toBeDefined();
+  }
+});
+
+test('the commented example shows every key with its default', () => {
+  const yaml = readFileSync(new URL('livegrad.yaml', root), 'utf8');
+  const uncommented = yaml
+    .split('\n')
+    .filter((line) => /^\s*# [A-Za-z]+: /.test(line) || /^[a-z]+:/.test(line))
+    .map((line) => line.replace('# ', ''))
+    .join('\n');
+  const { inputFile, outputFile, ...audio } = good({ yaml: uncommented }).audio;
+  expect([inputFile, outputFile]).toEqual(['in.wav', 'out.wav']);
+  expect({ ...good({ yaml: uncommented }), audio }).toEqual(configSchema.parse({}));
+  for (const key of CONFIG_KEYS) expect(uncommented).toContain(`${key.path.at(-1)}: `);
+});
+
+test('the reference table lists exactly the keys of the schema', () => {
+  const readme = readFileSync(new URL('README.md', root), 'utf8');
+  const rows = readme.split('\n').filter((line) => line.startsWith('| `'));
+  const expected = CONFIG_KEYS.map(
+    (key) =>
+      `| \`${key.key}\` | \`${key.variable}\` | ${key.expected.replaceAll(' | ', ', ')} | ${
+        key.fallback === undefined || key.fallback === '' ? '' : `\`${key.fallback}\``
+      } | ${key.doc} |`,
+  );
+  expect(rows.map((row) => row.replace(/\s+/g, ' '))).toEqual(
+    expected.map((row) => row.replace(/\s+/g, ' ')),
+  );
+});
+
+test('the help names every flag', () => {
+  const help = printConfigHelp();
+  for (const key of CONFIG_KEYS) expect(help).toContain(`${key.flag} `);
+});
