@@ -1,0 +1,104 @@
+/**
+ * Makes patches in TypeScript: the same document that a JSON file holds, with the compiler of the
+ * language watching over operations and operands.
+ *
+ * Invariant: what comes out has passed `parsePatch`, so a built patch and an uploaded one are the
+ * same thing. It adds no meaning of its own.
+ */
+
+import type { ControlSpec } from '../control.ts';
+import type { Result } from '../diagnostic.ts';
+import { PATCH_FORMAT, parsePatch } from './schema.ts';
+import type { Expectation, Operand, Patch, PatchNode, PlainOp, Training } from './schema.ts';
+
+/** The id of a node or control of the patch under construction. */
+export type Signal = string & { readonly __brand: 'Signal' };
+
+type Value = Signal | number;
+
+export class PatchBuilder {
+  readonly sliders: Record<string, ControlSpec> = {};
+  readonly params: Record<string, ControlSpec> = {};
+  readonly nodes: Record<string, PatchNode> = {};
+
+  slider(id: string, spec: ControlSpec): Signal {
+    this.sliders[id] = spec;
+    return id as Signal;
+  }
+
+  param(id: string, spec: ControlSpec): Signal {
+    this.params[id] = spec;
+    return id as Signal;
+  }
+
+  /** Device input, counted from 1. */
+  input(channel: number, id?: string): Signal {
+    return this.#add({ op: 'input', channel }, id);
+  }
+
+  /** Any operation of the IR: `op('mul', [x, gain])`. */
+  op(op: PlainOp, operands: readonly Value[], id?: string): Signal {
+    return this.#add({ op, in: [...operands] }, id);
+  }
+
+  delay(x: Value, frames: number, id?: string): Signal {
+    return this.#add({ op: 'delay', in: [x], frames }, id);
+  }
+
+  /** Recursion: `loop` gets what it returned `frames` samples ago, and returns what comes next. */
+  feedback(frames: number, loop: (past: Signal) => Signal, id?: string): Signal {
+    const past = this.#add({ op: 'delay', in: [0], frames }, id);
+    const next = loop(past);
+    this.nodes[past] = { op: 'delay', in: [next], frames };
+    return next;
+  }
+
+  noise(seed = 0, id?: string): Signal {
+    return this.#add({ op: 'noise', seed }, id);
+  }
+
+  /** @param frequency  Hz */
+  sine(frequency: Value, id?: string): Signal {
+    return this.#add({ op: 'sine', in: [frequency] }, id);
+  }
+
+  runningMean(x: Value, frames: number, id?: string): Signal {
+    return this.#add({ op: 'runningMean', in: [x], frames }, id);
+  }
+
+  /** Delayed by the device's round trip. */
+  align(x: Value, id?: string): Signal {
+    return this.#add({ op: 'align', in: [x] }, id);
+  }
+
+  #add(node: PatchNode, id: string | undefined): Signal {
+    const name = id ?? `n${Object.keys(this.nodes).length + 1}`;
+    this.nodes[name] = node;
+    return name as Signal;
+  }
+}
+
+export interface PatchEnd {
+  readonly title?: string;
+  readonly doc?: string;
+  readonly outputs?: readonly Operand[];
+  readonly training?: Training;
+  readonly expect?: readonly Expectation[];
+}
+
+/**
+ * A patch written as a function.
+ *
+ * @example
+ * buildPatch('gain', (p) => {
+ *   const x = p.input(1);
+ *   const gain = p.param('gain', { initial: 1, min: -2, max: 2 });
+ *   return { outputs: [p.op('mul', [x, gain])] };
+ * });
+ */
+export function buildPatch(name: string, write: (p: PatchBuilder) => PatchEnd): Result<Patch> {
+  const builder = new PatchBuilder();
+  const end = write(builder);
+  const { sliders, params, nodes } = builder;
+  return parsePatch({ format: PATCH_FORMAT, name, sliders, params, nodes, ...end });
+}
