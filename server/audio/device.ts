@@ -34,9 +34,9 @@ export interface Device {
 
 /** Time for devices: milliseconds on a monotonic scale. A test cranks its own by hand. */
 export interface Clock {
-  now(): number;
+  readonly now: () => number;
   /** Blocks the thread until `time`; may come back a little late, never early. */
-  wait(time: number): void;
+  readonly wait: (time: number) => void;
 }
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));

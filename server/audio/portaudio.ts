@@ -103,7 +103,7 @@ export interface PortaudioOptions {
   readonly inputChannels: number;
   readonly outputChannels: number;
   /** Milliseconds, for counting late blocks. */
-  now(): number;
+  readonly now: () => number;
 }
 
 export function openPortaudio(options: PortaudioOptions): Result<Device> {

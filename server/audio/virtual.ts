@@ -7,6 +7,7 @@
  *
  * Invariant: the same world, clock-free, gives the same input blocks for the same output blocks.
  */
+import type { Samples } from '../../dsp/run/kernel.ts';
 import type { DeviceInfo } from '../engine/types.ts';
 import type { Block, Clock, Device, RunEnd } from './device.ts';
 import { channels } from './device.ts';
@@ -14,8 +15,8 @@ import { createPacer } from './pacer.ts';
 
 /** What is outside; an Instance of dsp/run fits. */
 export interface World {
-  readonly inputs: readonly Float32Array[];
-  readonly outputs: readonly Float32Array[];
+  readonly inputs: readonly Samples[];
+  readonly outputs: readonly Samples[];
   process(frames: number): void;
 }
 
@@ -50,7 +51,7 @@ export function openVirtual(options: VirtualOptions): Device {
   function live(): void {
     if (world === null) return;
     for (let c = 0; c < world.inputs.length && c < outputs.length; c++) {
-      world.inputs[c]!.set(outputs[c]!);
+      copy(outputs[c]!, world.inputs[c]!, blockSize);
     }
     world.process(blockSize);
     for (let c = 0; c < world.outputs.length && c < inputs.length; c++) {
@@ -76,6 +77,6 @@ export function openVirtual(options: VirtualOptions): Device {
   };
 }
 
-function copy(from: Float32Array, to: Float32Array, frames: number): void {
+function copy(from: Samples, to: Samples, frames: number): void {
   for (let i = 0; i < frames; i++) to[i] = from[i]!;
 }

@@ -64,7 +64,7 @@ function openDevice(): Result<Device> {
         blockSize,
         inputs: inputChannels,
         outputs: outputChannels,
-        loop: audio.loop,
+        loop: audio.loop ?? false,
         clock,
       });
   }
@@ -93,9 +93,9 @@ async function main(): Promise<void> {
 
   function onMail(): void {
     for (;;) {
-      const received = receiveMessageOnPort(mailbox) as { readonly message: Mail } | undefined;
+      const received = receiveMessageOnPort(mailbox);
       if (received === undefined) return;
-      const mail = received.message;
+      const mail = received.message as Mail;
       if (mail.kind === 'probe') host.calibrate(mail.probe);
       else takeProgram(mail);
     }

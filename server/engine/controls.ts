@@ -70,7 +70,8 @@ export class Switches {
 export interface Steered {
   readonly sliders: Float64Array;
   readonly params: Float64Array;
-  readonly frozen: Uint8Array;
+  /** Per parameter, not 0: it keeps its value. */
+  readonly frozen: Float64Array;
   learning: boolean;
   setSchedule(schedule: Schedule): void;
   reset(): void;

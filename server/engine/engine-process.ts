@@ -12,8 +12,6 @@ import { fileURLToPath } from 'node:url';
 
 import type { Command, Report } from './types.ts';
 
-/** Compile WebAssembly with the optimising compiler, at once: the audio thread must not tier up. */
-const FLAGS = ['--no-liftoff', '--no-wasm-lazy-compilation'];
 /** Makes C stdout line-buffered, so that PortAudio's prints arrive when they happen. */
 const STDBUF = '/usr/bin/stdbuf';
 /** Milliseconds that the pipes of an ended process are waited for. */
@@ -38,8 +36,8 @@ export interface EngineListener {
 
 export function spawnEngine(listener: EngineListener): EngineProcess {
   const script = fileURLToPath(new URL('./engine.ts', import.meta.url));
-  const buffered = existsSync(STDBUF) ? [STDBUF, '-oL'] : [];
-  const [execPath = process.execPath, ...execArgv] = [...buffered, process.execPath, ...FLAGS];
+  const node = process.execPath;
+  const [execPath, execArgv] = existsSync(STDBUF) ? [STDBUF, ['-oL', node]] : [node, []];
   const child = fork(script, [], {
     execPath,
     execArgv,

@@ -7,6 +7,7 @@
  * until then. What goes wrong with the signal is counted, never thrown.
  * It does not know devices, processes or files: it is given a device's arrays and a clock.
  */
+import type { Samples } from '../../dsp/run/kernel.ts';
 import type { Probe } from './calibration.ts';
 import type { ControlReader, Steered, Switches } from './controls.ts';
 import { addLevels, clearLevels, createLevels, LoadMeter } from './meter.ts';
@@ -25,8 +26,8 @@ const ROW_PERIOD = 1000 / 60;
 
 /** What the host needs of a running program; an Instance of dsp/run fits. */
 export interface Playable extends Steered {
-  readonly inputs: readonly Float32Array[];
-  readonly outputs: readonly Float32Array[];
+  readonly inputs: readonly Samples[];
+  readonly outputs: readonly Samples[];
   readonly gradients: Float64Array;
   readonly step: number;
   readonly loss: number;
@@ -54,11 +55,11 @@ export interface HostOptions {
   /** What plays before the first program. */
   readonly idle: Deck;
   /** Milliseconds on a monotonic scale. */
-  now(): number;
+  readonly now: () => number;
   /** The device's own count of late blocks. */
-  lateBlocks(): number;
+  readonly lateBlocks: () => number;
   /** Called between blocks when a message was announced; may allocate. */
-  onMail(): void;
+  readonly onMail: () => void;
 }
 
 export class Host {
@@ -253,7 +254,7 @@ export class Host {
   }
 }
 
-function copy(from: Float32Array, to: Float32Array, frames: number): void {
+function copy(from: Samples, to: Samples, frames: number): void {
   for (let i = 0; i < frames; i++) to[i] = from[i]!;
 }
 

@@ -90,8 +90,8 @@ export function guard(channels: readonly Float32Array[], frames: number): boolea
   let clean = true;
   for (let c = 0; c < channels.length; c++) {
     const channel = channels[c]!;
-    let sum = 0;
-    for (let i = 0; i < frames; i++) sum += channel[i]! * 0;
+    let sum = 0; // x - x is 0 for a finite x, else NaN
+    for (let i = 0; i < frames; i++) sum += channel[i]! - channel[i]!;
     if (sum !== 0) clean = false;
   }
   if (!clean) for (let c = 0; c < channels.length; c++) channels[c]!.fill(0, 0, frames);

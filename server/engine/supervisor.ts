@@ -445,7 +445,10 @@ export class Supervisor {
   #onFlow(now: number): void {
     this.#phase = 'flowing';
     this.#flowingSince = now;
-    if (this.#status.state === 'degraded') this.#event('device-returned', 'the device is back');
+    if (this.#status.state === 'degraded') {
+      this.#failures = 0;
+      this.#event('device-returned', 'the device is back');
+    }
     this.#set({ state: 'running', reason: null });
     this.#settle();
     if (this.#loading !== null) this.#engine?.send({ kind: 'load', ...this.#loading.memory });

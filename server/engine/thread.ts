@@ -3,6 +3,8 @@
  * a new program, a probe, and how the device's run ended. Everything that happens per block
  * goes through shared memory instead.
  */
+import type { MessagePort } from 'node:worker_threads';
+
 import type { Artifact } from '../../dsp/artifact.ts';
 import type { RunEnd } from '../audio/device.ts';
 import type { Probe } from './calibration.ts';
@@ -15,12 +17,16 @@ export interface Ready {
 }
 
 /** Settings with a back end that can be opened. */
-export type OpenSettings = AudioSettings & { readonly backend: Backend };
+export type OpenSettings = AudioSettings & {
+  readonly backend: Backend;
+  /** The file back end starts over at the end of its input. */
+  readonly loop?: boolean;
+};
 
 export interface ThreadData {
   readonly audio: OpenSettings;
   readonly switches: SharedArrayBuffer;
-  readonly mailbox: import('node:worker_threads').MessagePort;
+  readonly mailbox: MessagePort;
   /** World outside of the virtual device. */
   readonly rig: Ready | null;
 }

@@ -7,7 +7,7 @@ import type { Schedule } from '../../../server/engine/types.ts';
 class Target {
   readonly sliders = new Float64Array(2);
   readonly params = Float64Array.of(10, 20);
-  readonly frozen = new Uint8Array(2);
+  readonly frozen = new Float64Array(2);
   readonly schedules: Schedule[] = [];
   learning = false;
   resets = 0;

@@ -98,7 +98,7 @@ test('rows pushed by another thread arrive whole and in order', async () => {
     while (last < rows) {
       for (let row = ring.peek(); row !== null; row = ring.peek()) {
         last++;
-        if (!row.every((x) => x === last)) throw new Error(`row ${last} is torn: ${[...row]}`);
+        if (!row.every((x) => x === last)) throw new Error(`row ${last} is torn: ${row.join(' ')}`);
         ring.pop();
       }
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,282 @@
+/**
+ * One block after the other through the host with real compiled programs, without threads or
+ * devices: exchange of programs, mute and gain, stop, measurement rows, non-finite input.
+ */
+import { beforeEach, expect, test } from 'vitest';
+
+import { compile } from '../../../dsp/compile.ts';
+import { parsePatch } from '../../../dsp/patch/schema.ts';
+import { Instance } from '../../../dsp/run/instance.ts';
+import { createProbe, locate } from '../../../server/engine/calibration.ts';
+import { ControlReader, ProgramControls, Switches } from '../../../server/engine/controls.ts';
+import type { Deck } from '../../../server/engine/host.ts';
+import { Host } from '../../../server/engine/host.ts';
+import { CEILING } from '../../../server/engine/output.ts';
+import { decode, recordLayout } from '../../../server/engine/record.ts';
+import { Ring } from '../../../server/engine/ring.ts';
+import type { Measurement } from '../../../server/engine/types.ts';
+
+const FRAMES = 256;
+const RATE = 48000;
+
+/** y = gain·x on one channel; learns `gain` towards `hidden`. */
+function gainPatch(gain: number): unknown {
+  return {
+    format: 'livegrad.patch/1',
+    name: 'test',
+    sliders: { hidden: { initial: 0.5, min: 0, max: 1 } },
+    params: { gain: { initial: gain, min: -10, max: 10 } },
+    nodes: {
+      x: { op: 'input', channel: 1 },
+      target: { op: 'mul', in: ['x', 'hidden'] },
+      estimate: { op: 'mul', in: ['x', 'gain'] },
+    },
+    outputs: ['estimate'],
+    training: {
+      estimate: 'estimate',
+      target: 'target',
+      loss: 'mse',
+      window: 256,
+      mode: 'auto',
+      optimiser: { kind: 'sgd' },
+      schedule: { kind: 'constant', rate: 0.5 },
+    },
+  };
+}
+
+function deck(generation: number, gain: number): Deck & { readonly steer: ProgramControls } {
+  const patch = parsePatch(gainPatch(gain));
+  if (!patch.ok) throw new Error(JSON.stringify(patch.diagnostics));
+  const options = { sampleRate: RATE, maxBlock: FRAMES, latency: 0 };
+  const compiled = compile(patch.value, options);
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
+  const instance = new Instance(compiled.value, new WebAssembly.Module(compiled.value.wasm));
+  const steer = new ProgramControls([0.5], 1);
+  const layout = recordLayout(1, 2, 2);
+  return {
+    generation,
+    instance,
+    steer,
+    controls: new ControlReader(steer.buffer, 1, 1),
+    ring: Ring.create(layout.length, 16),
+    layout,
+  };
+}
+
+let inputs: Float32Array[];
+let outputs: Float32Array[];
+let switches: Switches;
+let idle: Deck;
+let time: number;
+let host: Host;
+
+beforeEach(() => {
+  inputs = [new Float32Array(FRAMES), new Float32Array(FRAMES)];
+  outputs = [new Float32Array(FRAMES), new Float32Array(FRAMES)];
+  switches = new Switches();
+  time = 0;
+  const layout = recordLayout(0, 2, 2);
+  const ring = Ring.create(layout.length, 16);
+  idle = { generation: 0, instance: null, controls: null, ring, layout };
+  host = new Host({
+    sampleRate: RATE,
+    inputs,
+    outputs,
+    switches,
+    idle,
+    now: () => time,
+    lateBlocks: () => 3,
+    onMail: () => undefined,
+  });
+});
+
+/** Plays a constant into input 1 for `count` blocks; what came out of both outputs. */
+function play(count: number, x = 0.5): number[][] {
+  const heard: number[][] = [[], []];
+  for (let k = 0; k < count; k++) {
+    inputs[0]!.fill(x);
+    host.block(FRAMES);
+    time += (1000 * FRAMES) / RATE;
+    outputs.forEach((channel, c) => heard[c]!.push(...channel));
+  }
+  return heard;
+}
+
+function rows(from: Deck): Measurement[] {
+  const found: Measurement[] = [];
+  for (let row = from.ring.peek(); row !== null; row = from.ring.peek()) {
+    found.push(decode(row, from.layout));
+    from.ring.pop();
+  }
+  return found;
+}
+
+test('is silent before there is a program, and measures all the same', () => {
+  const [left] = play(4);
+  expect(left!.every((x) => x === 0)).toBe(true);
+  const [row] = rows(idle);
+  expect(row).toMatchObject({ program: 0, step: 0, frames: FRAMES, lateBlocks: 3 });
+  expect([...row!.inputPeak]).toEqual([0.5, 0]);
+  expect([...row!.inputRms]).toEqual([0.5, 0]);
+});
+
+test('a program comes up from silence without a jump and leaves unused outputs silent', () => {
+  play(2);
+  host.swap(deck(1, 1));
+  const [left, right] = play(20);
+  expect(left!.at(-1)).toBe(0.5);
+  expect(right!.every((x) => x === 0)).toBe(true);
+  for (let i = 1; i < left!.length; i++)
+    expect(Math.abs(left![i]! - left![i - 1]!)).toBeLessThan(0.01);
+  expect(switches.playing).toBe(1);
+});
+
+test('the old program plays until it has faded out, then the new one fades in', () => {
+  host.swap(deck(1, 1));
+  play(20);
+  host.swap(deck(2, -1));
+  expect(switches.playing).toBe(1);
+  const [left] = play(20);
+  expect(left![0]).toBeGreaterThan(0.49);
+  expect(left!.at(-1)).toBe(-0.5);
+  for (let i = 1; i < left!.length; i++)
+    expect(Math.abs(left![i]! - left![i - 1]!)).toBeLessThan(0.01);
+  expect(switches.playing).toBe(2);
+});
+
+test('rows of one program never carry the generation of another', () => {
+  const one = deck(1, 1);
+  const two = deck(2, 1);
+  play(20);
+  host.swap(one);
+  play(20);
+  host.swap(two);
+  play(20);
+  const generations = (from: Deck) => new Set(rows(from).map((row) => row.program));
+  expect(generations(idle)).toEqual(new Set([0]));
+  expect(generations(one)).toEqual(new Set([1]));
+  expect(generations(two)).toEqual(new Set([2]));
+});
+
+test('measures sixty times a second', () => {
+  const program = deck(1, 1);
+  host.swap(program);
+  let measured = 0;
+  for (let k = 0; k < 188; k++) {
+    play(1);
+    measured += rows(program).length;
+  }
+  expect(measured).toBeGreaterThanOrEqual(58);
+  expect(measured).toBeLessThanOrEqual(61);
+});
+
+test('mute and gain move in 50 ms and end exactly', () => {
+  host.swap(deck(1, 1));
+  play(20);
+  switches.muted = true;
+  const [down] = play(12);
+  expect(down!.findIndex((x) => x === 0)).toBe(2399);
+  expect(down!.slice(2399).every((x) => x === 0)).toBe(true);
+  switches.muted = false;
+  switches.gainMilliDb = -6000;
+  const [up] = play(12);
+  expect(up!.at(-1)).toBeCloseTo(0.5 * 10 ** (-6 / 20), 7);
+  for (const ramp of [down!.map((x) => -x), up!]) {
+    for (let i = 1; i < ramp.length; i++) expect(ramp[i]).toBeGreaterThanOrEqual(ramp[i - 1]!);
+  }
+});
+
+test('nothing is louder than the ceiling', () => {
+  switches.gainMilliDb = 24_000;
+  host.swap(deck(1, 10));
+  const [left] = play(40, 0.9);
+  expect(Math.max(...left!)).toBe(CEILING);
+});
+
+test('an input that is not finite is silenced and counted, and learning is not harmed', () => {
+  const program = deck(1, 1);
+  host.swap(program);
+  play(20);
+  inputs[0]!.fill(Number.NaN);
+  inputs[1]!.fill(0.3);
+  host.block(FRAMES);
+  expect(outputs[0]!.every((x) => x === 0)).toBe(true);
+  play(20);
+  const last = rows(program).at(-1)!;
+  expect(last.nanBlocks).toBe(1);
+  expect(last.fault).toBe(0);
+  expect(last.outputPeak[0]).toBe(0.5);
+});
+
+test('a program that puts out what is not finite is silenced, counted and starts afresh', () => {
+  const program = deck(1, 1);
+  let resets = 0;
+  const broken: Deck = {
+    ...program,
+    instance: {
+      ...program.instance!,
+      inputs: program.instance!.inputs,
+      outputs: [new Float32Array(FRAMES).fill(Number.POSITIVE_INFINITY)],
+      process: () => undefined,
+      setSchedule: () => undefined,
+      reset: () => undefined,
+      resetState: () => void resets++,
+    },
+  };
+  host.swap(broken);
+  const [left] = play(5);
+  expect(left!.every((x) => x === 0)).toBe(true);
+  expect(resets).toBe(5);
+});
+
+test('steers and learns: the row tells parameters, gradients, loss and step', () => {
+  const program = deck(1, 1);
+  host.swap(program);
+  program.steer.setLearning(true);
+  program.steer.setSchedule({ kind: 'constant', rate: 0.5 });
+  program.steer.setSlider(0, 0.25);
+  for (let k = 0; k < 60; k++) {
+    play(1, 0.8);
+    if (k < 59) rows(program);
+  }
+  play(3);
+  const last = rows(program).at(-1)!;
+  expect(last.learning).toBe(true);
+  expect(last.params[0]).toBeCloseTo(0.25, 4);
+  expect(last.step).toBeGreaterThan(50);
+  expect(last.learningRate).toBe(0.5);
+});
+
+test('plays and records the probe, then goes back to the program', async () => {
+  host.swap(deck(1, 1));
+  play(20);
+  const probe = createProbe(RATE, 2);
+  host.calibrate(probe);
+  // The world outside: output 1 comes back on input 2, 300 frames later.
+  const line = new Float32Array(FRAMES + 300);
+  for (let k = 0; k < 400 && Atomics.load(probe.done, 0) === 0; k++) {
+    inputs[0]!.fill(0);
+    inputs[1]!.set(line.subarray(0, FRAMES));
+    host.block(FRAMES);
+    line.copyWithin(0, FRAMES);
+    line.set(outputs[0]!, 300);
+  }
+  const found = await locate(probe, RATE);
+  expect(found).toMatchObject({ latency: 300 + FRAMES, input: 1 });
+  expect(play(20)[0]!.at(-1)).toBe(0.5);
+});
+
+test('a stop fades out before it takes effect', () => {
+  host.swap(deck(1, 1));
+  play(20);
+  switches.requestStop();
+  let more = true;
+  let blocks = 0;
+  while (more) {
+    inputs[0]!.fill(0.5);
+    more = host.block(FRAMES);
+    blocks++;
+  }
+  expect(blocks).toBe(10);
+  expect(outputs[0]!.at(-1)).toBe(0);
+});

@@ -1,0 +1,155 @@
+/**
+ * The engine on a real, clocked full-duplex PortAudio device: JACK's dummy driver and its
+ * loopback, through naudiodon, with an attenuator (another JACK program) between what is played
+ * and what is heard. Levels, calibration, learning the attenuation, and losing the device.
+ */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+
+import type { Patch } from '../../../dsp/patch/schema.ts';
+import { parsePatch } from '../../../dsp/patch/schema.ts';
+import { listDevices } from '../../../server/engine/supervisor.ts';
+import { Jack } from '../../support/jack.ts';
+import { describeWith } from '../../support/packages.ts';
+import type { Supervised } from '../../support/supervised.ts';
+import { alive, programOf, supervise } from '../../support/supervised.ts';
+
+const ATTENUATION = 0.37;
+
+/** Plays noise at a level and learns by how much it comes back quieter on input 1. */
+function attenuationPatch(): Patch {
+  const patch = parsePatch({
+    format: 'livegrad.patch/1',
+    name: 'attenuation',
+    sliders: { level: { initial: 0.25, min: 0, max: 1 } },
+    params: { gain: { initial: 1, min: -2, max: 2 } },
+    nodes: {
+      hiss: { op: 'noise', seed: 7 },
+      sent: { op: 'mul', in: ['hiss', 'level'] },
+      aligned: { op: 'align', in: ['sent'] },
+      estimate: { op: 'mul', in: ['aligned', 'gain'] },
+      heard: { op: 'input', channel: 1 },
+    },
+    outputs: ['sent', 'sent'],
+    training: {
+      estimate: 'estimate',
+      target: 'heard',
+      loss: 'mse',
+      window: 256,
+      mode: 'auto',
+      optimiser: { kind: 'sgd' },
+      schedule: { kind: 'constant', rate: 2 },
+    },
+  });
+  if (!patch.ok) throw new Error(JSON.stringify(patch.diagnostics));
+  return patch.value;
+}
+
+describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card', () => {
+  let jack: Jack;
+  let run: Supervised | null = null;
+
+  beforeAll(async () => {
+    jack = await Jack.start({ period: 256 });
+  });
+  afterEach(async () => {
+    await run?.close();
+    run = null;
+  });
+  afterAll(() => jack.stop());
+
+  const open = async (): Promise<Supervised> => {
+    run = await supervise({ backend: 'portaudio', input: 'loopback', output: 'loopback' });
+    return run;
+  };
+
+  test('is listed with its channels and its host API', async () => {
+    const listed = await listDevices();
+    expect(listed.ok && listed.value).toContainEqual(
+      expect.objectContaining({
+        name: 'loopback',
+        hostApi: expect.stringContaining('JACK'),
+        inputs: 2,
+        outputs: 2,
+        sampleRate: 48000,
+        backend: 'portaudio',
+      }),
+    );
+  });
+
+  test('opens muted, and after unmuting the attenuation of the box is heard, calibrated and learned', async () => {
+    const { supervisor, until, last, events } = await open();
+    expect(supervisor.status).toMatchObject({
+      state: 'running',
+      backend: 'portaudio',
+      device: { input: 'loopback', output: 'loopback' },
+      sampleRate: 48000,
+      blockSize: 256,
+      muted: true,
+    });
+    expect(supervisor.status.realtime).not.toBeNull();
+    await supervisor.load(programOf(attenuationPatch()));
+    await until('a second of audio', () => last().frames > 48_000);
+    expect([...last().outputPeak, ...last().inputPeak]).toEqual([0, 0, 0, 0]);
+
+    supervisor.setOutput({ muted: false });
+    await jack.attenuate(ATTENUATION);
+    await until('sound to come back', () => last().inputPeak[0]! > 0.05);
+    const { frames } = last();
+    await until('half a second of it', () => last().frames > frames + 24_000);
+    const [sent, heard] = [last().outputRms[0]!, last().inputRms[0]!];
+    expect(heard / sent).toBeGreaterThan(ATTENUATION * 0.9);
+    expect(heard / sent).toBeLessThan(ATTENUATION * 1.1);
+
+    const calibrated = await supervisor.calibrate();
+    if (!calibrated.ok) throw new Error(JSON.stringify(calibrated.diagnostics));
+    expect(calibrated.value.confidence).toBeGreaterThan(10);
+    expect(calibrated.value.latency).toBeGreaterThan(0);
+    expect(calibrated.value.latency % 256).toBe(0);
+    expect(supervisor.status.latency).toBe(calibrated.value.latency);
+
+    const { latency } = calibrated.value;
+    const loaded = await supervisor.load(programOf(attenuationPatch(), { latency }));
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.diagnostics));
+    await until('the new program', () => last().program === loaded.value);
+    await until(
+      'the attenuation to be learned',
+      () => Math.abs(last().params[0]! - ATTENUATION) < 0.02 * ATTENUATION,
+    );
+    expect(events.filter((e) => e.kind !== 'realtime' && e.kind !== 'xrun')).toEqual([]);
+    expect(supervisor.status.nanBlocks).toBe(0);
+  });
+
+  test('an unknown name is an error that lists what there is, never another device', async () => {
+    run = await supervise({ backend: 'portaudio', input: 'no such thing', output: 'loopback' });
+    expect(run.supervisor.status).toMatchObject({ state: 'degraded', device: null });
+    expect(run.supervisor.status.reason).toMatch(/no input device "no such thing".*loopback/);
+  });
+
+  test('when the device is lost the host lives on, and takes it back when it returns', async () => {
+    const { supervisor, until, last, events } = await open();
+    const loaded = await supervisor.load(programOf(attenuationPatch()));
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.diagnostics));
+    supervisor.setOutput({ muted: false });
+    await until('sound', () => last().inputPeak[0]! > 0.05);
+
+    await jack.killServer();
+    await until('it to be noticed', () => supervisor.status.state === 'degraded', 15);
+    expect(supervisor.status.reason).toMatch(/no input device "loopback"/);
+    expect(events.map((e) => e.kind)).toContain('device-lost');
+
+    await jack.startServer();
+    await until('the device to be back', () => supervisor.status.state === 'running', 15);
+    expect(events.map((e) => e.kind)).toContain('device-returned');
+    await until('the program', () => last().program === loaded.value);
+    await until('sound again', () => last().inputPeak[0]! > 0.05);
+  });
+
+  test('stop leaves no process, also when the sound server hangs', async () => {
+    const { supervisor } = await open();
+    const { pid } = supervisor.status;
+    jack.freezeServer();
+    await supervisor.stop();
+    expect(alive(pid!)).toBe(false);
+    jack.thawServer();
+  });
+});

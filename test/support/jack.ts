@@ -1,0 +1,181 @@
+/**
+ * A real, clocked sound device without hardware: JACK's dummy driver with a loopback client, in
+ * a server of its own, which PortAudio opens as the full-duplex device "loopback". And JACK
+ * programs wired in between what goes out and what comes back.
+ *
+ * Invariants: nothing of the user's JACK or ALSA set-up is read or touched (own server name, own
+ * ALSA configuration in a temporary folder); `stop` ends every process started here, removes the
+ * folder and puts the environment back. Needs Debian's jackd2, libportaudio2 and ecasound.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+function libraries(): string {
+  const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  return `/usr/lib/${machine}-linux-gnu`;
+}
+
+export interface JackOptions {
+  readonly period?: number;
+  readonly sampleRate?: number;
+}
+
+export class Jack {
+  /** What a program needs in its environment to see this server through PortAudio. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Whether the server runs with real-time priority. */
+  readonly realtime: boolean;
+  readonly #folder: string;
+  readonly #options: Required<JackOptions>;
+  readonly #before: NodeJS.ProcessEnv;
+  readonly #programs = new Set<ChildProcess>();
+  #server: ChildProcess | null = null;
+
+  private constructor(options: JackOptions) {
+    this.#options = { period: 256, sampleRate: 48000, ...options };
+    this.#folder = mkdtempSync(join(tmpdir(), 'jack-'));
+    const alsa = join(this.#folder, 'alsa.conf');
+    // One PCM at least: Debian's PortAudio asserts on an empty list.
+    writeFileSync(alsa, 'pcm.default { type null }\nctl.default { type null }\n');
+    this.realtime = spawnSync('chrt', ['-f', '1', 'true']).status === 0;
+    this.env = {
+      JACK_NO_AUDIO_RESERVATION: '1',
+      JACK_NO_START_SERVER: '1',
+      JACK_DEFAULT_SERVER: `test-${process.pid}`,
+      ALSA_CONFIG_PATH: alsa,
+      LD_LIBRARY_PATH: [libraries(), process.env['LD_LIBRARY_PATH']].filter(Boolean).join(':'),
+    };
+    this.#before = { ...process.env };
+  }
+
+  /** Starts a server and makes it the one that every process started from here on sees. */
+  static async start(options: JackOptions = {}): Promise<Jack> {
+    const jack = new Jack(options);
+    Object.assign(process.env, jack.env);
+    try {
+      await jack.startServer();
+    } catch (error) {
+      await jack.stop();
+      throw error;
+    }
+    return jack;
+  }
+
+  async startServer(): Promise<void> {
+    const { period, sampleRate } = this.#options;
+    const log = join(this.#folder, 'jack.log');
+    const name = this.env['JACK_DEFAULT_SERVER']!;
+    const mode = this.realtime ? ['-R', '-P', '70'] : ['-r'];
+    const device = ['-d', 'dummy', '-r', `${sampleRate}`, '-p', `${period}`, '-C', '2', '-P', '2'];
+    this.#server = this.#run('jackd', [...mode, '-n', name, '-L', '2', ...device], log);
+    await until('JACK to offer its loopback', () =>
+      this.ports().includes('loopback:capture_1'),
+    ).catch((error: Error) => {
+      throw new Error(`${error.message}\n${readFileSync(log, 'utf8')}`);
+    });
+  }
+
+  /** As if somebody pulled the cable: the server is gone without a word. */
+  async killServer(): Promise<void> {
+    await end(this.#server, 'SIGKILL');
+    this.#server = null;
+  }
+
+  /** The server stands still, as a driver that hangs does. */
+  freezeServer(): void {
+    this.#server?.kill('SIGSTOP');
+  }
+
+  thawServer(): void {
+    this.#server?.kill('SIGCONT');
+  }
+
+  ports(): string[] {
+    const listed = spawnSync('jack_lsp', [], { encoding: 'utf8' });
+    return listed.status === 0 ? listed.stdout.split('\n').filter((line) => line !== '') : [];
+  }
+
+  connect(from: string, to: string): void {
+    execFileSync('jack_connect', [from, to], { stdio: 'pipe' });
+  }
+
+  disconnect(from: string, to: string): void {
+    execFileSync('jack_disconnect', [from, to], { stdio: 'pipe' });
+  }
+
+  /**
+   * Wires an attenuator (ecasound) between the loopback and what PortAudio records: what is
+   * played comes back multiplied by `gain`.
+   */
+  async attenuate(gain: number): Promise<void> {
+    const name = `attenuator${this.#programs.size}`;
+    const { period, sampleRate } = this.#options;
+    this.#run(
+      'ecasound',
+      [
+        '-q',
+        '-C',
+        `-G:jack,${name},notransport`,
+        `-b:${period}`,
+        `-f:f32_le,2,${sampleRate}`,
+        '-i:jack',
+        '-o:jack',
+        `-ea:${gain * 100}`,
+      ],
+      join(this.#folder, `${name}.log`),
+    );
+    await until(`${name} to appear`, () => this.ports().includes(`${name}:out_2`));
+    for (const channel of [0, 1]) {
+      const loopback = `loopback:capture_${channel + 1}`;
+      const input = this.ports().find((p) => new RegExp(`^PortAudio.*:in_${channel}$`).test(p));
+      if (input === undefined) throw new Error(`PortAudio has no input ${channel}`);
+      this.disconnect(loopback, input);
+      this.connect(loopback, `${name}:in_${channel + 1}`);
+      this.connect(`${name}:out_${channel + 1}`, input);
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const program of [...this.#programs].reverse()) await end(program, 'SIGTERM');
+    rmSync(this.#folder, { recursive: true, force: true });
+    for (const key of Object.keys(this.env)) {
+      const before = this.#before[key];
+      if (before === undefined) delete process.env[key];
+      else process.env[key] = before;
+    }
+  }
+
+  #run(program: string, args: readonly string[], log: string): ChildProcess {
+    const shell = 'log=$1; shift; exec "$@" >"$log" 2>&1 </dev/null';
+    const child = spawn('sh', ['-c', shell, 'sh', log, program, ...args], {
+      env: { ...process.env, ...this.env },
+      stdio: 'ignore',
+    });
+    this.#programs.add(child);
+    child.on('exit', () => this.#programs.delete(child));
+    return child;
+  }
+}
+
+/** Ends a process, by force when it does not within two seconds. */
+async function end(child: ChildProcess | null, signal: NodeJS.Signals): Promise<void> {
+  if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGCONT');
+  child.kill(signal);
+  const force = setTimeout(() => child.kill('SIGKILL'), 2000);
+  await gone;
+  clearTimeout(force);
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (condition()) return;
+    await sleep(100);
+  }
+  throw new Error(`waited in vain for ${what}`);
+}

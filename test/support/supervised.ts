@@ -1,0 +1,124 @@
+/**
+ * A Supervisor with ears: collects what it reports, waits for conditions, loads shipped examples.
+ * Invariant: `close` stops it, also when the test has failed.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { compile } from '../../dsp/compile.ts';
+import { EXAMPLES } from '../../dsp/examples/index.ts';
+import type { Patch } from '../../dsp/patch/schema.ts';
+import { Supervisor } from '../../server/engine/supervisor.ts';
+import type {
+  AudioSettings,
+  EngineEvent,
+  EngineStatus,
+  Measurement,
+  Program,
+} from '../../server/engine/types.ts';
+
+export const AUDIO: AudioSettings = {
+  backend: 'virtual',
+  input: '',
+  output: '',
+  sampleRate: 48000,
+  blockSize: 256,
+  inputChannels: 2,
+  outputChannels: 2,
+  clock: 'realtime',
+  realtimePriority: true,
+};
+
+export interface Supervised {
+  readonly supervisor: Supervisor;
+  readonly events: EngineEvent[];
+  readonly states: string[];
+  /** The newest measurement. */
+  readonly last: () => Measurement;
+  /** Resolves when the condition holds; throws with what is known after `seconds`. */
+  readonly until: (what: string, condition: () => boolean, seconds?: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+export async function supervise(audio: Partial<AudioSettings> = {}): Promise<Supervised> {
+  const events: EngineEvent[] = [];
+  const states: string[] = [];
+  let last: Measurement | null = null;
+  const log = () => undefined;
+  const supervisor = new Supervisor({
+    audio: { ...AUDIO, ...audio },
+    log: { debug: log, info: log, warn: log, error: log },
+    onMeasurement: (measurement) => (last = measurement),
+    onStatus: ({ state }: EngineStatus) => {
+      if (states.at(-1) !== state) states.push(state);
+    },
+    onEvent: (event) => events.push(event),
+  });
+  await supervisor.start();
+  return {
+    supervisor,
+    events,
+    states,
+    last: () => {
+      if (last === null) throw new Error('nothing was measured yet');
+      return last;
+    },
+    until: async (what, condition, seconds = 10) => {
+      const end = performance.now() + seconds * 1000;
+      while (!condition()) {
+        if (performance.now() > end) {
+          const known = JSON.stringify(
+            { status: supervisor.status, states, events, last },
+            null,
+            1,
+          );
+          throw new Error(`waited ${seconds} s in vain for ${what}: ${known}`);
+        }
+        await sleep(10);
+      }
+    },
+    close: () => supervisor.stop(),
+  };
+}
+
+export interface ProgramOptions {
+  readonly sampleRate?: number;
+  readonly maxBlock?: number;
+  readonly latency?: number;
+}
+
+/** A patch compiled for the device, learning from its initial values. */
+export function programOf(patch: Patch, options: ProgramOptions = {}): Program {
+  const compiled = compile(patch, { sampleRate: 48000, maxBlock: 256, latency: 0, ...options });
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
+  const artifact = compiled.value;
+  return {
+    artifact,
+    sliders: artifact.sliders.map((c) => c.initial),
+    params: artifact.params.map((c) => c.initial),
+    frozen: artifact.params.map(() => false),
+    schedule: patch.training?.schedule ?? { kind: 'constant', rate: 0 },
+    learning: true,
+    step: 0,
+  };
+}
+
+export function exampleProgram(name: string, options: ProgramOptions = {}): Program {
+  const patch = EXAMPLES[name];
+  if (patch === undefined) throw new Error(`there is no example ${name}`);
+  return programOf(patch, options);
+}
+
+/** Whether a process runs; one that ended but was not yet collected by its parent does not. */
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return process.platform !== 'linux';
+  }
+}
