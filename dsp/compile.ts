@@ -30,6 +30,8 @@ export interface CompileOptions {
 }
 
 const MAX_BYTES = 256 * 2 ** 20;
+/** Engines refuse a function with more than 50,000. */
+const MAX_LOCALS = 50_000;
 
 /** The program before code generation: what `compile --print ir` shows. */
 export function programOf(patch: Patch, options: CompileOptions): Result<Program> {
@@ -58,6 +60,16 @@ export function assemble(program: Program, options: CompileOptions): Result<Arti
         '',
         `memory: expected at most ${MAX_BYTES} bytes, got ${layout.bytes}`,
         'shorten delays or the training window',
+      ),
+    );
+  }
+  const locals = Math.max(...module.functions.map((f) => f.locals.length));
+  if (locals > MAX_LOCALS) {
+    return fail(
+      diagnostic(
+        'PATCH_TOO_LARGE',
+        'nodes',
+        `values alive at once: expected at most ${MAX_LOCALS}, got ${locals}`,
       ),
     );
   }

@@ -9,7 +9,7 @@
 
 import { Builder } from '../ir/builder.ts';
 import { isDelay, nodeOf } from '../ir/graph.ts';
-import type { Graph, NodeId, Output } from '../ir/graph.ts';
+import type { Graph, Node, NodeId, Output } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import { gradientName, tapeName } from '../ir/program.ts';
 import { activity } from './active.ts';
@@ -56,11 +56,12 @@ export function differentiate(
   const { estimate, target, window } = objective;
   const forward = Builder.from(stream);
   const backward = new Builder('backward');
-  const recorded: NodeId[] = [];
+  /** What is recorded, and its tape. */
+  const recorded = new Map<NodeId, number>();
   const tape = (id: NodeId): NodeId => {
     const op = forward.type(id) === 'int' ? 'tapeInt' : 'tape';
-    const known = recorded.indexOf(id);
-    const index = known >= 0 ? known : recorded.push(id) - 1;
+    const index = recorded.get(id) ?? recorded.size;
+    recorded.set(id, index);
     return backward.node(op, [], [index]);
   };
 
@@ -119,10 +120,10 @@ export function differentiate(
   return {
     stream: forward.finish([
       ...stream.outputs,
-      ...recorded.map((node, k) => ({ name: tapeName(k), node })),
+      ...Array.from(recorded, ([node, k]) => ({ name: tapeName(k), node })),
     ]),
     backward: backward.finish(outputs),
-    tapes: recorded.length,
+    tapes: recorded.size,
   };
 }
 
@@ -133,22 +134,29 @@ function recompute(
   tape: (id: NodeId) => NodeId,
 ): (id: NodeId) => NodeId {
   const known = new Map<NodeId, NodeId>();
+  const again = ({ op, args, attrs }: Node): NodeId =>
+    backward.node(
+      op,
+      args.map((a) => known.get(a)!),
+      attrs,
+    );
+  // What is constant over the window stays so: a tape of it would be a signal.
+  stream.nodes.forEach((node, i) => {
+    if (node.rate !== 'sample') known.set(i as NodeId, again(node));
+  });
   const value = (id: NodeId, depth: number): NodeId => {
     const found = known.get(id);
     if (found !== undefined) return found;
     const node = nodeOf(stream, id);
-    const { cost } = OPS[node.op];
-    const isLeafSignal = node.args.length === 0 && node.rate === 'sample';
-    const dear =
-      isDelay(node.op) || isLeafSignal || (cost > RECOMPUTE_COST && node.rate === 'sample');
-    const made =
-      dear || depth >= RECOMPUTE_DEPTH
-        ? tape(id)
-        : backward.node(
-            node.op,
-            node.args.map((a) => value(a, depth + 1)),
-            node.attrs,
-          );
+    const isLeaf = node.args.length === 0;
+    const isDear = isDelay(node.op) || OPS[node.op].cost > RECOMPUTE_COST;
+    let made: NodeId;
+    if (isLeaf || isDear || depth >= RECOMPUTE_DEPTH) {
+      made = tape(id);
+    } else {
+      for (const arg of node.args) value(arg, depth + 1);
+      made = again(node);
+    }
     known.set(id, made);
     return made;
   };

@@ -35,13 +35,16 @@ export function vjp(
 ): ReadonlyMap<NodeId, NodeId> {
   const cotangents = new Map<NodeId, NodeId>();
 
+  /** What comes once a sample for a value that is constant over the window: summed in one go. */
+  const perSample = new Map<NodeId, NodeId>();
+
   /** Adds ȳ's share to x̄; `fast`: does it come once a sample? */
   const give = (to: NodeId, share: NodeId, fast: boolean): void => {
     if (!active.has(to)) return;
     const slow = nodeOf(source, to).rate !== 'sample';
-    const amount = fast && slow ? overWindow(b, share, window) : share;
-    const sum = plus(b, cotangents.get(to) ?? null, amount);
-    if (sum !== null) cotangents.set(to, sum);
+    const into = fast && slow ? perSample : cotangents;
+    const total = plus(b, into.get(to) ?? null, share);
+    if (total !== null) into.set(to, total);
   };
 
   for (const [id, seed] of seeds) give(id, seed, b.rate(seed) === 'sample');
@@ -57,6 +60,8 @@ export function vjp(
 
   for (let i = source.nodes.length - 1; i >= 0; i--) {
     const id = i as NodeId;
+    const shares = perSample.get(id);
+    if (shares !== undefined) give(id, overWindow(b, shares, window), false);
     const cotangent = cotangents.get(id);
     const node = nodeOf(source, id);
     if (cotangent === undefined || isDelay(node.op)) continue;

@@ -159,17 +159,24 @@ export function emitGraph(
     readonly code: Instr[];
     readonly known: Map<NodeId, Local>;
     readonly masks: Map<number, Local>;
+    /** Locals of constants and copies made before the loop. */
+    readonly hoisted: Local[];
+    /** Locals that a rule took for itself. */
+    readonly scratch: Local[];
   }
 
   const newBody = (form: Form): Body => {
     const constants = new Map<string, Local>();
     const before: Instr[] = [];
     const masks = new Map<number, Local>();
+    const hoisted: Local[] = [];
+    const scratch: Local[] = [];
     const hoist = (key: string, type: Local['type'], make: Instr): Instr => {
       let local = constants.get(key);
       if (local === undefined) {
-        local = func.local(type);
+        local = func.fresh(type);
         constants.set(key, local);
+        hoisted.push(local);
         before.push(make, set(local));
       }
       return get(local);
@@ -180,7 +187,13 @@ export function emitGraph(
       code: [],
       known: new Map(),
       masks,
-      local: (type) => func.local(type),
+      hoisted,
+      scratch,
+      local: (type) => {
+        const local = func.local(type);
+        scratch.push(local);
+        return local;
+      },
       real: (value) =>
         hoist(
           `r${Object.is(value, -0) ? '-0' : value}`,
@@ -210,11 +223,16 @@ export function emitGraph(
       body.known.set(id, local);
       return local;
     }
-    const local = func.local(type);
+    if (!isSignal(id) && body.form !== 'f32x4') {
+      const scalar = values.get(id);
+      if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
+      return scalar;
+    }
+    const local = isSignal(id) ? func.local(type) : func.fresh(type);
     if (!isSignal(id)) {
       const scalar = values.get(id);
       if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
-      if (body.form !== 'f32x4') return scalar;
+      body.hoisted.push(local);
       const splat = node.type === 'int' ? 'i32x4.splat' : 'f32x4.splat';
       body.before.push(get(scalar), [splat], set(local));
     } else {
@@ -252,7 +270,19 @@ export function emitGraph(
     }
     body.code.push(set(local));
     body.known.set(id, local);
+    for (const used of body.scratch.splice(0)) func.release(used);
     return local;
+  };
+
+  /** After a signal's last use in a body: its local is free for another. */
+  const forget = (body: Body, id: NodeId): void => {
+    const local = body.known.get(id);
+    if (local === undefined || !isSignal(id)) return;
+    body.known.delete(id);
+    const mask = body.masks.get(local.index);
+    body.masks.delete(local.index);
+    func.release(local);
+    if (mask !== undefined) func.release(mask);
   };
 
   // ---- Loops -----------------------------------------------------------------------------------
@@ -263,15 +293,17 @@ export function emitGraph(
   /** Runs a body's code over the samples that `form` takes. */
   const wrap = (body: Body): void => {
     const step = body.form === 'f32x4' ? 16 : 4;
-    func.emit(...body.before);
+    func.append(body.before);
+    for (const local of body.hoisted) func.release(local);
     if (isStream) {
       const end = body.form === 'f32x4' ? whole! : length!;
       func.emit(['block'], get(i!), get(end), ['i32.ge_u'], ['br_if', 0], ['loop']);
-      func.emit(...body.code);
+      func.append(body.code);
       func.emit(get(i!), ['i32.const', step], ['i32.add'], ['local.tee', i!.index]);
       func.emit(get(end), ['i32.lt_u'], ['br_if', 0], ['end'], ['end']);
     } else {
-      func.emit(['loop'], ...body.code);
+      func.emit(['loop']);
+      func.append(body.code);
       func.emit(get(i!), ['i32.const', step], ['i32.sub'], ['local.tee', i!.index]);
       // Downwards: the last round leaves i below the first byte of its part.
       const low = body.form === 'f32x4' || loopLow === 0 ? 0 : loopLow;
@@ -336,13 +368,21 @@ export function emitGraph(
       }
     }
 
+    // Where each signal is read for the last time: by a member's place, or at the end of the loop.
+    const lastUse = new Map<NodeId, number>();
+    members.forEach((id, n) => {
+      lastUse.set(id, n);
+      for (const arg of nodeOf(graph, id).args) lastUse.set(arg, n);
+    });
+    for (const id of states.keys()) lastUse.set(graph.delays.get(id)!, Infinity);
+
     run(kind, (form) => {
       const body = newBody(form);
       const keep = (id: NodeId, local: Local): void => {
         for (const site of sinks.get(id) ?? []) body.code.push(...store(site, form, local));
       };
       for (const id of copied) keep(id, valueIn(body, id));
-      for (const id of members) {
+      members.forEach((id, n) => {
         const node = nodeOf(graph, id);
         const state = states.get(id);
         if (state !== undefined) {
@@ -359,10 +399,14 @@ export function emitGraph(
         } else {
           keep(id, isDelay(node.op) ? valueIn(body, id) : compute(body, id));
         }
-      }
+        for (const used of new Set([id, ...node.args])) {
+          if (lastUse.get(used) === n) forget(body, used);
+        }
+      });
       for (const [id, state] of states) {
         body.code.push(get(valueIn(body, graph.delays.get(id)!)), set(state));
       }
+      for (const id of [...body.known.keys()]) forget(body, id);
       return body;
     });
 
@@ -402,7 +446,8 @@ export function emitGraph(
       values.set(id, local);
       body.known.set(id, local);
     }
-    func.emit(...body.before, ...body.code);
+    func.append(body.before);
+    func.append(body.code);
   };
 
   // ---- The function ------------------------------------------------------------------------------
@@ -449,7 +494,8 @@ export function emitGraph(
       last.code.push(['i32.const', 0], get(value), ['f64.store', address]);
     }
   }
-  func.emit(...last.before, ...last.code);
+  func.append(last.before);
+  func.append(last.code);
 
   for (const [line, head] of heads) {
     if (schedule.recursive.size > 0 && isRecursive(line)) {

@@ -25,7 +25,8 @@ export class Func {
   readonly name: string;
   readonly params: readonly WasmType[];
   readonly locals: WasmType[] = [];
-  body: Instr[] = [];
+  readonly body: Instr[] = [];
+  readonly #released = new Map<WasmType, Local[]>();
 
   constructor(name: string, params: readonly WasmType[]) {
     this.name = name;
@@ -38,23 +39,32 @@ export class Func {
     return { index, type };
   }
 
+  /** A local that nothing else uses now: a released one if there is one. */
   local(type: WasmType): Local {
+    const released = this.#released.get(type)?.pop();
+    return released ?? this.fresh(type);
+  }
+
+  /** A local that nothing has used before: it may be set ahead of code that was already written. */
+  fresh(type: WasmType): Local {
     this.locals.push(type);
     return { index: this.params.length + this.locals.length - 1, type };
   }
 
-  emit(...code: readonly Instr[]): void {
-    for (const instr of code) this.body.push(instr);
+  /** Gives a local back: its value will not be read again. Engines allow 50,000 of them. */
+  release(local: Local): void {
+    const list = this.#released.get(local.type);
+    if (list === undefined) this.#released.set(local.type, [local]);
+    else list.push(local);
   }
 
-  /** What `write` emits, kept apart instead of appended. */
-  apart(write: () => void): Instr[] {
-    const outer = this.body;
-    this.body = [];
-    write();
-    const inner = this.body;
-    this.body = outer;
-    return inner;
+  emit(...code: readonly Instr[]): void {
+    this.append(code);
+  }
+
+  /** As `emit`, for code of any length: arguments live on the call stack. */
+  append(code: readonly Instr[]): void {
+    for (const instr of code) this.body.push(instr);
   }
 }
 
@@ -153,18 +163,20 @@ export function encode(module: Module): Uint8Array<ArrayBuffer> {
     b.bytes(Array.from(text, (c) => c.charCodeAt(0)));
   };
   const { functions } = module;
+  const signatures = [...new Set(functions.map((f) => f.params.join()))];
   section(1, (b) => {
-    b.unsigned(functions.length);
-    for (const f of functions) {
+    b.unsigned(signatures.length);
+    for (const signature of signatures) {
+      const { params } = functions.find((f) => f.params.join() === signature)!;
       b.byte(0x60);
-      b.unsigned(f.params.length);
-      b.bytes(f.params.map((t) => TYPE_BYTE[t]));
+      b.unsigned(params.length);
+      b.bytes(params.map((t) => TYPE_BYTE[t]));
       b.unsigned(0);
     }
   });
   section(3, (b) => {
     b.unsigned(functions.length);
-    functions.forEach((_, i) => b.unsigned(i));
+    for (const f of functions) b.unsigned(signatures.indexOf(f.params.join()));
   });
   section(5, (b) => {
     b.bytes([1, 1]);

@@ -105,7 +105,8 @@ const selectVector: Rule = ([c, a, b], s) => [
  * With k = nearest(x/π + shift) and r = x − (k − shift)·π: (−1)ᵏ · sin r, |r| ≤ π/2, sin r by an odd
  * polynomial. Single precision: relative minimax, 6.1e-9 before rounding; π in three parts exact
  * for |k| < 2¹³. Double precision: Taylor to r²¹, 4e-18 at the end; π in three parts.
- * Range: |x| up to 2.5e4 in single precision, 1e9 in double; beyond, precision is lost gradually.
+ * Range: |x| up to 2.5e4 in single precision, 1e9 in double; beyond, precision is lost gradually,
+ * but the result stays within ±1.
  */
 const sinusoid =
   (shift: 0 | 0.5): Rule =>
@@ -124,6 +125,9 @@ const sinusoid =
     const turns: Instr[] = shift === 0 ? [get(k)] : [get(k), s.real(shift), f('sub')];
     code.push(get(x!));
     for (const part of pi) code.push(...turns, s.real(part), f('mul'), f('sub'));
+    // Far out of range r is arbitrary: held where the polynomial stays within ±1.
+    const [low, high] = form === 'f32x4' ? ['pmax', 'pmin'] : ['max', 'min'];
+    code.push(s.real(LARGEST_REST), f(high!), s.real(-LARGEST_REST), f(low!));
     code.push(tee(r), get(r), f('mul'), set(r2));
     // Horner in r², then r + r·r²·P.
     code.push(s.real(coefficients.at(-1)!));
@@ -143,6 +147,8 @@ const sinusoid =
     return code;
   };
 
+/** A little over π/2, for what rounding leaves. */
+const LARGEST_REST = 1.5708;
 /** π cut into parts that a small integer multiplies exactly; the last is rounded. */
 const PI_SINGLE = [3.140625, 9.675025939941406e-4, 1.5099580252808664e-7];
 const PI_DOUBLE = [3.141592502593994, 1.5099578831723193e-7, 1.0780605716316238e-14];

@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import { Builder } from '../../../dsp/ir/builder.ts';
+import { dependents, reach } from '../../../dsp/ir/graph.ts';
+import type { Graph, NodeId } from '../../../dsp/ir/graph.ts';
+import { print } from '../../../dsp/ir/print.ts';
+import { verify } from '../../../dsp/ir/verify.ts';
+
+function onePole(): Graph {
+  const b = new Builder('stream');
+  const past = b.feedback('real', 1);
+  const y = b.node('add', [b.node('input', [], [0]), b.node('mul', [past, b.real(0.5)])]);
+  b.close(past, y);
+  return b.finish([{ name: 'out:0', node: y }]);
+}
+
+describe('builder', () => {
+  test('equal nodes are one node, but for feedback delays', () => {
+    const b = new Builder('stream');
+    const x = b.node('input', [], [0]);
+    expect(b.node('add', [x, b.real(1)])).toBe(b.node('add', [x, b.real(1)]));
+    expect(b.delay(x, 3)).toBe(b.delay(x, 3));
+    expect(b.delay(x, 3)).not.toBe(b.delay(x, 4));
+    expect(b.feedback('real', 1)).not.toBe(b.feedback('real', 1));
+  });
+
+  test('0 and −0 are different constants', () => {
+    const b = new Builder('stream');
+    expect(b.real(0)).not.toBe(b.real(-0));
+  });
+
+  test('rates follow from the operands', () => {
+    const b = new Builder('stream');
+    const p = b.node('param', [], [0]);
+    expect(b.rate(b.real(1))).toBe('const');
+    expect(b.rate(b.node('mul', [p, b.real(2)]))).toBe('block');
+    expect(b.rate(b.node('mul', [p, b.node('input', [], [0])]))).toBe('sample');
+    expect(b.rate(b.delay(p, 1))).toBe('sample');
+  });
+
+  test('operands of the wrong type or number are refused', () => {
+    const b = new Builder('stream');
+    expect(() => b.node('add', [b.real(1), b.int(1)])).toThrow(/cannot take/u);
+    expect(() => b.node('add', [b.real(1)])).toThrow(/takes 2 operands/u);
+    expect(() => b.node('div', [b.int(1), b.int(1)])).toThrow(/cannot take/u);
+  });
+
+  test('a feedback delay without a source is refused at the end', () => {
+    const b = new Builder('stream');
+    b.feedback('real', 1);
+    expect(() => b.finish([])).toThrow(/without a source/u);
+  });
+
+  test('a builder can go on from a graph with its ids', () => {
+    const graph = onePole();
+    const b = Builder.from(graph);
+    expect(print(b.finish(graph.outputs))).toBe(print(graph));
+  });
+});
+
+describe('verifier', () => {
+  const good = onePole();
+  const broken: readonly (readonly [string, Graph, RegExp])[] = [
+    [
+      'an operand that comes later',
+      {
+        ...good,
+        nodes: good.nodes.map((n) => (n.op === 'mul' ? { ...n, args: [4, 0] as NodeId[] } : n)),
+      },
+      /does not come before/u,
+    ],
+    ['a delay without a source', { ...good, delays: new Map() }, /has no source/u],
+    [
+      'a delay of no frames',
+      { ...good, nodes: good.nodes.map((n) => (n.op === 'delay' ? { ...n, attrs: [0, 0] } : n)) },
+      /delay of 0 frames/u,
+    ],
+    [
+      'a wrong type',
+      { ...good, nodes: good.nodes.map((n) => (n.op === 'mul' ? { ...n, type: 'int' } : n)) },
+      /expected type real/u,
+    ],
+    [
+      'a missing operand',
+      { ...good, nodes: good.nodes.map((n) => (n.op === 'add' ? { ...n, args: [] } : n)) },
+      /expected 2 operands/u,
+    ],
+    [
+      'an output that is no node',
+      { ...good, outputs: [{ name: 'x', node: 99 as NodeId }] },
+      /no node/u,
+    ],
+    [
+      'two outputs of one name',
+      { ...good, outputs: [...good.outputs, ...good.outputs] },
+      /used twice/u,
+    ],
+    ['a signal without time', { ...good, domain: 'once' }, /without time/u],
+  ];
+
+  test('lets a good graph through', () => {
+    expect(verify(good, 'the test')).toBe(good);
+  });
+  test.each(broken)('finds %s and names the pass', (_, graph, message) => {
+    expect(() => verify(graph, 'pass X')).toThrow(/IR broken after pass X/u);
+    expect(() => verify(graph, 'pass X')).toThrow(message);
+  });
+});
+
+test('the printed graph shows operands, attributes, rates and delay sources', () => {
+  expect(print(onePole())).toBe(
+    [
+      'stream {',
+      '  %0 = delay %4 frames=1 init=0  @sample',
+      '  %1 = input channel=0  @sample',
+      '  %2 = const value=0.5',
+      '  %3 = mul %0 %2  @sample',
+      '  %4 = add %1 %3  @sample',
+      '  out:0: %4',
+      '}',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('reach and dependents see through recursion', () => {
+  const graph = onePole();
+  expect(reach(graph, [0 as NodeId]).size).toBe(5);
+  expect(dependents(graph, [1 as NodeId])).toEqual(new Set([0, 1, 3, 4]));
+});

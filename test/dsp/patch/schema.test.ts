@@ -1,0 +1,309 @@
+import { describe, expect, test } from 'vitest';
+import { CODES, nearest, printDiagnostics } from '../../../dsp/diagnostic.ts';
+import { compile } from '../../../dsp/compile.ts';
+import { EXAMPLES } from '../../../dsp/examples/index.ts';
+import { buildPatch } from '../../../dsp/patch/builder.ts';
+import { parsePatch } from '../../../dsp/patch/schema.ts';
+
+const control = { initial: 0, min: -1, max: 1 };
+const base = {
+  format: 'livegrad.patch/1',
+  name: 'test',
+  params: { g: control },
+  nodes: {
+    x: { op: 'input', channel: 1 },
+    y: { op: 'mul', in: ['x', 'g'] },
+  },
+  outputs: ['y'],
+};
+const training = {
+  estimate: 'y',
+  target: 'x',
+  loss: 'mse',
+  window: 64,
+  schedule: { kind: 'constant', rate: 1 },
+};
+const withNode = (node: unknown) => ({ ...base, nodes: { ...base.nodes, z: node } });
+
+/** Wrong documents: what is wrong, the document, the code, where, and words of the message. */
+const WRONG: readonly (readonly [string, unknown, string, string, RegExp])[] = [
+  ['no object at all', 7, 'PATCH_INVALID', '', /expected object/iu],
+  [
+    'another format',
+    { ...base, format: 'x/2' },
+    'PATCH_FORMAT',
+    'format',
+    /livegrad\.patch\/1.*"x\/2"/u,
+  ],
+  ['an unknown field', { ...base, frobs: 1 }, 'PATCH_INVALID', 'frobs', /unknown field "frobs"/u],
+  [
+    'an unknown operation',
+    withNode({ op: 'mull', in: ['x', 1] }),
+    'PATCH_INVALID',
+    'nodes.z.op',
+    /mull/u,
+  ],
+  ['a missing channel', withNode({ op: 'input' }), 'PATCH_INVALID', 'nodes.z.channel', /number/u],
+  [
+    'channel 0',
+    withNode({ op: 'input', channel: 0 }),
+    'PATCH_INVALID',
+    'nodes.z.channel',
+    />=1.*got 0/u,
+  ],
+  [
+    'a delay of no frames',
+    withNode({ op: 'delay', in: ['x'], frames: 0 }),
+    'PATCH_INVALID',
+    'nodes.z.frames',
+    /got 0/u,
+  ],
+  [
+    'an unusable id',
+    { ...base, params: { '1g': control } },
+    'PATCH_INVALID',
+    'params.1g',
+    /starting with a letter/u,
+  ],
+  [
+    'an operand that is no value',
+    withNode({ op: 'neg', in: [true] }),
+    'PATCH_INVALID',
+    'nodes.z.in[0]',
+    /got true/u,
+  ],
+  [
+    'an id used twice',
+    { ...base, sliders: { g: control } },
+    'PATCH_NAME_TAKEN',
+    'params.g',
+    /already used in sliders/u,
+  ],
+  [
+    'a node named like a param',
+    { ...base, nodes: { ...base.nodes, g: { op: 'noise' } } },
+    'PATCH_NAME_TAKEN',
+    'nodes.g',
+    /params/u,
+  ],
+  [
+    'a name that is nobody',
+    withNode({ op: 'neg', in: ['xx'] }),
+    'PATCH_UNKNOWN_REFERENCE',
+    'nodes.z.in[0]',
+    /"xx"/u,
+  ],
+  [
+    'an output that is nobody',
+    { ...base, outputs: ['q'] },
+    'PATCH_UNKNOWN_REFERENCE',
+    'outputs[0]',
+    /"q"/u,
+  ],
+  [
+    'a target that is nobody',
+    { ...base, training: { ...training, target: 'q' } },
+    'PATCH_UNKNOWN_REFERENCE',
+    'training.target',
+    /"q"/u,
+  ],
+  [
+    'an expectation of nobody',
+    { ...base, expect: [{ param: 'h', value: 1, tolerance: 1, seconds: 1 }] },
+    'PATCH_UNKNOWN_REFERENCE',
+    'expect[0].param',
+    /one of g/u,
+  ],
+  [
+    'too few operands',
+    withNode({ op: 'add', in: ['x'] }),
+    'PATCH_OPERAND_COUNT',
+    'nodes.z.in',
+    /takes 2 operands, got 1/u,
+  ],
+  [
+    'a loop without delay',
+    withNode({ op: 'add', in: ['z', 'x'] }),
+    'PATCH_INSTANT_LOOP',
+    'nodes.z',
+    /z → z/u,
+  ],
+  [
+    'an empty range',
+    { ...base, params: { g: { ...control, max: -1 } } },
+    'PATCH_CONTROL_RANGE',
+    'params.g.max',
+    /max > min/u,
+  ],
+  [
+    'a start outside of the range',
+    { ...base, params: { g: { ...control, initial: 3 } } },
+    'PATCH_CONTROL_RANGE',
+    'params.g.initial',
+    /from -1 to 1, got 3/u,
+  ],
+  [
+    'a logarithmic range from 0',
+    { ...base, params: { g: { initial: 0, min: 0, max: 1, scale: 'log' } } },
+    'PATCH_CONTROL_RANGE',
+    'params.g.min',
+    /min > 0/u,
+  ],
+  [
+    'an unknown schedule',
+    { ...base, training: { ...training, schedule: { kind: 'zigzag' } } },
+    'PATCH_INVALID',
+    'training.schedule.kind',
+    /invalid/iu,
+  ],
+  [
+    'more nodes than allowed',
+    {
+      ...base,
+      nodes: Object.fromEntries(
+        Array.from({ length: 20_001 }, (_, k) => [`n${k}`, { op: 'noise' }]),
+      ),
+    },
+    'PATCH_TOO_LARGE',
+    'nodes',
+    /20000, got 20001/u,
+  ],
+];
+
+/** Documents that parse but do not compile at 48 kHz. */
+const UNCOMPILABLE: typeof WRONG = [
+  [
+    'a sine above Nyquist',
+    withNode({ op: 'sine', in: [30000] }),
+    'PATCH_SIGNAL_RANGE',
+    'nodes.z.in[0]',
+    /< 24000 Hz, got 30000 Hz/u,
+  ],
+  [
+    'bits of a real',
+    withNode({ op: 'and', in: ['x', 1] }),
+    'PATCH_OPERAND_TYPE',
+    'nodes.z.in[0]',
+    /whole number/u,
+  ],
+  [
+    'nothing to learn',
+    { ...base, training: { ...training, estimate: 'x' } },
+    'PATCH_NOTHING_TO_LEARN',
+    'training',
+    /no parameter has a gradient/u,
+  ],
+  [
+    'a parameter behind bits',
+    {
+      ...base,
+      nodes: {
+        ...base.nodes,
+        i: { op: 'toInt', in: ['y'] },
+        a: { op: 'and', in: ['i', 255] },
+        r: { op: 'toReal', in: ['a'] },
+      },
+      training: { ...training, estimate: 'r' },
+    },
+    'PATCH_NOT_DIFFERENTIABLE',
+    'nodes.a',
+    /reaches "and", which has no gradient/u,
+  ],
+  [
+    'more delay than allowed',
+    {
+      ...base,
+      nodes: {
+        ...base.nodes,
+        ...Object.fromEntries(
+          Array.from({ length: 5 }, (_, k) => [
+            `d${k}`,
+            { op: 'delay', in: ['x'], frames: 2 ** 22 },
+          ]),
+        ),
+      },
+    },
+    'PATCH_TOO_LARGE',
+    'nodes',
+    /16777216 frames, got 20971520/u,
+  ],
+];
+
+describe('a wrong patch', () => {
+  test.each(WRONG)('%s is told with its code and place', (_, json, code, path, words) => {
+    const result = parsePatch(json);
+    if (result.ok) throw new Error('it was accepted');
+    const found = result.diagnostics.find((d) => d.code === code && d.path === path);
+    expect(found, printDiagnostics(result.diagnostics)).toBeDefined();
+    expect(found!.message).toMatch(words);
+  });
+
+  test.each(UNCOMPILABLE)('%s is told by the compiler', (_, json, code, path, words) => {
+    const patch = parsePatch(json);
+    if (!patch.ok) throw new Error(printDiagnostics(patch.diagnostics));
+    const result = compile(patch.value, { sampleRate: 48000, maxBlock: 128, latency: 0 });
+    if (result.ok) throw new Error('it was accepted');
+    const found = result.diagnostics.find((d) => d.code === code && d.path === path);
+    expect(found, printDiagnostics(result.diagnostics)).toBeDefined();
+    expect(found!.message).toMatch(words);
+  });
+
+  test('every code of the compiler is provoked here', () => {
+    const provoked = new Set([...WRONG, ...UNCOMPILABLE].map(([, , code]) => code));
+    expect([...provoked].toSorted()).toEqual(Object.keys(CODES).toSorted());
+  });
+
+  test('all problems are told at once', () => {
+    const result = parsePatch(withNode({ op: 'add', in: ['nobody', 'noone', 'x'] }));
+    expect(result.ok ? [] : result.diagnostics.map((d) => d.code)).toEqual([
+      'PATCH_OPERAND_COUNT',
+      'PATCH_UNKNOWN_REFERENCE',
+      'PATCH_UNKNOWN_REFERENCE',
+    ]);
+  });
+
+  test('a near miss gets a suggestion', () => {
+    expect(nearest('hidden/gian', ['gain', 'hidden/gain', 'x'])).toBe('hidden/gain');
+    expect(nearest('zzz', ['gain'])).toBeUndefined();
+  });
+});
+
+test('a patch as deep as it is allowed to be compiles without a stack overflow', () => {
+  const nodes: Record<string, unknown> = { n0: { op: 'input', channel: 1 } };
+  for (let k = 19_998; k >= 1; k--) nodes[`n${k}`] = { op: 'mul', in: [`n${k - 1}`, 'g'] };
+  const deep = { ...training, estimate: 'n19998', target: 'n0', window: 4 };
+  const patch = parsePatch({ ...base, nodes, outputs: ['n19998'], training: deep });
+  if (!patch.ok) throw new Error(printDiagnostics(patch.diagnostics.slice(0, 3)));
+  const options = { sampleRate: 48000, maxBlock: 4, latency: 0, mode: 'reverse' } as const;
+  expect(compile(patch.value, options).ok).toBe(true);
+});
+
+describe('the builder', () => {
+  test('makes the same document as the shipped file', () => {
+    const { gain } = EXAMPLES;
+    const built = buildPatch('gain', (p) => {
+      const hidden = p.slider('hidden/gain', gain!.sliders['hidden/gain']!);
+      const g = p.param('gain', gain!.params['gain']!);
+      const x = p.input(1, 'x');
+      const target = p.op('mul', [x, hidden], 'target');
+      const estimate = p.op('mul', [x, g], 'estimate');
+      return {
+        title: gain!.title!,
+        doc: gain!.doc!,
+        outputs: [estimate],
+        training: { ...gain!.training!, estimate, target },
+        expect: gain!.expect,
+      };
+    });
+    expect(built).toEqual({ ok: true, value: gain });
+  });
+
+  test('writes recursion as a function of the past', () => {
+    const built = buildPatch('echo', (p) => {
+      const x = p.input(1);
+      return { outputs: [p.feedback(480, (past) => p.op('add', [x, p.op('mul', [past, 0.5])]))] };
+    });
+    if (!built.ok) throw new Error(printDiagnostics(built.diagnostics));
+    expect(built.value.nodes['n2']).toEqual({ op: 'delay', in: ['n4'], frames: 480 });
+  });
+});

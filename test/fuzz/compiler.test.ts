@@ -1,0 +1,253 @@
+/**
+ * Differential fuzz over the whole compiler. Every failure prints the seed that makes it again:
+ * LIVEGRAD_FUZZ_SEED=N runs one seed, LIVEGRAD_FUZZ_RUNS=N more of them.
+ */
+
+import { describe, expect, test } from 'vitest';
+import { encode } from '../../dsp/wasm/module.ts';
+import { generate } from '../../dsp/wasm/generate.ts';
+import { verify } from '../../dsp/ir/verify.ts';
+import { PASSES, optimise } from '../../dsp/passes/pipeline.ts';
+import type { Graph } from '../../dsp/ir/graph.ts';
+import type { Program } from '../../dsp/ir/program.ts';
+import { LOSSES } from '../../dsp/learn/losses.ts';
+import { objectiveActivity } from '../../dsp/ad/gradient.ts';
+import type { Objective } from '../../dsp/ad/gradient.ts';
+import { Instance } from '../../dsp/run/instance.ts';
+import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
+import { assembled, compiledInstance, plainProgram, trainingProgram } from '../support/program.ts';
+import {
+  FUZZ_INPUTS,
+  FUZZ_PARAMS,
+  FUZZ_SLIDERS,
+  random,
+  randomGraph,
+} from '../support/random-graph.ts';
+
+const SIZES = { inputs: FUZZ_INPUTS, sliders: FUZZ_SLIDERS, params: FUZZ_PARAMS };
+const BLOCK = 64;
+const FRAMES = 320;
+
+const fixedSeed = process.env['LIVEGRAD_FUZZ_SEED'];
+const runs = Number(process.env['LIVEGRAD_FUZZ_RUNS'] ?? 150);
+const seeds =
+  fixedSeed === undefined ? Array.from({ length: runs }, (_, k) => k + 1) : [Number(fixedSeed)];
+
+/** Runs a program over noise, cut into the given block lengths; [output][frame]. */
+function play(
+  instance: Instance,
+  seed: number,
+  frames: number,
+  blocks: readonly number[],
+): number[][] {
+  const next = random(seed);
+  const input = Array.from({ length: frames }, () => [next() - 0.5, next() - 0.5]);
+  const outputs = instance.outputs.map(() => [] as number[]);
+  for (let n = 0, k = 0; n < frames; k++) {
+    const count = Math.min(blocks[k % blocks.length]!, frames - n);
+    instance.inputs.forEach((channel, c) => {
+      for (let i = 0; i < count; i++) channel[i] = Math.fround(input[n + i]![c]!);
+    });
+    instance.process(count);
+    instance.outputs.forEach((channel, c) => outputs[c]!.push(...channel.slice(0, count)));
+    n += count;
+  }
+  return outputs;
+}
+
+const interpreted = (program: Program, round?: (x: number) => number): Instance =>
+  new Instance(assembled(program, BLOCK), interpreterKernel(program, BLOCK, round));
+
+/** Equal to the bit, but for what lies below the silence threshold of generated code. */
+function sameBits(a: readonly number[][], b: readonly number[][], what: string): void {
+  a.forEach((channel, c) => {
+    channel.forEach((x, n) => {
+      const y = b[c]![n]!;
+      const same = x === y || Math.abs(x - y) < 1e-13 || (Number.isNaN(x) && Number.isNaN(y));
+      if (!same) expect.fail(`${what}: output ${c} frame ${n}: ${x} against ${y}`);
+    });
+  });
+}
+
+function graphOf(seed: number, transcendental: boolean): Graph {
+  const next = random(seed);
+  const { builder, signals } = randomGraph(next, {
+    size: 4 + Math.floor(next() * 60),
+    transcendental,
+    smoothOnly: false,
+  });
+  const chosen = [signals.at(-1)!, signals[Math.floor(next() * signals.length)]!];
+  return builder.finish(chosen.map((node, k) => ({ name: `out:${k}`, node })));
+}
+
+describe('random programs', () => {
+  test('generated code computes what the interpreter computes, to the bit', () => {
+    for (const seed of seeds) {
+      const program = plainProgram(optimise(graphOf(seed, false)), SIZES);
+      const oracle = play(interpreted(program, Math.fround), seed, FRAMES, [BLOCK]);
+      const code = play(compiledInstance(assembled(program, BLOCK)), seed, FRAMES, [BLOCK]);
+      sameBits(code, oracle, `seed ${seed}`);
+    }
+  });
+
+  test('sine and cosine stay within single precision of the interpreter', () => {
+    for (const seed of seeds) {
+      const program = plainProgram(optimise(graphOf(seed, true)), SIZES);
+      const oracle = play(interpreted(program, Math.fround), seed, 16, [BLOCK]);
+      const code = play(compiledInstance(assembled(program, BLOCK)), seed, 16, [BLOCK]);
+      code.forEach((channel, c) => {
+        const errors = channel.map((x, n) => Math.abs(x - oracle[c]![n]!));
+        // A comparison of nearly equal values may go the other way: nearly all must agree.
+        const off = errors.filter((e) => e > 1e-4).length;
+        expect(off, `seed ${seed} output ${c}`).toBeLessThanOrEqual(channel.length / 4);
+      });
+    }
+  });
+
+  test('how the stream is cut into blocks does not matter', () => {
+    for (const seed of seeds) {
+      const artifact = assembled(plainProgram(optimise(graphOf(seed, true)), SIZES), BLOCK);
+      const whole = play(compiledInstance(artifact), seed, FRAMES, [BLOCK]);
+      const ragged = play(compiledInstance(artifact), seed, FRAMES, [1, 7, 64, 3, 16, 5]);
+      sameBits(ragged, whole, `seed ${seed}`);
+    }
+  });
+
+  test('every pass keeps the graph verified and its meaning', () => {
+    for (const seed of seeds) {
+      let graph = verify(graphOf(seed, true), 'the random generator');
+      const before = play(interpreted(plainProgram(graph, SIZES)), seed, 48, [BLOCK]);
+      for (const pass of PASSES) {
+        graph = verify(pass.run(graph), pass.name);
+        const after = play(interpreted(plainProgram(graph, SIZES)), seed, 48, [BLOCK]);
+        after.forEach((channel, c) => {
+          channel.forEach((x, n) => {
+            const y = before[c]![n]!;
+            const same = Math.abs(x - y) <= 1e-12 * Math.max(1, Math.abs(y)) || Object.is(x, y);
+            if (!same) expect.fail(`seed ${seed} after ${pass.name}: ${x} against ${y}`);
+          });
+        });
+      }
+    }
+  });
+
+  test('the same program gives the same bytes', () => {
+    for (const seed of seeds) {
+      const bytes = (): string => {
+        const program = plainProgram(optimise(graphOf(seed, true)), SIZES);
+        return Buffer.from(encode(generate(program, BLOCK).module)).toString('base64');
+      };
+      expect(bytes(), `seed ${seed}`).toBe(bytes());
+    }
+  });
+});
+
+describe('gradients of random programs', () => {
+  const WINDOW = 40;
+
+  function objectiveOf(seed: number): { stream: Graph; objective: Objective } | null {
+    const next = random(seed * 7 + 3);
+    const { builder, signals } = randomGraph(next, {
+      size: 3 + Math.floor(next() * 30),
+      transcendental: true,
+      smoothOnly: true,
+    });
+    const estimate = signals.at(-1)!;
+    const target = signals[Math.floor(next() * signals.length)]!;
+    const stream = builder.finish([{ name: 'out:0', node: estimate }]);
+    const objective = {
+      estimate,
+      target,
+      loss: LOSSES.mse,
+      window: WINDOW,
+      params: FUZZ_PARAMS,
+    };
+    const learnable = objectiveActivity(stream, objective).active.size > 0;
+    return learnable && estimate !== target ? { stream, objective } : null;
+  }
+
+  /** Loss and gradients of the first window, which no truncation touches. */
+  function firstWindow(
+    program: Program,
+    instance: Instance,
+    seed: number,
+    move?: [number, number],
+  ) {
+    if (move !== undefined) instance.params[move[0]] = instance.params[move[0]]! + move[1];
+    play(instance, seed, WINDOW, [BLOCK]);
+    return { loss: instance.loss, gradients: [...instance.gradients] };
+  }
+
+  const cases = (): { seed: number; stream: Graph; objective: Objective }[] =>
+    seeds.flatMap((seed) => {
+      const made = objectiveOf(seed);
+      return made === null ? [] : [{ seed, ...made }];
+    });
+
+  test('forward and reverse mode agree in double precision', () => {
+    const all = cases();
+    expect(all.length).toBeGreaterThan(fixedSeed === undefined ? seeds.length / 3 : 0);
+    for (const { seed, stream, objective } of all) {
+      const [forward, reverse] = (['forward', 'reverse'] as const).map((mode) => {
+        const program = trainingProgram(stream, objective, mode, SIZES);
+        return firstWindow(program, interpreted(program), seed).gradients;
+      });
+      forward!.forEach((g, k) => {
+        const difference = Math.abs(g - reverse![k]!);
+        const size = Math.max(...forward!.map(Math.abs), 1e-9);
+        if (!(difference <= 1e-9 * size)) {
+          expect.fail(`seed ${seed} parameter ${k}: forward ${g}, reverse ${reverse![k]}`);
+        }
+      });
+    }
+  });
+
+  test('gradients are the slopes that finite differences measure', () => {
+    for (const { seed, stream, objective } of cases()) {
+      const program = trainingProgram(stream, objective, 'reverse', SIZES);
+      const { gradients, loss } = firstWindow(program, interpreted(program), seed);
+      // The difference of two losses is only as exact as the loss.
+      const size = Math.max(...gradients.map(Math.abs), 1e-5 + 1e-4 * loss);
+      gradients.forEach((g, k) => {
+        const h = 1e-5;
+        const up = firstWindow(program, interpreted(program), seed, [k, h]).loss;
+        const down = firstWindow(program, interpreted(program), seed, [k, -h]).loss;
+        const slope = (up - down) / (2 * h);
+        if (!(Math.abs(slope - g) <= 1e-5 * size)) {
+          expect.fail(`seed ${seed} parameter ${k}: gradient ${g}, slope ${slope}`);
+        }
+      });
+    }
+  });
+
+  test('generated code gives the gradients of the interpreter, in both modes', () => {
+    for (const { seed, stream, objective } of cases()) {
+      for (const mode of ['forward', 'reverse'] as const) {
+        const program = trainingProgram(stream, objective, mode, SIZES);
+        const oracle = firstWindow(program, interpreted(program), seed);
+        const code = firstWindow(program, compiledInstance(assembled(program, BLOCK)), seed);
+        const size = Math.max(...oracle.gradients.map(Math.abs), 1e-3);
+        code.gradients.forEach((g, k) => {
+          if (!(Math.abs(g - oracle.gradients[k]!) <= 1e-4 * size)) {
+            expect.fail(`seed ${seed} ${mode} parameter ${k}: ${g} against ${oracle.gradients[k]}`);
+          }
+        });
+        expect(Math.abs(code.loss - oracle.loss), `seed ${seed}`).toBeLessThan(
+          1e-4 * Math.max(oracle.loss, 1e-3),
+        );
+      }
+    }
+  });
+
+  test('passes do not change a gradient', () => {
+    for (const { seed, stream, objective } of cases()) {
+      const plain = trainingProgram(stream, objective, 'reverse', SIZES, (g: Graph) => g);
+      const better = trainingProgram(stream, objective, 'reverse', SIZES);
+      const [a, b] = [plain, better].map(
+        (program) => firstWindow(program, interpreted(program), seed).gradients,
+      );
+      const size = Math.max(...a!.map(Math.abs), 1e-9);
+      a!.forEach((g, k) => expect(Math.abs(g - b![k]!), `seed ${seed}`).toBeLessThan(1e-9 * size));
+    }
+  });
+});

@@ -1,0 +1,71 @@
+/** Programs and running instances from graphs that a test made by hand. */
+
+import { differentiate, objectiveActivity } from '../../dsp/ad/gradient.ts';
+import type { Objective } from '../../dsp/ad/gradient.ts';
+import { assemble } from '../../dsp/compile.ts';
+import type { Artifact } from '../../dsp/artifact.ts';
+import type { Control } from '../../dsp/control.ts';
+import type { Graph } from '../../dsp/ir/graph.ts';
+import type { Program } from '../../dsp/ir/program.ts';
+import { updateGraph } from '../../dsp/learn/optimisers.ts';
+import { optimise } from '../../dsp/passes/pipeline.ts';
+import { Instance } from '../../dsp/run/instance.ts';
+
+export const controls = (count: number, initial: number): Control[] =>
+  Array.from({ length: count }, (_, k) => ({ id: `c${k}`, initial, min: -4, max: 4 }));
+
+/** A program without training. */
+export function plainProgram(stream: Graph, sizes: Sizes): Program {
+  return {
+    name: 'test',
+    stream,
+    backward: null,
+    update: null,
+    window: 0,
+    mode: 'none',
+    reasons: [],
+    inputs: sizes.inputs,
+    outputs: stream.outputs.length,
+    tapes: 0,
+    sliders: controls(sizes.sliders, 0.3),
+    params: controls(sizes.params, 0.4),
+  };
+}
+
+export interface Sizes {
+  readonly inputs: number;
+  readonly sliders: number;
+  readonly params: number;
+}
+
+export function trainingProgram(
+  stream: Graph,
+  objective: Objective,
+  mode: 'forward' | 'reverse',
+  sizes: Sizes,
+  passes: (graph: Graph) => Graph = optimise,
+): Program {
+  const { active } = objectiveActivity(stream, objective);
+  const made = differentiate(stream, objective, active, mode);
+  const params = controls(sizes.params, 0.4);
+  return {
+    ...plainProgram(stream, sizes),
+    stream: passes(made.stream),
+    backward: passes(made.backward),
+    update: passes(updateGraph('sgd', params)),
+    window: objective.window,
+    mode,
+    tapes: made.tapes,
+    outputs: stream.outputs.length,
+    params,
+  };
+}
+
+export function assembled(program: Program, maxBlock: number): Artifact {
+  const artifact = assemble(program, { sampleRate: 48000, maxBlock, latency: 0 });
+  if (!artifact.ok) throw new Error(JSON.stringify(artifact.diagnostics));
+  return artifact.value;
+}
+
+export const compiledInstance = (artifact: Artifact): Instance =>
+  new Instance(artifact, new WebAssembly.Module(artifact.wasm));

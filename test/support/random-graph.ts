@@ -1,0 +1,105 @@
+/**
+ * Random stream graphs for the fuzz tests: every operation, delays, recursions, ints, three
+ * parameters. Signals are kept bounded, so that a difference means a mistake and not an explosion.
+ */
+
+import { Builder } from '../../dsp/ir/builder.ts';
+import type { NodeId } from '../../dsp/ir/graph.ts';
+
+/** A small fast generator (mulberry32): the same numbers for the same seed. */
+export function random(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export interface RandomGraph {
+  readonly builder: Builder;
+  /** Candidates for outputs: real signals. */
+  readonly signals: readonly NodeId[];
+}
+
+export const FUZZ_INPUTS = 2;
+export const FUZZ_SLIDERS = 2;
+export const FUZZ_PARAMS = 3;
+
+export interface Options {
+  /** Operations to add. */
+  readonly size: number;
+  /** Sine and cosine, which are not equal to the bit. */
+  readonly transcendental: boolean;
+  /** Kinks, jumps, ints: no place for finite differences. */
+  readonly smoothOnly: boolean;
+}
+
+export function randomGraph(next: () => number, options: Options): RandomGraph {
+  const b = new Builder('stream');
+  const reals: NodeId[] = [];
+  const ints: NodeId[] = [];
+  const pick = (from: readonly NodeId[]): NodeId => from[Math.floor(next() * from.length)]!;
+  const below = (n: number): number => Math.floor(next() * n);
+
+  for (let k = 0; k < FUZZ_INPUTS; k++) reals.push(b.node('input', [], [k]));
+  for (let k = 0; k < FUZZ_SLIDERS; k++) reals.push(b.node('slider', [], [k]));
+  for (let k = 0; k < FUZZ_PARAMS; k++) reals.push(b.node('param', [], [k]));
+  reals.push(b.real(0.5), b.real(-0.75), b.real(1), b.real(0));
+  ints.push(b.int(1), b.int(-3), b.int(12345));
+
+  const bounded = (x: NodeId): NodeId =>
+    options.smoothOnly
+      ? b.node('div', [x, b.node('add', [b.real(1), b.node('mul', [x, x])])])
+      : b.node('max', [b.real(-1), b.node('min', [b.real(1), x])]);
+  /** At least 1, so that a quotient stays bounded. */
+  const divisor = (x: NodeId): NodeId => b.node('add', [b.real(1), b.node('mul', [x, x])]);
+
+  const binary = ['add', 'sub', 'mul'] as const;
+  const kinked = ['min', 'max'] as const;
+  const compare = ['lt', 'le', 'gt', 'ge', 'eq', 'ne'] as const;
+  const intOps = ['add', 'sub', 'mul', 'min', 'max', 'and', 'or', 'xor', 'shl', 'shr'] as const;
+
+  for (let k = 0; k < options.size; k++) {
+    const kind = next();
+    const x = pick(reals);
+    const y = pick(reals);
+    if (kind < 0.35) reals.push(bounded(b.node(binary[below(3)]!, [x, y])));
+    else if (kind < 0.42) reals.push(b.node('div', [x, divisor(y)]));
+    else if (kind < 0.47) reals.push(b.node('sqrt', [divisor(x)]));
+    else if (kind < 0.52) reals.push(b.node('neg', [x]));
+    else if (kind < 0.62) reals.push(b.delay(x, 1 + below(next() < 0.7 ? 6 : 90)));
+    else if (kind < 0.72) {
+      // A recursion that decays: y = bounded(x + g · y@d), g = ±0.6.
+      const past = b.feedback('real', 1 + below(next() < 0.6 ? 1 : 12));
+      const gain = b.real(next() < 0.5 ? 0.6 : -0.6);
+      const fed = b.node('mul', [past, next() < 0.4 ? b.node('mul', [gain, y]) : gain]);
+      const sum = bounded(b.node('add', [x, bounded(fed)]));
+      b.close(past, sum);
+      reals.push(sum, past);
+    } else if (kind < 0.78 && options.transcendental) {
+      reals.push(b.node(next() < 0.5 ? 'sin' : 'cos', [b.node('mul', [x, b.real(3)])]));
+    } else if (options.smoothOnly) {
+      reals.push(b.node('mul', [x, b.real(next() * 2 - 1)]));
+    } else if (kind < 0.84) {
+      reals.push(b.node(kinked[below(2)]!, [x, y]), b.node('abs', [x]));
+    } else if (kind < 0.9) {
+      const condition = b.node(compare[below(6)]!, [x, y]);
+      ints.push(condition);
+      reals.push(b.node('select', [condition, pick(reals), pick(reals)]));
+    } else if (kind < 0.95) {
+      ints.push(b.node(intOps[below(intOps.length)]!, [pick(ints), pick(ints)]));
+      ints.push(b.node('toInt', [b.node('mul', [x, b.real(1000)])]));
+      if (next() < 0.5) ints.push(b.delay(pick(ints), 1 + below(5), below(3)));
+    } else {
+      const past = b.feedback('int', 1, below(1000));
+      const now = b.node('add', [b.node('mul', [past, b.int(1664525)]), pick(ints)]);
+      b.close(past, now);
+      ints.push(now, b.node('neg', [now]), b.node('abs', [pick(ints)]));
+      reals.push(b.node('mul', [b.node('toReal', [now]), b.real(2 ** -31)]));
+    }
+  }
+  const signals = reals.filter((id) => b.rate(id) === 'sample');
+  return { builder: b, signals };
+}
