@@ -1,0 +1,42 @@
+/** Reads a graph back from the text that `print` writes: goldens are written in it. */
+
+import { Builder } from '../../dsp/ir/builder.ts';
+import type { Domain, Graph, NodeId } from '../../dsp/ir/graph.ts';
+import { OPS, isOp } from '../../dsp/ir/ops.ts';
+import type { OpSpec } from '../../dsp/ir/ops.ts';
+
+export function parseIr(text: string): Graph {
+  const [head, ...lines] = text.trim().split('\n');
+  const builder = new Builder(head!.replace(' {', '') as Domain);
+  const byName = new Map<string, NodeId>();
+  const open: [NodeId, string][] = [];
+  const outputs: { name: string; node: NodeId }[] = [];
+  const idOf = (name: string): NodeId => {
+    const id = byName.get(name);
+    if (id === undefined) throw new Error(`${name} is not defined before its use`);
+    return id;
+  };
+  for (const line of lines) {
+    const node = /^\s*(%\d+) = (\w+)(.*?)(?:\s+@\w+)?$/u.exec(line);
+    const output = /^\s*(\S+): (%\d+)$/u.exec(line);
+    if (output !== null) outputs.push({ name: output[1]!, node: idOf(output[2]!) });
+    if (node === null) continue;
+    const [, name, op, rest] = node as unknown as [string, string, string, string];
+    if (!isOp(op)) throw new Error(`unknown operation ${op}`);
+    const words = rest.trim().split(/\s+/u).filter(Boolean);
+    const args = words.filter((w) => w.startsWith('%'));
+    const spec: OpSpec = OPS[op];
+    const attrs = spec.attrs.map((key) =>
+      Number(words.find((w) => w.startsWith(`${key}=`))!.split('=')[1]),
+    );
+    if (op === 'delay' || op === 'delayInt') {
+      const delay = builder.feedback(op === 'delay' ? 'real' : 'int', attrs[0]!, attrs[1]!);
+      open.push([delay, args[0]!]);
+      byName.set(name, delay);
+    } else {
+      byName.set(name, builder.node(op, args.map(idOf), attrs));
+    }
+  }
+  for (const [delay, source] of open) builder.close(delay, idOf(source));
+  return builder.finish(outputs);
+}
