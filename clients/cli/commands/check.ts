@@ -1,0 +1,49 @@
+/** `check PATCH`: every problem of a patch, with its place in the file. Runs nothing. */
+
+import { compile } from '../../../dsp/compile.ts';
+import { answer, refuse } from '../answer.ts';
+import { sampleRate, withCompiler } from '../command.ts';
+import type { Register } from '../command.ts';
+import { locateIn, readPatch } from '../patch-source.ts';
+import { mark } from '../style.ts';
+
+interface Options {
+  readonly sampleRate: number;
+  readonly blockSize: number;
+  readonly latency: number;
+}
+
+export const check: Register = (program, deliver) => {
+  withCompiler(
+    program
+      .command('check')
+      .description('find everything that is wrong with a patch')
+      .argument('<patch>', 'file, or name of an example')
+      .option('--sample-rate <hz>', 'sample rate to check for', sampleRate, 48_000),
+  ).action((name: string, options: Options) =>
+    deliver(({ style }) => {
+      const source = readPatch(name);
+      if (!source.ok) return refuse(source.findings);
+      const { patch } = source.value;
+      const artifact = compile(patch, { ...options, maxBlock: options.blockSize });
+      if (!artifact.ok) return refuse(locateIn(source.value, artifact.diagnostics));
+      const { inputs, outputs, sliders, params, mode, window } = artifact.value;
+      const learns =
+        window === 0 ? 'no training' : `${params.length} learnable, ${mode} mode, window ${window}`;
+      return answer(
+        {
+          patch: patch.name,
+          ok: true,
+          diagnostics: [],
+          inputs,
+          outputs,
+          sliders: sliders.map((c) => c.id),
+          params: params.map((c) => c.id),
+          mode,
+          window,
+        },
+        `${mark(style, true)} ${patch.name}: ${inputs} in, ${outputs} out, ${sliders.length} sliders, ${learns}`,
+      );
+    }),
+  );
+};

@@ -1,0 +1,127 @@
+/**
+ * PATCH as a person writes it, a shipped example's name or a file, to a checked Patch.
+ *
+ * Invariant: an example's name wins; a file of the same name is `./gain`. Every finding about a file
+ * carries the file and the line. It does not compile: what depends on the sample rate is said later,
+ * and located with `locateIn`.
+ */
+
+import { readFileSync } from 'node:fs';
+import { EXAMPLES } from '../../dsp/examples/index.ts';
+import { nearest } from '../../dsp/diagnostic.ts';
+import type { Diagnostic } from '../../dsp/diagnostic.ts';
+import { parsePatch } from '../../dsp/patch/schema.ts';
+import type { Patch } from '../../dsp/patch/schema.ts';
+import { finding } from './answer.ts';
+import type { Finding } from './answer.ts';
+import { keysOf, locate, positionAt } from './json-position.ts';
+
+export interface PatchSource {
+  readonly patch: Patch;
+  /** Absent for a shipped example. */
+  readonly file?: string;
+  readonly text?: string;
+}
+
+export type Read<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly findings: readonly Finding[] };
+
+export const bad = (
+  ...findings: readonly Finding[]
+): { ok: false; findings: readonly Finding[] } => ({
+  ok: false,
+  findings,
+});
+
+export function readPatch(name: string): Read<PatchSource> {
+  const example = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
+  if (example !== undefined) return { ok: true, value: { patch: example } };
+
+  const text = readText(name);
+  if (!text.ok) return text;
+  const json = parseJson(name, text.value);
+  if (!json.ok) return json;
+  const parsed = parsePatch(json.value);
+  if (!parsed.ok) return bad(...locateIn({ file: name, text: text.value }, parsed.diagnostics));
+  return { ok: true, value: { patch: parsed.value, file: name, text: text.value } };
+}
+
+/** Adds file and line to diagnostics of a patch that came from a file. */
+export function locateIn(
+  source: Pick<PatchSource, 'file' | 'text'>,
+  diagnostics: readonly Diagnostic[],
+): Finding[] {
+  const { file, text } = source;
+  if (file === undefined || text === undefined) return [...diagnostics];
+  return diagnostics.map((d) => ({ ...d, file, ...locate(text, keysOf(d.path)) }));
+}
+
+function readText(name: string): Read<string> {
+  try {
+    return { ok: true, value: readFileSync(name, 'utf8').replace(/^\uFEFF/u, '') };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') {
+      const got = code === 'EISDIR' ? 'a directory' : message;
+      return bad(
+        finding(
+          'CLI_PATCH_UNREADABLE',
+          name,
+          `cannot read ${name}: expected a patch file, got ${got}`,
+        ),
+      );
+    }
+    const examples = Object.keys(EXAMPLES);
+    const near = nearest(name, examples);
+    return bad(
+      finding(
+        'CLI_PATCH_UNKNOWN',
+        name,
+        `no patch "${name}": expected a file that exists, or one of the examples ${examples.join(', ')}`,
+        near === undefined ? undefined : `did you mean "${near}"?`,
+      ),
+    );
+  }
+}
+
+function parseJson(file: string, text: string): Read<unknown> {
+  try {
+    return { ok: true, value: JSON.parse(text) };
+  } catch (error) {
+    const what = messageOf(error).replace(/,? in JSON at position.*|, (\.\.\.)?".*/s, '');
+    return bad({
+      ...finding('CLI_PATCH_SYNTAX', '', `expected a JSON document: ${what}`),
+      file,
+      ...positionAt(text, syntaxErrorAt(text)),
+    });
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+/**
+ * Where text stops being JSON. Not every message of JSON.parse says it, so the longest beginning
+ * that could still become JSON is searched for by bisection: about twenty parses for a megabyte.
+ */
+function syntaxErrorAt(text: string): number {
+  const couldGoOn = (length: number): boolean => {
+    try {
+      JSON.parse(text.slice(0, length));
+      return true;
+    } catch (error) {
+      const said = messageOf(error);
+      const at = /at position (\d+)/.exec(said)?.[1];
+      if (at !== undefined) return Number(at) >= length || said.startsWith('Unterminated');
+      return said.includes('end of JSON input');
+    }
+  };
+  let good = 0;
+  for (let wrong = text.length + 1; wrong - good > 1;) {
+    const middle = Math.floor((good + wrong) / 2);
+    if (couldGoOn(middle)) good = middle;
+    else wrong = middle;
+  }
+  return good;
+}

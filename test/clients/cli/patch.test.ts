@@ -1,0 +1,216 @@
+/** `examples`, `check`, `compile`, `gradcheck`, and misspelt command lines. */
+
+import { describe, expect, it } from 'vitest';
+import { EXAMPLES } from '../../../dsp/examples/index.ts';
+import { livegrad, livegradJson, scratch, textFile } from './run.ts';
+import type { ErrorDocument } from './run.ts';
+
+const FAULTY = `{
+  "format": "livegrad.patch/1",
+  "name": "faulty",
+  "params": {
+    "gain": { "initial": 3, "min": 0, "max": 2 }
+  },
+  "nodes": {
+    "x": { "op": "input", "channel": 1 },
+    "band-1/y": {
+      "op": "mul",
+      "in": ["x",
+             "gian"]
+    }
+  },
+  "outputs": ["band-1/y"]
+}
+`;
+
+describe('examples', () => {
+  it('are listed with what they expect', async () => {
+    const { exit, document } = await livegradJson<{
+      examples: { name: string; expect: unknown }[];
+    }>('examples');
+    expect(exit).toBe(0);
+    expect(document.examples.map(({ name, expect }) => ({ name, expect }))).toEqual(
+      Object.values(EXAMPLES).map(({ name, expect }) => ({ name, expect })),
+    );
+    const { stdout } = await livegrad(['examples']);
+    expect(stdout).toMatch(/^one-pole +Learn .* feedback = 0\.5 in 3 s$/m);
+  });
+});
+
+describe('check', () => {
+  it('says what a right patch is', async () => {
+    const { exit, document } = await livegradJson('check', 'gain-dc');
+    expect(exit).toBe(0);
+    expect(document).toMatchObject({
+      patch: 'gain-dc',
+      ok: true,
+      diagnostics: [],
+      params: ['gain', 'dc'],
+      window: 256,
+    });
+    const { stdout } = await livegrad(['check', 'gain-dc']);
+    expect(stdout).toMatch(/^✔ gain-dc: 1 in, 1 out, 2 sliders, 2 learnable/);
+  });
+
+  it('prints every problem of a file with its line', async () => {
+    const file = textFile('faulty.json', FAULTY);
+    const { exit, stdout, stderr } = await livegrad(['check', file]);
+    expect(exit).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(`error ${file}:5:15: PATCH_CONTROL_RANGE  params.gain.initial: `);
+    expect(stderr).toContain(
+      `error ${file}:12:14: PATCH_UNKNOWN_REFERENCE  nodes["band-1/y"].in[1]: `,
+    );
+  });
+
+  it('gives the same as JSON', async () => {
+    const { exit, document } = await livegradJson<ErrorDocument>(
+      'check',
+      textFile('f.json', FAULTY),
+    );
+    expect(exit).toBe(1);
+    expect(document.error.diagnostics).toMatchObject([
+      { code: 'PATCH_CONTROL_RANGE', path: 'params.gain.initial', line: 5, column: 15 },
+      { code: 'PATCH_UNKNOWN_REFERENCE', path: 'nodes["band-1/y"].in[1]', line: 12, column: 14 },
+    ]);
+  });
+
+  it('finds what depends on the sample rate', async () => {
+    const text = JSON.stringify({
+      format: 'livegrad.patch/1',
+      name: 'high',
+      nodes: { x: { op: 'sine', in: [10_000] } },
+      outputs: ['x'],
+    });
+    const file = textFile('high.json', text);
+    expect((await livegrad(['check', file])).exit).toBe(0);
+    const { exit, document } = await livegradJson<ErrorDocument>(
+      'check',
+      file,
+      '--sample-rate',
+      '16000',
+    );
+    expect(exit).toBe(1);
+    expect(document.error).toMatchObject({ code: 'PATCH_SIGNAL_RANGE' });
+    expect(document.error.diagnostics[0]!.line).toBe(1);
+  });
+
+  it.each([
+    ['{"format": "livegrad.patch/1",\n  "name": tru}', 2, 14],
+    ['{"a": 1,\n}', 2, 1],
+    ['{"a":', 1, 6],
+    ['', 1, 1],
+  ])('says where %j stops being JSON', async (text, line, column) => {
+    const { exit, document } = await livegradJson<ErrorDocument>('check', textFile('x.json', text));
+    expect(exit).toBe(1);
+    expect(document.error.code).toBe('CLI_PATCH_SYNTAX');
+    expect(document.error.diagnostics[0]).toMatchObject({ line, column });
+  });
+
+  it('takes neither a name that is no example, nor a directory', async () => {
+    const name = await livegradJson<ErrorDocument>('check', 'one-poel');
+    expect(name.exit).toBe(1);
+    expect(name.document.error.code).toBe('CLI_PATCH_UNKNOWN');
+    expect(name.document.error.diagnostics[0]!.hint).toBe('did you mean "one-pole"?');
+    const directory = await livegradJson<ErrorDocument>('check', scratch());
+    expect(directory.exit).toBe(1);
+    expect(directory.document.error.code).toBe('CLI_PATCH_UNREADABLE');
+  });
+});
+
+describe('compile', () => {
+  it('reports sizes and a hash that is the same every time and the one of train', async () => {
+    const [compiled, again, trained] = await Promise.all([
+      livegradJson('compile', 'one-pole'),
+      livegradJson('compile', 'one-pole'),
+      livegradJson('train', 'one-pole', '--seconds', '0.1'),
+    ]);
+    expect(compiled.exit).toBe(0);
+    expect(again.document).toEqual(compiled.document);
+    expect(compiled.document).toMatchObject({
+      patch: 'one-pole',
+      sampleRate: 48_000,
+      maxBlock: 128,
+      window: 256,
+      artifactSha256: trained.document['artifactSha256'],
+    });
+    expect(compiled.document['wasmBytes']).toBeGreaterThan(8);
+    expect(compiled.document['report']).toHaveProperty('nodes');
+  });
+
+  it('prints the graph of the patch, its gradient, and the module', async () => {
+    const [ir, gradient, wat] = await Promise.all(
+      ['ir', 'gradient', 'wat'].map((stage) => livegrad(['compile', 'gain', '--print', stage])),
+    );
+    expect(ir!.stdout).toMatch(/^stream \{\n/);
+    expect(ir!.stdout).not.toContain('tape');
+    expect(gradient!.stdout).toMatch(/^backward \{$[^}]*gradient:0:/m);
+    expect(gradient!.stdout).toMatch(/^ {2}param:0:/m);
+    expect(wat!.stdout).toMatch(/^\(module\n/);
+    const json = await livegradJson<{ print: unknown }>('compile', 'gain', '--print', 'ir');
+    expect(json.document.print).toEqual({ stage: 'ir', text: ir!.stdout });
+  });
+
+  it('takes a mode, and knows no other stages', async () => {
+    const reverse = await livegradJson('compile', 'one-pole', '--mode', 'reverse');
+    expect(reverse.document['mode']).toBe('reverse');
+    const wrong = await livegradJson<ErrorDocument>('compile', 'gain', '--print', 'asm');
+    expect(wrong.exit).toBe(2);
+    expect(wrong.document.error.message).toContain('Allowed choices are ir, gradient, wat');
+  });
+});
+
+describe('gradcheck', () => {
+  it.each(Object.keys(EXAMPLES))('%s is right in both modes', async (name) => {
+    const { exit, document } = await livegradJson<{
+      patch: string;
+      modes: { mode: string; maxRelativeError: number }[];
+      params: Record<string, { analytic: number; numeric: number; relativeError: number }>;
+    }>('gradcheck', name);
+    expect(exit).toBe(0);
+    expect(document.patch).toBe(name);
+    expect(document.modes.map((m) => m.mode)).toEqual(['forward', 'reverse']);
+    for (const m of document.modes) expect(m.maxRelativeError).toBeLessThan(1e-4);
+    expect(Object.keys(document.params)).toEqual(Object.keys(EXAMPLES[name]!.params));
+  });
+
+  it('shows both modes with a mark to people', async () => {
+    const { stdout } = await livegrad(['gradcheck', 'gain']);
+    expect(stdout).toMatch(/^✔ +gain /m);
+    expect(stdout).toMatch(/^✔ forward mode: /m);
+    expect(stdout).toMatch(/^✔ reverse mode: /m);
+  });
+});
+
+describe('a wrong command line', () => {
+  it.each([
+    [['trian', 'gain'], 'did you mean train?'],
+    [['train'], undefined],
+    [['train', 'gain', '--secnds', '1'], 'did you mean --seconds?'],
+    [['check', 'gain', 'gain-dc'], undefined],
+    [[], undefined],
+  ])('%j ends with exit code 2 and one JSON document', async (args, hint) => {
+    const { exit, document } = await livegradJson<ErrorDocument>(...args);
+    expect(exit).toBe(2);
+    expect(document.error.code).toBe('CLI_USAGE');
+    if (hint !== undefined) expect(document.error.diagnostics[0]!.hint).toBe(hint);
+  });
+
+  it('is explained on stderr, with nothing on stdout', async () => {
+    const { exit, stdout, stderr } = await livegrad(['trian']);
+    expect(exit).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('error CLI_USAGE  no command "trian"');
+    const bare = await livegrad([]);
+    expect(bare.exit).toBe(2);
+    expect(bare.stderr).toContain('Usage: livegrad');
+  });
+
+  it('is not what --help is', async () => {
+    const { exit, stdout, stderr } = await livegrad(['train', '--help']);
+    expect(exit).toBe(0);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('--block-size <frames>');
+    expect(stdout).toContain('--json');
+  });
+});
