@@ -1,0 +1,189 @@
+/**
+ * Every error that a client of the daemon can meet, once: its code, HTTP status, JSON-RPC number,
+ * title and meaning.
+ *
+ * Invariant: nothing leaves the control plane as an error without a row here, and a test provokes
+ * every row. REST sends it as `application/problem+json` (RFC 9457), JSON-RPC as `error` with the
+ * same problem in `data`. A code is never renamed or reused.
+ */
+
+import { z } from 'zod';
+import type { Diagnostic } from '../../dsp/diagnostic.ts';
+
+interface ErrorSpec {
+  readonly status: number;
+  /** Numbers of the JSON-RPC specification where it has one, else -32000 and below. */
+  readonly rpc: number;
+  readonly title: string;
+  readonly doc: string;
+}
+
+export const ERRORS = {
+  MALFORMED_JSON: {
+    status: 400,
+    rpc: -32700,
+    title: 'Not JSON',
+    doc: 'The body or message is not JSON.',
+  },
+  INVALID_REQUEST: {
+    status: 400,
+    rpc: -32600,
+    title: 'Not a request',
+    doc: 'The message is not a JSON-RPC 2.0 request, or the HTTP request cannot be read.',
+  },
+  UNKNOWN_METHOD: {
+    status: 404,
+    rpc: -32601,
+    title: 'Unknown method',
+    doc: 'No JSON-RPC method has this name.',
+  },
+  INVALID_INPUT: {
+    status: 400,
+    rpc: -32602,
+    title: 'Invalid input',
+    doc: 'A field is missing, unknown, or of the wrong type; `diagnostics` lists every one.',
+  },
+  INTERNAL: {
+    status: 500,
+    rpc: -32603,
+    title: 'Internal error',
+    doc: 'A fault of the daemon. Its log has the details.',
+  },
+  UNKNOWN_ROUTE: {
+    status: 404,
+    rpc: -32001,
+    title: 'Unknown address',
+    doc: 'Nothing is at this path.',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    rpc: -32002,
+    title: 'Method not allowed',
+    doc: 'The path exists, but not with this HTTP method; `Allow` names those it has.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    rpc: -32003,
+    title: 'Not application/json',
+    doc: 'The body has another content type than application/json.',
+  },
+  TOO_LARGE: {
+    status: 413,
+    rpc: -32004,
+    title: 'Too large',
+    doc: 'A body or message is over 1 MiB, or a batch is too long or its answers over 1 MiB.',
+  },
+  UNAUTHORIZED: {
+    status: 401,
+    rpc: -32005,
+    title: 'Token missing or wrong',
+    doc: 'The daemon has a token configured, and the request does not carry it.',
+  },
+  FORBIDDEN_ORIGIN: {
+    status: 403,
+    rpc: -32006,
+    title: 'Foreign origin',
+    doc: 'A page of another site sent the request, or it names the daemon by a foreign host.',
+  },
+  UNKNOWN_PARAM: {
+    status: 404,
+    rpc: -32010,
+    title: 'Unknown parameter',
+    doc: 'The patch that plays has no slider or learnable parameter with this id.',
+  },
+  VALUE_OUT_OF_RANGE: {
+    status: 422,
+    rpc: -32011,
+    title: 'Value out of range',
+    doc: 'The value is outside of the range of its parameter. Nothing was changed.',
+  },
+  NOT_LEARNABLE: {
+    status: 422,
+    rpc: -32012,
+    title: 'Not learnable',
+    doc: 'A slider was to be frozen: only learnable parameters are learned.',
+  },
+  NOT_TRAINABLE: {
+    status: 409,
+    rpc: -32013,
+    title: 'Nothing to train',
+    doc: 'The patch that plays has no training section.',
+  },
+  UNKNOWN_EXAMPLE: {
+    status: 404,
+    rpc: -32014,
+    title: 'Unknown example',
+    doc: 'No shipped example has this name.',
+  },
+  PATCH_INVALID: {
+    status: 422,
+    rpc: -32015,
+    title: 'Patch does not compile',
+    doc: 'The patch was refused; `diagnostics` says why. The old one keeps playing.',
+  },
+  COMPILE_FAILED: {
+    status: 422,
+    rpc: -32016,
+    title: 'Compiler gave up',
+    doc: 'Compiling took too long or too much memory. The old patch keeps playing.',
+  },
+  ENGINE_REFUSED: {
+    status: 409,
+    rpc: -32017,
+    title: 'Engine refused',
+    doc: 'The engine could not take the compiled patch. The old one stays.',
+  },
+  DEVICE_REFUSED: {
+    status: 409,
+    rpc: -32018,
+    title: 'Device did not open',
+    doc: 'The device could not be opened with these settings. The old one was opened again.',
+  },
+  DEVICES_UNKNOWN: {
+    status: 503,
+    rpc: -32019,
+    title: 'Devices cannot be listed',
+    doc: 'The list of audio devices could not be read.',
+  },
+  NOT_CALIBRATED: {
+    status: 409,
+    rpc: -32020,
+    title: 'Calibration failed',
+    doc: 'The probe did not come back clearly; the old latency stays.',
+  },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
+
+export const diagnosticSchema = z.object({
+  code: z.string(),
+  path: z.string().describe('Where in the input: nodes.estimate.in[1]; empty for all of it.'),
+  message: z.string(),
+  hint: z.string().optional(),
+});
+
+export const problemSchema = z
+  .object({
+    type: z.string().describe('urn:livegrad:error: and the code.'),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(ERROR_CODES as [ErrorCode, ...ErrorCode[]]),
+    detail: z.string().describe('What was expected, what was found, and where.'),
+    diagnostics: z.array(diagnosticSchema).optional(),
+  })
+  .describe('An error, as application/problem+json.');
+
+export type Problem = z.infer<typeof problemSchema>;
+
+/** The problem document of an error. */
+export function problem(
+  code: ErrorCode,
+  detail: string,
+  diagnostics: readonly Diagnostic[] = [],
+): Problem {
+  const { status, title } = ERRORS[code];
+  const base: Problem = { type: `urn:livegrad:error:${code}`, title, status, code, detail };
+  if (diagnostics.length === 0) return base;
+  return { ...base, diagnostics: diagnostics.map((d) => ({ ...d })) };
+}

@@ -1,0 +1,219 @@
+/**
+ * What every operation takes, gives and can fail with. `routes.ts` says where it is; together they
+ * are REST, JSON-RPC, OpenAPI and the types of the SDK, each written once.
+ *
+ * Invariant: total over `ROUTES` (the type checker proves it). `errors` lists what the operation
+ * itself can answer; what any request can meet (INVALID_INPUT, UNAUTHORIZED, ...) is in
+ * `COMMON_ERRORS`. It does not run anything: `server/control` does.
+ */
+
+import { z } from 'zod';
+import { scheduleSchema } from '../../dsp/learn/schedule.ts';
+import { patchSchema } from '../../dsp/patch/schema.ts';
+import type { ErrorCode } from './errors.ts';
+import type { OperationId } from './routes.ts';
+import * as s from './schemas.ts';
+
+interface OperationSpec {
+  readonly summary: string;
+  readonly doc: string;
+  readonly input: z.ZodType;
+  readonly output: z.ZodType;
+  readonly errors: readonly ErrorCode[];
+  /** The input is documented here and checked by the compile worker, off the control thread. */
+  readonly checkedByWorker?: true;
+}
+
+export const COMMON_ERRORS = [
+  'INVALID_INPUT',
+  'UNAUTHORIZED',
+  'FORBIDDEN_ORIGIN',
+  'INTERNAL',
+] as const satisfies readonly ErrorCode[];
+
+const nothing = z.strictObject({});
+const id = z.string().max(120).describe('Id of a slider or learnable parameter: hidden/gain.');
+const revision = { revision: s.revisionSchema };
+const COMPILES = ['PATCH_INVALID', 'COMPILE_FAILED', 'ENGINE_REFUSED'] as const;
+
+const trainingAnswer = s.trainingStateSchema.extend(revision);
+const scheduleAnswer = z.object({ ...revision, schedule: scheduleSchema });
+
+export const OPERATIONS = {
+  'status.get': {
+    summary: 'State of the engine and of the training',
+    doc: 'A snapshot; `load` and the counters move without a new revision.',
+    input: nothing,
+    output: s.statusSchema,
+    errors: [],
+  },
+  'devices.list': {
+    summary: 'Audio devices of this machine',
+    doc: 'Read anew at every call, in a process of its own.',
+    input: nothing,
+    output: z.object({ devices: z.array(s.deviceSchema) }),
+    errors: ['DEVICES_UNKNOWN'],
+  },
+  'devices.select': {
+    summary: 'Play on another device',
+    doc: 'Fields left out stay as they are. On failure the old device is opened again.',
+    input: s.selectionSchema,
+    output: z.object({ ...revision, engine: s.engineSchema }),
+    errors: ['DEVICE_REFUSED'],
+  },
+  'devices.calibrate': {
+    summary: 'Measure the round trip of the device',
+    doc: 'Plays a probe on every output, finds it on the inputs, and compiles the patch for it.',
+    input: nothing,
+    output: s.calibrationSchema.extend(revision),
+    errors: ['NOT_CALIBRATED'],
+  },
+  'output.get': {
+    summary: 'Mute and gain',
+    doc: 'Hardware is muted at every start until a client unmutes it.',
+    input: nothing,
+    output: s.outputSchema,
+    errors: [],
+  },
+  'output.set': {
+    summary: 'Mute, unmute, set the gain',
+    doc: 'Ramped. The limiter after it is always on.',
+    input: z.strictObject({
+      muted: z.boolean().optional(),
+      gainDb: z.number().min(-120).max(24).optional(),
+    }),
+    output: s.outputSchema.extend(revision),
+    errors: [],
+  },
+  'examples.list': {
+    summary: 'Shipped example patches',
+    doc: 'With what each is expected to learn, and how soon.',
+    input: nothing,
+    output: z.object({ examples: z.array(s.exampleSchema) }),
+    errors: [],
+  },
+  'patch.get': {
+    summary: 'The patch that plays',
+    doc: 'With its present training settings and schedule; what PUT takes.',
+    input: nothing,
+    output: patchSchema,
+    errors: [],
+  },
+  'patch.set': {
+    summary: 'Play another patch',
+    doc: 'Compiled off to the side while the old one plays; swapped in at a block boundary, or not at all. Values stay by id.',
+    input: s.patchInputSchema,
+    output: s.patchInfoSchema.extend(revision),
+    errors: ['UNKNOWN_EXAMPLE', ...COMPILES],
+    checkedByWorker: true,
+  },
+  'patch.check': {
+    summary: 'Compile a patch without playing it',
+    doc: 'Answers with every diagnostic of a faulty patch; that is not an error of the request.',
+    input: s.patchInputSchema,
+    output: s.checkSchema,
+    errors: ['UNKNOWN_EXAMPLE', 'COMPILE_FAILED'],
+    checkedByWorker: true,
+  },
+  'patch.info': {
+    summary: 'What the compiler made of the patch',
+    doc: 'Mode, window, channels and sizes of the program that plays.',
+    input: nothing,
+    output: s.patchInfoSchema.extend(revision),
+    errors: ['ENGINE_REFUSED'],
+  },
+  'params.list': {
+    summary: 'Sliders and learnable parameters',
+    doc: 'Values of learnables are those of the newest measurement.',
+    input: nothing,
+    output: z.object({ ...revision, program: z.int(), params: z.array(s.paramSchema) }),
+    errors: [],
+  },
+  'params.update': {
+    summary: 'Set many at once',
+    doc: 'All of them in one revision, or none.',
+    input: z.strictObject({
+      values: z.record(z.string(), z.number()).optional(),
+      frozen: z.record(z.string(), z.boolean()).optional(),
+    }),
+    output: z.object({ ...revision, params: z.array(s.paramSchema) }),
+    errors: ['UNKNOWN_PARAM', 'VALUE_OUT_OF_RANGE', 'NOT_LEARNABLE'],
+  },
+  'params.get': {
+    summary: 'One slider or learnable parameter',
+    doc: 'The id may be written with its slashes, or URL-encoded.',
+    input: z.strictObject({ id }),
+    output: s.paramSchema,
+    errors: ['UNKNOWN_PARAM'],
+  },
+  'params.set': {
+    summary: 'Set or freeze one',
+    doc: 'A frozen parameter keeps its value while the others learn.',
+    input: z.strictObject({ id, value: z.number().optional(), frozen: z.boolean().optional() }),
+    output: s.paramSchema.extend(revision),
+    errors: ['UNKNOWN_PARAM', 'VALUE_OUT_OF_RANGE', 'NOT_LEARNABLE'],
+  },
+  'training.get': {
+    summary: 'Training: settings, schedule and progress',
+    doc: 'Settings are null where the patch has no training section.',
+    input: nothing,
+    output: trainingAnswer,
+    errors: [],
+  },
+  'training.update': {
+    summary: 'Change training settings',
+    doc: 'Estimate, target, loss, window and mode are compiled anew; the others take effect at once.',
+    input: s.trainingUpdateSchema,
+    output: trainingAnswer,
+    errors: ['NOT_TRAINABLE', ...COMPILES],
+  },
+  'training.start': {
+    summary: 'Learn',
+    doc: 'Goes on from the present values and step.',
+    input: nothing,
+    output: trainingAnswer,
+    errors: ['NOT_TRAINABLE'],
+  },
+  'training.stop': {
+    summary: 'Stop learning',
+    doc: 'The patch keeps playing with the values learned so far.',
+    input: nothing,
+    output: trainingAnswer,
+    errors: [],
+  },
+  'training.reset': {
+    summary: 'Forget what was learned',
+    doc: 'Learnable parameters go back to their initial values, the step to 0. Sliders stay.',
+    input: nothing,
+    output: trainingAnswer,
+    errors: [],
+  },
+  'schedule.get': {
+    summary: 'Learning-rate schedule',
+    doc: 'A function of the optimiser step.',
+    input: nothing,
+    output: scheduleAnswer,
+    errors: ['NOT_TRAINABLE'],
+  },
+  'schedule.set': {
+    summary: 'Exchange the learning-rate schedule',
+    doc: 'In flight; the step goes on.',
+    input: scheduleSchema,
+    output: scheduleAnswer,
+    errors: ['NOT_TRAINABLE'],
+  },
+  'schedule.preview': {
+    summary: 'The learning rates to come',
+    doc: 'Exactly what happens at the steps from, from + stride, ...',
+    input: s.previewInputSchema,
+    output: z.array(z.number()),
+    errors: ['NOT_TRAINABLE'],
+  },
+} as const satisfies { readonly [K in OperationId]: OperationSpec };
+
+type Operations = typeof OPERATIONS;
+/** What a caller of the operation gives. */
+export type Input<K extends OperationId> = z.input<Operations[K]['input']>;
+/** What its runner gets: defaults filled in. */
+export type Parsed<K extends OperationId> = z.output<Operations[K]['input']>;
+export type Output<K extends OperationId> = z.output<Operations[K]['output']>;

@@ -1,0 +1,196 @@
+/**
+ * What travels over the API, as zod schemas: the shapes that REST, JSON-RPC, OpenAPI and the SDK
+ * share.
+ *
+ * Invariant: every mutation answers with the revision that it made. Numbers that may be unknown
+ * (no window finished yet, not finite) are null, never absent. No behaviour lives here.
+ */
+
+import { z } from 'zod';
+import { LOSS_KINDS } from '../../dsp/learn/losses.ts';
+import { scheduleSchema } from '../../dsp/learn/schedule.ts';
+import { expectationSchema, idSchema, patchSchema } from '../../dsp/patch/schema.ts';
+import { diagnosticSchema } from './errors.ts';
+
+export const revisionSchema = z
+  .int()
+  .min(0)
+  .describe('Grows by one with every change of the session, whoever made it.');
+
+const known = z.number().nullable();
+
+export const loadSchema = z
+  .object({ mean: z.number(), p99: z.number(), max: z.number() })
+  .describe("Processing time as a share of a block's period, over the last second.");
+
+export const outputSchema = z.object({
+  muted: z.boolean(),
+  gainDb: z.number().describe('Gain before the limiter, dB.'),
+});
+
+export const engineSchema = outputSchema.extend({
+  state: z.enum(['starting', 'running', 'degraded', 'restarting', 'stopped']),
+  pid: z.int().nullable(),
+  backend: z.enum(['auto', 'portaudio', 'virtual', 'file']),
+  device: z.object({ input: z.string(), output: z.string() }).nullable(),
+  sampleRate: z.number().describe('Hz.'),
+  blockSize: z.int().describe('Frames.'),
+  inputs: z.int(),
+  outputs: z.int(),
+  latency: z.number().describe('Calibrated round trip, frames; 0 until calibrated.'),
+  load: loadSchema,
+  xruns: z.int(),
+  lateBlocks: z.int(),
+  nanBlocks: z.int(),
+  framesProcessed: z.number(),
+  restarts: z.int(),
+  realtime: z.boolean().nullable().describe('Whether the audio thread has real-time priority.'),
+  reason: z.string().nullable().describe('Why the state is what it is; null when all is well.'),
+});
+
+export const progressSchema = z.object({
+  running: z.boolean(),
+  step: z.number().describe('Optimiser steps done.'),
+  loss: known.describe('Of the last finished window.'),
+  learningRate: known.describe('Of the last step, or of the next one before the first.'),
+  fault: z
+    .boolean()
+    .describe('Learning met a loss or gradient that is not finite, and was stopped.'),
+});
+
+export const statusSchema = z.object({
+  name: z.literal('livegrad'),
+  version: z.string(),
+  uptime: z.number().describe('Seconds.'),
+  revision: revisionSchema,
+  patch: z.string().describe('Name of the patch that plays.'),
+  program: z.int().describe('Generation of the compiled program; 0 before the first.'),
+  engine: engineSchema,
+  training: progressSchema,
+});
+
+export const deviceSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  hostApi: z.string(),
+  inputs: z.int(),
+  outputs: z.int(),
+  sampleRate: z.number(),
+  isDefaultInput: z.boolean(),
+  isDefaultOutput: z.boolean(),
+  backend: z.enum(['portaudio', 'virtual']),
+});
+
+/** The audio settings that a client may change; the rest is for who starts the daemon. */
+export const selectionSchema = z.strictObject({
+  backend: z.enum(['auto', 'portaudio', 'virtual']).optional(),
+  input: z.string().max(1024).optional().describe('Name or id; empty takes the default.'),
+  output: z.string().max(1024).optional().describe('Name or id; empty takes the default.'),
+  sampleRate: z.int().min(8000).max(384000).optional(),
+  blockSize: z.int().min(16).max(8192).optional(),
+  inputChannels: z.int().min(1).max(64).optional(),
+  outputChannels: z.int().min(1).max(64).optional(),
+});
+
+export const calibrationSchema = z.object({
+  latency: z.number().describe('Frames from an output to the input that heard it.'),
+  confidence: z.number().describe('Height of the correlation peak over the next highest.'),
+});
+
+export const paramSchema = z.object({
+  id: idSchema,
+  kind: z.enum(['slider', 'learnable']),
+  index: z.int().describe('Place in the telemetry of `params` and `gradients`, for learnables.'),
+  value: z.number(),
+  gradient: known.describe('Of the last finished window; null for sliders.'),
+  frozen: z.boolean(),
+  initial: z.number(),
+  min: z.number(),
+  max: z.number(),
+  step: z.number().optional(),
+  unit: z.string().optional(),
+  scale: z.enum(['linear', 'log']),
+  doc: z.string().optional(),
+});
+
+export const trainingSettingsSchema = z.object({
+  estimate: z.string(),
+  target: z.string(),
+  loss: z.enum(LOSS_KINDS),
+  window: z.int().describe('Frames from one optimiser step to the next.'),
+  mode: z.enum(['auto', 'forward', 'reverse']),
+  optimiser: z.object({ kind: z.literal('sgd') }),
+});
+
+export const trainingUpdateSchema = z.strictObject({
+  estimate: idSchema.optional(),
+  target: idSchema.optional(),
+  loss: z.enum(LOSS_KINDS).optional(),
+  window: z
+    .int()
+    .min(1)
+    .max(2 ** 16)
+    .optional(),
+  mode: z.enum(['auto', 'forward', 'reverse']).optional(),
+  schedule: scheduleSchema.optional(),
+  running: z.boolean().optional(),
+});
+
+export const trainingStateSchema = progressSchema.extend({
+  settings: trainingSettingsSchema.nullable().describe('Null when the patch has no training.'),
+  schedule: scheduleSchema.nullable(),
+});
+
+export const previewInputSchema = z.strictObject({
+  schedule: scheduleSchema.optional().describe('The one in use when absent.'),
+  from: z.int().min(0).max(1e12).default(0).describe('First step.'),
+  count: z.int().min(1).max(10_000).default(256).describe('How many values.'),
+  stride: z.int().min(1).max(1e9).default(1).describe('Steps from one value to the next.'),
+});
+
+export const exampleSchema = z.object({
+  name: z.string(),
+  title: z.string().optional(),
+  doc: z.string().optional(),
+  expect: z.array(expectationSchema),
+});
+
+/** A whole patch, or a shipped example by its name. */
+export const patchInputSchema = z.union([
+  z.strictObject({ example: z.string().max(60) }).describe('A shipped example by its name.'),
+  patchSchema.describe('A livegrad.patch/1 document.'),
+]);
+
+export const patchInfoSchema = z.object({
+  name: z.string(),
+  title: z.string().optional(),
+  doc: z.string().optional(),
+  sampleRate: z.number(),
+  maxBlock: z.int(),
+  latency: z.number().describe('Round trip it was compiled for, frames.'),
+  window: z.int().describe('Frames per optimiser step; 0 without training.'),
+  mode: z.enum(['forward', 'reverse', 'none']),
+  inputs: z.int(),
+  outputs: z.int(),
+  sliders: z.array(z.string()),
+  params: z.array(z.string()),
+  wasmBytes: z.int(),
+  memoryBytes: z.int(),
+  why: z.array(z.string()).describe('Why this differentiation mode, in sentences.'),
+});
+
+export const checkSchema = z.object({
+  ok: z.boolean(),
+  diagnostics: z.array(diagnosticSchema),
+  info: patchInfoSchema.nullable(),
+});
+
+export type Status = z.output<typeof statusSchema>;
+export type Param = z.output<typeof paramSchema>;
+export type TrainingState = z.output<typeof trainingStateSchema>;
+export type TrainingUpdate = z.output<typeof trainingUpdateSchema>;
+export type Selection = z.output<typeof selectionSchema>;
+export type PatchInfo = z.output<typeof patchInfoSchema>;
+export type OutputState = z.output<typeof outputSchema>;
+export type PreviewInput = z.output<typeof previewInputSchema>;
+export type Device = z.output<typeof deviceSchema>;

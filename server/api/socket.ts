@@ -1,0 +1,45 @@
+/**
+ * The shapes of the WebSocket that are not operations: subscriptions, notifications, topics.
+ *
+ * Invariant: plain constants and types, usable in a browser. Every notification carries the
+ * revision after the change. `frame.ts` has the binary telemetry.
+ */
+
+import type { OutputState, Param, PatchInfo, Status, TrainingState } from './schemas.ts';
+
+/** Topics of the telemetry; the place in the list is the number in a frame's header. */
+export const TOPICS = ['loss', 'learningRate', 'params', 'gradients', 'levels', 'load'] as const;
+export type Topic = (typeof TOPICS)[number];
+
+/** Frames per second and topic, at most. */
+export const MAX_RATE = 60;
+/** Bytes of a message, either way, and of everything that may wait in a socket. */
+export const MAX_MESSAGE = 2 ** 20;
+/** Requests in a batch. */
+export const MAX_BATCH = 64;
+
+export interface Subscription {
+  readonly topics: readonly Topic[];
+  readonly rate: number;
+}
+
+/** What changed, by the name of its notification. */
+export interface Changes {
+  readonly 'params.changed': { readonly params: readonly Param[] };
+  readonly 'training.changed': TrainingState;
+  readonly 'patch.changed': PatchInfo;
+  readonly 'output.changed': OutputState;
+  readonly 'engine.changed': Status['engine'];
+}
+export type ChangeKind = keyof Changes;
+
+export type Change = {
+  readonly [K in ChangeKind]: { readonly kind: K; readonly revision: number } & {
+    readonly data: Changes[K];
+  };
+}[ChangeKind];
+
+/** Params of the notification `telemetry.dropped`: frames this socket did not get, since it opened. */
+export interface Dropped {
+  readonly dropped: number;
+}

@@ -1,0 +1,114 @@
+/**
+ * Compiles patches in a worker thread with its own stack, memory and time limits, so that no patch
+ * can block or overflow the control thread.
+ *
+ * Invariant: one compilation at a time, in order; every call is answered, also when the thread
+ * dies; a thread that took too long is ended and the next call gets a fresh one. It checks the
+ * patch too: what comes in is any JSON value.
+ */
+
+import { Worker } from 'node:worker_threads';
+import type { Artifact } from '../../dsp/artifact.ts';
+import type { CompileOptions } from '../../dsp/compile.ts';
+import type { Diagnostic } from '../../dsp/diagnostic.ts';
+import type { Patch } from '../../dsp/patch/schema.ts';
+
+export interface CompileRequest {
+  readonly id: number;
+  readonly json: unknown;
+  readonly options: CompileOptions;
+}
+
+/** refused: the patch is wrong; failed: the compiler gave up. */
+export type Compiled =
+  | { readonly kind: 'compiled'; readonly patch: Patch; readonly artifact: Artifact }
+  | { readonly kind: 'refused'; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+export type CompileAnswer = Compiled & { readonly id: number };
+
+export interface CompilerLimits {
+  /** Milliseconds. */
+  readonly time: number;
+  readonly stackMb: number;
+  readonly heapMb: number;
+}
+
+const LIMITS: CompilerLimits = { time: 10_000, stackMb: 8, heapMb: 512 };
+
+export class Compiler {
+  readonly #limits: CompilerLimits;
+  #worker: Worker | undefined;
+  #settle: ((answer: Compiled) => void) | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  #id = 0;
+  #stopped = false;
+
+  constructor(limits: CompilerLimits = LIMITS) {
+    this.#limits = limits;
+    this.#worker = this.#spawn();
+  }
+
+  /** Checks and compiles. Never rejects. */
+  compile(json: unknown, options: CompileOptions): Promise<Compiled> {
+    const run = this.#tail.then(() => this.#run(json, options));
+    this.#tail = run;
+    return run;
+  }
+
+  /** Ends the thread; what was under way fails. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
+  async #run(json: unknown, options: CompileOptions): Promise<Compiled> {
+    if (this.#stopped) return { kind: 'failed', reason: 'the daemon is shutting down' };
+    const worker = (this.#worker ??= this.#spawn());
+    const id = ++this.#id;
+    let timer: NodeJS.Timeout | undefined;
+    const answer = await new Promise<Compiled>((resolve) => {
+      this.#settle = resolve;
+      timer = setTimeout(() => {
+        const seconds = this.#limits.time / 1000;
+        this.#end(worker, `it did not finish within ${seconds} s`);
+      }, this.#limits.time);
+      try {
+        worker.postMessage({ id, json, options } satisfies CompileRequest);
+      } catch {
+        resolve({ kind: 'failed', reason: 'the document is nested too deeply' });
+      }
+    });
+    clearTimeout(timer);
+    this.#settle = undefined;
+    return answer;
+  }
+
+  #spawn(): Worker {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      resourceLimits: {
+        stackSizeMb: this.#limits.stackMb,
+        maxOldGenerationSizeMb: this.#limits.heapMb,
+      },
+    });
+    worker.on('message', ({ id, ...answer }: CompileAnswer) => {
+      if (id === this.#id) this.#settle?.(answer);
+    });
+    worker.on('error', (error) => {
+      const code = (error as NodeJS.ErrnoException).code;
+      const reason = code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'it ran out of memory' : String(error);
+      this.#end(worker, reason);
+    });
+    worker.on('exit', () => this.#end(worker, 'its thread ended'));
+    worker.unref();
+    return worker;
+  }
+
+  #end(worker: Worker, reason: string): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    void worker.terminate();
+    this.#settle?.({ kind: 'failed', reason });
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * The thread that compiles: takes one request at a time, checks the patch, compiles it, answers.
+ *
+ * Invariant: always answers, also when the compiler runs out of stack; running out of memory or
+ * time ends the thread, and `compiler.ts` replaces it. It knows nothing of devices or sessions.
+ */
+
+import { parentPort } from 'node:worker_threads';
+import { compile } from '../../dsp/compile.ts';
+import { parsePatch } from '../../dsp/patch/schema.ts';
+import type { CompileAnswer, CompileRequest } from './compiler.ts';
+
+parentPort?.on('message', (request: CompileRequest) => {
+  parentPort?.postMessage(answer(request));
+});
+
+function answer({ id, json, options }: CompileRequest): CompileAnswer {
+  try {
+    const patch = parsePatch(json);
+    if (!patch.ok) return { id, kind: 'refused', diagnostics: patch.diagnostics };
+    const artifact = compile(patch.value, options);
+    if (!artifact.ok) return { id, kind: 'refused', diagnostics: artifact.diagnostics };
+    return { id, kind: 'compiled', patch: patch.value, artifact: artifact.value };
+  } catch (error) {
+    const reason = error instanceof RangeError ? 'it is nested too deeply' : String(error);
+    return { id, kind: 'failed', reason };
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * The HTTP side of the control plane: the REST routes of the operations table, health, the OpenAPI
+ * document and its page, and the door to the WebSocket.
+ *
+ * Invariant: every answer that is not a success is application/problem+json with a code of the
+ * table, also those that Fastify makes itself; routes are made from the table, none by hand. It
+ * holds no state: `session.ts` does.
+ */
+
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import Fastify, {
+  LogController,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { ERRORS, problem, problemSchema, type ErrorCode, type Problem } from '../api/errors.ts';
+import { COMMON_ERRORS, OPERATIONS } from '../api/operations.ts';
+import { API_PREFIX, OPERATION_IDS, ROUTES, pathFields, type OperationId } from '../api/routes.ts';
+import { MAX_MESSAGE } from '../api/socket.ts';
+import { accessProblem } from './access.ts';
+import { dispatch, type Host } from './operations.ts';
+import { Sockets, SOCKET_DEFAULTS, type SocketOptions } from './socket.ts';
+
+export interface AppOptions extends Partial<SocketOptions> {
+  readonly token: string;
+  readonly version: string;
+}
+
+export interface App {
+  readonly http: FastifyInstance;
+  readonly sockets: Sockets;
+}
+
+export async function createApp(host: Host, options: AppOptions): Promise<App> {
+  const http = Fastify({
+    loggerInstance: host.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: MAX_MESSAGE,
+    forceCloseConnections: true,
+    requestTimeout: 30_000,
+    routerOptions: { maxParamLength: 500 },
+    // The router's own complaints about a path come before any hook.
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+  });
+  const sockets = new Sockets(host, { ...SOCKET_DEFAULTS, ...options });
+
+  // `dispatch` checks input for both transports; here schemas only describe.
+  http.setValidatorCompiler(() => (value) => ({ value }));
+  http.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  http.removeContentTypeParser('text/plain');
+  acceptEmptyJson(http);
+
+  http.setErrorHandler(sendError);
+  http.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request, reply)));
+  http.addHook('onRequest', async (request, reply) => {
+    const guarded = request.url === API_PREFIX || request.url.startsWith(`${API_PREFIX}/`);
+    const refusal = guarded ? accessProblem(options.token, request.headers) : undefined;
+    if (refusal !== undefined) await sendProblem(reply, refusal);
+  });
+
+  await http.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'livegrad',
+        version: options.version,
+        description:
+          'Watch and steer a running host. Every operation is also a JSON-RPC 2.0 method of its ' +
+          'operationId on the WebSocket at /api/v1/ws.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      ...(options.token === ''
+        ? {}
+        : {
+            components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+            security: [{ token: [] }],
+          }),
+    },
+    transform: jsonSchemaTransform,
+  });
+  await http.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+
+  for (const id of OPERATION_IDS) addRoute(http, host, id);
+  addHealth(http, host);
+  http.server.on('upgrade', (request, stream, head) => sockets.upgrade(request, stream, head));
+  http.addHook('preClose', async () => sockets.close());
+  await http.ready();
+  return { http, sockets };
+}
+
+function addRoute(http: FastifyInstance, host: Host, id: OperationId): void {
+  const [method, path] = ROUTES[id];
+  const fields = pathFields(id);
+  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const outcome = await dispatch(host, id, inputOf(request, fields), undefined);
+    if (!outcome.ok) return sendProblem(reply, outcome.problem);
+    return reply.type('application/json').send(JSON.stringify(outcome.value));
+  };
+  const url = `${API_PREFIX}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
+  http.route({ method, url, schema: describe(id, fields), handler });
+  if (fields.length > 0) {
+    // An id written with its slashes.
+    const wildcard = `${API_PREFIX}${path.replace(/\{\w+\}$/, '*')}`;
+    http.route({ method, url: wildcard, schema: { hide: true }, handler });
+  }
+}
+
+/** The input of an operation: its body or query, and the fields of its path. */
+function inputOf(request: FastifyRequest, fields: readonly string[]): unknown {
+  const given = request.method === 'GET' ? request.query : request.body;
+  if (fields.length === 0) return given;
+  if (given !== undefined && (typeof given !== 'object' || given === null)) return given;
+  const params = request.params as Record<string, string>;
+  const path = fields.map((field) => [field, params[field] ?? params['*']] as const);
+  return { ...given, ...Object.fromEntries(path) };
+}
+
+/** The schema of a route, for the OpenAPI document. */
+function describe(id: OperationId, fields: readonly string[]): Record<string, unknown> {
+  const { summary, doc, input, output, errors } = OPERATIONS[id];
+  const shape = input instanceof z.ZodObject ? Object.entries<z.ZodType>(input.shape) : [];
+  const part = (inPath: boolean): z.ZodObject =>
+    z.strictObject(Object.fromEntries(shape.filter(([name]) => fields.includes(name) === inPath)));
+  const body = fields.length === 0 ? input : part(false);
+  const takes = !(body instanceof z.ZodObject) || Object.keys(body.shape).length > 0;
+  const codes: readonly ErrorCode[] = [...errors, ...COMMON_ERRORS];
+  const statuses = Map.groupBy(codes, (code) => ERRORS[code].status);
+  const problems = [...statuses].map(([status, of]) => [
+    status,
+    {
+      description: of.map((code) => `${code}: ${ERRORS[code].doc}`).join('\n\n'),
+      content: { 'application/problem+json': { schema: problemSchema } },
+    },
+  ]);
+  return {
+    operationId: id,
+    tags: [id.split('.')[0]],
+    summary,
+    description: doc,
+    ...(fields.length > 0 ? { params: part(true) } : {}),
+    ...(takes ? { body } : {}),
+    response: {
+      200: { description: summary, content: { 'application/json': { schema: output } } },
+      ...Object.fromEntries(problems),
+    },
+  };
+}
+
+/** Health for whoever supervises the daemon: without a token, and out of the API's document. */
+function addHealth(http: FastifyInstance, { session }: Host): void {
+  http.get('/openapi.json', { schema: { hide: true } }, () => http.swagger());
+  http.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'));
+  http.get('/healthz', { schema: { hide: true } }, () => ({ ok: true }));
+  http.get('/readyz', { schema: { hide: true } }, (_, reply) => {
+    const { state, reason } = session.status().engine;
+    const ok = session.ready && state === 'running';
+    return reply.status(ok ? 200 : 503).send({ ok, state, reason });
+  });
+}
+
+/** Fastify refuses an empty body of type JSON; for operations that take nothing it is right. */
+function acceptEmptyJson(http: FastifyInstance): void {
+  const parse = http.getDefaultJsonParser('error', 'error');
+  http.removeContentTypeParser('application/json');
+  http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body as string, done);
+  });
+}
+
+function notFound(request: FastifyRequest, reply: FastifyReply): Problem {
+  const [path = ''] = request.url.split('?');
+  const allowed = OPERATION_IDS.flatMap((id) => {
+    const [method, route] = ROUTES[id];
+    const pattern = new RegExp(`^${API_PREFIX}${route.replace(/\{\w+\}/, '.+')}$`);
+    return pattern.test(path) ? [method] : [];
+  });
+  if (allowed.length === 0) {
+    return problem('UNKNOWN_ROUTE', `nothing is at ${path}; /docs lists what there is`);
+  }
+  const list = [...new Set(allowed)].join(', ');
+  reply.header('allow', list);
+  return problem('METHOD_NOT_ALLOWED', `${path}: expected ${list}, got ${request.method}`);
+}
+
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const {
+    code = '',
+    message = '',
+    statusCode = 500,
+  } = error as Partial<Record<'code' | 'message', string>> & { statusCode?: number };
+  const type = request.headers['content-type'] ?? 'none';
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return sendProblem(
+        reply,
+        problem('TOO_LARGE', `expected a body of at most ${MAX_MESSAGE} bytes, got more`),
+      );
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return sendProblem(
+        reply,
+        problem('UNSUPPORTED_MEDIA_TYPE', `expected application/json, got ${type}`),
+      );
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return sendProblem(reply, problem('MALFORMED_JSON', `expected JSON, got: ${message}`));
+  }
+  if (error instanceof SyntaxError) {
+    return sendProblem(reply, problem('MALFORMED_JSON', `expected JSON, got: ${message}`));
+  }
+  if (statusCode < 500) return sendProblem(reply, problem('INVALID_REQUEST', message));
+  request.log.error({ err: error, url: request.routeOptions.url }, 'a request failed');
+  return sendProblem(
+    reply,
+    problem('INTERNAL', 'the request failed; the log of the daemon has the details'),
+  );
+}
+
+function sendProblem(reply: FastifyReply, body: Problem): FastifyReply {
+  if (body.status === 401) reply.header('www-authenticate', 'Bearer realm="livegrad"');
+  return reply.status(body.status).type('application/problem+json').send(JSON.stringify(body));
+}

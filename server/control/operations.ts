@@ -1,0 +1,177 @@
+/**
+ * Runs operations: one runner for each row of the operations table, and the one way in for REST
+ * and JSON-RPC alike.
+ *
+ * Invariant: total over the table (the type checker proves it); input is checked before a runner
+ * sees it, and what a runner throws becomes INTERNAL and a line in the log. It knows nothing of the
+ * transport.
+ */
+
+import type { FastifyBaseLogger } from 'fastify';
+import type { z } from 'zod';
+import { nearest, type Diagnostic, type Result } from '../../dsp/diagnostic.ts';
+import { EXAMPLES } from '../../dsp/examples/index.ts';
+import { pathOf, type Patch } from '../../dsp/patch/schema.ts';
+import { OPERATIONS, type Output, type Parsed } from '../api/operations.ts';
+import type { OperationId } from '../api/routes.ts';
+import type { AudioDevice } from '../engine/types.ts';
+import { answer, refuse, type Outcome } from './outcome.ts';
+import type { Origin, Session } from './session.ts';
+import { infoOf, paramOf, paramsOf } from './state.ts';
+
+/** What runners work with. */
+export interface Host {
+  readonly session: Session;
+  readonly log: FastifyBaseLogger;
+  listDevices(): Promise<Result<AudioDevice[]>>;
+}
+
+type Runners = {
+  readonly [K in OperationId]: (
+    host: Host,
+    input: Parsed<K>,
+    origin: Origin,
+  ) => Outcome<Output<K>> | Promise<Outcome<Output<K>>>;
+};
+
+const RUNNERS: Runners = {
+  'status.get': ({ session }) => answer(session.status()),
+
+  'devices.list': async ({ listDevices }) => {
+    const listed = await listDevices();
+    if (listed.ok) return answer({ devices: listed.value });
+    const detail = listed.diagnostics.map((d) => d.message).join('; ');
+    return refuse('DEVICES_UNKNOWN', detail, listed.diagnostics);
+  },
+  'devices.select': ({ session }, selection, origin) => session.select(selection, origin),
+  'devices.calibrate': ({ session }) => session.calibrate(),
+
+  'output.get': ({ session }) => answer(session.output()),
+  'output.set': ({ session }, change, origin) => session.setOutput(change, origin),
+
+  'examples.list': () =>
+    answer({
+      examples: Object.values(EXAMPLES).map(({ name, title, doc, expect }) => ({
+        name,
+        ...(title === undefined ? {} : { title }),
+        ...(doc === undefined ? {} : { doc }),
+        expect,
+      })),
+    }),
+
+  'patch.get': ({ session }) => answer(session.state.patch),
+  'patch.info': ({ session }) => session.info(),
+  'patch.set': async ({ session }, input, origin) => {
+    const patch = named(input);
+    return patch.ok ? session.setPatch(patch.value, origin) : patch;
+  },
+  'patch.check': async ({ session }, input) => {
+    const patch = named(input);
+    if (!patch.ok) return patch;
+    const compiled = await session.check(patch.value);
+    switch (compiled.kind) {
+      case 'failed':
+        return refuse('COMPILE_FAILED', `the compiler gave up: ${compiled.reason}`);
+      case 'refused':
+        return answer({ ok: false, diagnostics: [...compiled.diagnostics], info: null });
+      case 'compiled':
+        return answer({
+          ok: true,
+          diagnostics: [],
+          info: infoOf(compiled.patch, compiled.artifact),
+        });
+    }
+  },
+
+  'params.list': ({ session }) =>
+    answer({
+      revision: session.revision,
+      program: session.state.program,
+      params: paramsOf(session.state),
+    }),
+  'params.get': ({ session }, { id }) => paramOf(session.state, id),
+  'params.set': ({ session }, { id, value, frozen }, origin) => {
+    const known = paramOf(session.state, id);
+    if (!known.ok) return known;
+    const set = session.setParams(
+      {
+        ...(value === undefined ? {} : { values: { [id]: value } }),
+        ...(frozen === undefined ? {} : { frozen: { [id]: frozen } }),
+      },
+      origin,
+    );
+    if (!set.ok) return set;
+    return answer({ ...(set.value.params[0] ?? known.value), revision: set.value.revision });
+  },
+  'params.update': ({ session }, change, origin) => session.setParams(change, origin),
+
+  'training.get': ({ session }) => answer(session.training()),
+  'training.update': ({ session }, change, origin) => session.updateTraining(change, origin),
+  'training.start': ({ session }, _, origin) => session.setLearning(true, origin),
+  'training.stop': ({ session }, _, origin) => session.setLearning(false, origin),
+  'training.reset': ({ session }, _, origin) => session.reset(origin),
+
+  'schedule.get': ({ session }) => session.schedule(),
+  'schedule.set': ({ session }, schedule, origin) => session.setSchedule(schedule, origin),
+  'schedule.preview': ({ session }, input) => session.preview(input),
+};
+
+/** Checks the input of an operation and runs it. Never rejects. */
+export async function dispatch<K extends OperationId>(
+  host: Host,
+  id: K,
+  raw: unknown,
+  origin: Origin,
+): Promise<Outcome<Output<K>>> {
+  try {
+    const input = parseInput(id, raw ?? {});
+    return input.ok ? await RUNNERS[id](host, input.value, origin) : input;
+  } catch (error) {
+    host.log.error({ err: error, operation: id }, 'an operation failed');
+    return refuse('INTERNAL', `${id} failed; the log of the daemon has the details`);
+  }
+}
+
+function parseInput<K extends OperationId>(id: K, raw: unknown): Outcome<Parsed<K>> {
+  const operation = OPERATIONS[id];
+  if ('checkedByWorker' in operation) return answer(raw as Parsed<K>);
+  const parsed = operation.input.safeParse(raw, { reportInput: true });
+  if (parsed.success) return answer(parsed.data as Parsed<K>);
+  return invalidInput(parsed.error);
+}
+
+/** INVALID_INPUT with a diagnostic for each thing that is wrong. */
+export function invalidInput(error: z.ZodError): ReturnType<typeof refuse> {
+  const diagnostics = error.issues.flatMap(fromIssue);
+  const [first] = diagnostics;
+  const where = first === undefined || first.path === '' ? '' : `${first.path}: `;
+  const more = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : '';
+  const detail = `${where}${first?.message ?? 'invalid input'}${more}`;
+  return refuse('INVALID_INPUT', detail, diagnostics);
+}
+
+function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
+  const code = 'INVALID_INPUT';
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      code,
+      path: pathOf([...issue.path, key]),
+      message: `unknown field "${key}"`,
+    }));
+  }
+  const got = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input);
+  const short = got.length > 60 ? `${got.slice(0, 57)}...` : got;
+  return [{ code, path: pathOf(issue.path), message: `${issue.message}, got ${short}` }];
+}
+
+/** A patch document as it came, or the shipped example that it names. */
+function named(input: unknown): Outcome<unknown> {
+  if (typeof input !== 'object' || input === null || !('example' in input)) return answer(input);
+  const name = String(input.example);
+  const example: Patch | undefined = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
+  if (example !== undefined) return answer(example);
+  const near = nearest(name, Object.keys(EXAMPLES));
+  const known = Object.keys(EXAMPLES).join(', ');
+  const hint = near === undefined ? '' : `; did you mean ${near}?`;
+  return refuse('UNKNOWN_EXAMPLE', `expected one of ${known}, got "${name}"${hint}`);
+}

@@ -1,0 +1,22 @@
+/**
+ * How an operation ends: with its answer, or with a problem out of the table of errors.
+ *
+ * Invariant: what a client did wrong is a value, never an exception; an exception is our fault and
+ * becomes INTERNAL at the border.
+ */
+
+import type { Diagnostic } from '../../dsp/diagnostic.ts';
+import { problem, type ErrorCode, type Problem } from '../api/errors.ts';
+
+export type Outcome<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
+
+export const answer = <T>(value: T): Outcome<T> => ({ ok: true, value });
+
+export function refuse(
+  code: ErrorCode,
+  detail: string,
+  diagnostics: readonly Diagnostic[] = [],
+): { readonly ok: false; readonly problem: Problem } {
+  return { ok: false, problem: problem(code, detail, diagnostics) };
+}

@@ -1,0 +1,510 @@
+/**
+ * The session: the state of record, and the only one who steers the engine.
+ *
+ * Invariants: a change that fails changes nothing; one that succeeds makes exactly one revision,
+ * and everyone who listens is told it in order; a patch becomes the state of record only when the
+ * engine has taken it over, until then the old one plays; what is compiled, loaded or trained
+ * happens one after the other, values and mute at once.
+ * It compiles nothing on this thread, and it knows nothing of HTTP or sockets.
+ */
+
+import type { AudioSettings } from '../../config/schema.ts';
+import type { CompileOptions } from '../../dsp/compile.ts';
+import type { Diagnostic, Result } from '../../dsp/diagnostic.ts';
+import { learningRate, type Schedule } from '../../dsp/learn/schedule.ts';
+import type { Patch, Training } from '../../dsp/patch/schema.ts';
+import type {
+  OutputState,
+  Param,
+  PatchInfo,
+  PreviewInput,
+  Selection,
+  Status,
+  TrainingState,
+  TrainingUpdate,
+} from '../api/schemas.ts';
+import type { Change, ChangeKind, Changes } from '../api/socket.ts';
+import type { Compiled } from '../compile/compiler.ts';
+import type { Logger, Supervisor } from '../engine/supervisor.ts';
+import type { EngineStatus, Measurement } from '../engine/types.ts';
+import { answer, refuse, type Outcome } from './outcome.ts';
+import * as s from './state.ts';
+
+/** What the session needs of the supervisor. */
+export type Engine = Pick<
+  Supervisor,
+  | 'status'
+  | 'start'
+  | 'stop'
+  | 'select'
+  | 'load'
+  | 'setSlider'
+  | 'setParam'
+  | 'setFrozen'
+  | 'setTraining'
+  | 'reset'
+  | 'setOutput'
+  | 'calibrate'
+>;
+
+export interface PatchCompiler {
+  compile(json: unknown, options: CompileOptions): Promise<Compiled>;
+}
+
+/** Who asked for a change, so that everyone else is told; compared by identity. */
+export type Origin = object | undefined;
+
+export type Listener = (change: Change, origin: Origin) => void;
+
+export interface SessionOptions {
+  readonly engine: Engine;
+  readonly compiler: PatchCompiler;
+  readonly audio: AudioSettings;
+  readonly log: Logger;
+  readonly version: string;
+  readonly patch: Patch;
+  /** What to go on with: values by id, step. */
+  readonly kept?: s.Kept | undefined;
+}
+
+type Revised<T> = T & { readonly revision: number };
+
+/** A value that was set stays for this long before measurements count again, seconds of audio. */
+const SETTLE = 0.1;
+
+export class Session {
+  readonly #engine: Engine;
+  readonly #compiler: PatchCompiler;
+  readonly #log: Logger;
+  readonly #version: string;
+  readonly #listeners = new Set<Listener>();
+  readonly #started = performance.now();
+  /** Frame count until which the measured value of a parameter is older than what was set. */
+  readonly #held = new Map<string, number>();
+  #audio: AudioSettings;
+  #state: s.State;
+  #revision = 0;
+  #frames = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+  #told: EngineStatus;
+  #steering = false;
+  #opened = false;
+  #refitting = false;
+  /** Device settings that the patch did not compile for, so that it is not tried again and again. */
+  #unfit = '';
+  /** Set by clients while a program was on its way to the engine. */
+  #touched: Set<string> | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#engine = options.engine;
+    this.#compiler = options.compiler;
+    this.#audio = options.audio;
+    this.#log = options.log;
+    this.#version = options.version;
+    this.#told = options.engine.status;
+    this.#state = s.stateOf(options.patch, options.kept);
+  }
+
+  get state(): s.State {
+    return this.#state;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Whether the patch has been compiled and the engine has it. */
+  get ready(): boolean {
+    return this.#state.artifact !== null;
+  }
+
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Starts the engine, compiles the patch and gives it to the engine. */
+  async open(): Promise<Outcome<PatchInfo>> {
+    await this.#engine.start();
+    this.#opened = true;
+    return this.#serially(() => this.#install(this.#state.patch, { origin: undefined }));
+  }
+
+  // --- looking -------------------------------------------------------------------------------
+
+  status(): Status {
+    return {
+      name: 'livegrad',
+      version: this.#version,
+      uptime: (performance.now() - this.#started) / 1000,
+      revision: this.#revision,
+      patch: this.#state.patch.name,
+      program: this.#state.program,
+      engine: { ...this.#engine.status },
+      training: s.progressOf(this.#state),
+    };
+  }
+
+  output(): OutputState {
+    const { muted, gainDb } = this.#engine.status;
+    return { muted, gainDb };
+  }
+
+  info(): Outcome<Revised<PatchInfo>> {
+    const { patch, artifact } = this.#state;
+    if (artifact === null) {
+      return refuse(
+        'ENGINE_REFUSED',
+        'no patch has been compiled yet: see the status of the engine',
+      );
+    }
+    return answer({ ...s.infoOf(patch, artifact), revision: this.#revision });
+  }
+
+  training(): Revised<TrainingState> {
+    return { ...s.trainingOf(this.#state), revision: this.#revision };
+  }
+
+  schedule(): Outcome<Revised<{ readonly schedule: Schedule }>> {
+    const { training } = this.#state.patch;
+    if (training === undefined) return s.untrainable(this.#state);
+    return answer({ schedule: training.schedule, revision: this.#revision });
+  }
+
+  preview(input: PreviewInput): Outcome<number[]> {
+    const schedule = input.schedule ?? this.#state.patch.training?.schedule;
+    if (schedule === undefined) return s.untrainable(this.#state);
+    const { from, count, stride } = input;
+    return answer(
+      Array.from({ length: count }, (_, i) => learningRate(schedule, from + i * stride)),
+    );
+  }
+
+  /** Compiles for the device of now, and plays nothing. */
+  check(json: unknown): Promise<Compiled> {
+    return this.#compiler.compile(json, this.#fitting());
+  }
+
+  // --- values and output: at once ------------------------------------------------------------
+
+  setParams(change: s.ParamChange, origin: Origin): Outcome<Revised<{ params: Param[] }>> {
+    const next = s.withParams(this.#state, change);
+    if (!next.ok) return next;
+    const before = this.#state;
+    this.#state = next.value;
+    const ids = new Set([...Object.keys(change.values ?? {}), ...Object.keys(change.frozen ?? {})]);
+    for (const id of Object.keys(change.values ?? {})) {
+      this.#held.set(id, this.#frames + SETTLE * this.#engine.status.sampleRate);
+    }
+    for (const id of ids) {
+      this.#touched?.add(id);
+      this.#steer(id, before, Object.hasOwn(change.values ?? {}, id));
+    }
+    const params = s.paramsOf(this.#state, ids);
+    const revision = ids.size === 0 ? this.#revision : this.#revise();
+    if (ids.size > 0) this.#tell('params.changed', { params }, origin);
+    return answer({ revision, params });
+  }
+
+  setOutput(
+    change: { readonly muted?: boolean | undefined; readonly gainDb?: number | undefined },
+    origin: Origin,
+  ): Outcome<Revised<OutputState>> {
+    const { muted, gainDb } = change;
+    this.#steering = true;
+    this.#engine.setOutput({
+      ...(muted === undefined ? {} : { muted }),
+      ...(gainDb === undefined ? {} : { gainDb }),
+    });
+    this.#steering = false;
+    this.#told = { ...this.#told, ...this.output() };
+    this.#revise();
+    this.#tell('output.changed', this.output(), origin);
+    return answer({ ...this.output(), revision: this.#revision });
+  }
+
+  // --- patch, training, devices: one after the other -----------------------------------------
+
+  setPatch(json: unknown, origin: Origin): Promise<Outcome<Revised<PatchInfo>>> {
+    return this.#serially(() => this.#install(json, { origin, fresh: true }));
+  }
+
+  updateTraining(change: TrainingUpdate, origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
+    return this.#serially(async () => {
+      const { training } = this.#state.patch;
+      if (training === undefined) return s.untrainable(this.#state);
+      const { running, ...settings } = change;
+      const wanted: Training = { ...training, ...defined(settings) };
+      const learning = running ?? this.#state.learning;
+      const compiled = ['estimate', 'target', 'loss', 'window', 'mode'] as const;
+      if (compiled.some((key) => wanted[key] !== training[key])) {
+        const patch = { ...this.#state.patch, training: wanted };
+        const installed = await this.#install(patch, { origin, learning });
+        return installed.ok ? answer(this.training()) : installed;
+      }
+      const scheduled = s.withSchedule(this.#state, wanted.schedule);
+      if (!scheduled.ok) return scheduled;
+      return this.#train(s.withLearning(scheduled.value, learning), origin);
+    });
+  }
+
+  setLearning(learning: boolean, origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
+    return this.#serially(() => this.#train(s.withLearning(this.#state, learning), origin));
+  }
+
+  setSchedule(
+    schedule: Schedule,
+    origin: Origin,
+  ): Promise<Outcome<Revised<{ readonly schedule: Schedule }>>> {
+    return this.#serially(() => {
+      const trained = this.#train(s.withSchedule(this.#state, schedule), origin);
+      return trained.ok ? answer({ schedule, revision: trained.value.revision }) : trained;
+    });
+  }
+
+  reset(origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
+    return this.#serially(() => {
+      this.#state = s.withReset(this.#state);
+      this.#holdAll();
+      this.#engine.reset();
+      this.#revise();
+      this.#tell('params.changed', { params: s.paramsOf(this.#state) }, origin);
+      this.#tell('training.changed', s.trainingOf(this.#state), origin);
+      return answer(this.training());
+    });
+  }
+
+  select(selection: Selection, origin: Origin): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
+    return this.#serially(async () => {
+      const audio: AudioSettings = { ...this.#audio, ...defined(selection) };
+      this.#steering = true;
+      const selected: Result<EngineStatus> = await this.#engine
+        .select(audio)
+        .finally(() => (this.#steering = false));
+      if (!selected.ok) {
+        this.onStatus(this.#engine.status);
+        return refuse('DEVICE_REFUSED', summary(selected.diagnostics), selected.diagnostics);
+      }
+      this.#audio = audio;
+      if (this.#fits()) this.#told = this.#engine.status;
+      else await this.#refit();
+      this.#told = this.#engine.status;
+      this.#revise();
+      this.#tell('engine.changed', { ...this.#told }, origin);
+      return answer({ engine: { ...this.#told }, revision: this.#revision });
+    });
+  }
+
+  /** A new latency is told by the engine's status, and the patch compiled for it. */
+  async calibrate(): Promise<Outcome<Revised<{ latency: number; confidence: number }>>> {
+    const measured = await this.#engine.calibrate();
+    if (!measured.ok) {
+      return refuse('NOT_CALIBRATED', summary(measured.diagnostics), measured.diagnostics);
+    }
+    await this.#serially(() => this.#refit());
+    const { latency, confidence } = measured.value;
+    return answer({ latency, confidence, revision: this.#revision });
+  }
+
+  // --- from the engine -----------------------------------------------------------------------
+
+  onMeasurement(measurement: Measurement): void {
+    this.#frames = measurement.frames;
+    if (measurement.program !== this.#state.program || this.#touched !== undefined) return;
+    for (const [id, until] of this.#held) {
+      if (measurement.frames >= until) this.#held.delete(id);
+    }
+    this.#state = s.withMeasurement(this.#state, measurement, (id) => this.#held.has(id));
+    const settled = !this.#held.has(LEARNING);
+    if (settled && measurement.fault !== 0 && this.#state.learning) {
+      this.#state = { ...this.#state, learning: false, fault: true };
+      this.#engine.setTraining({ learning: false });
+      this.#log.warn({ fault: measurement.fault }, 'learning met a value that is not finite');
+      this.#revise();
+      this.#tell('training.changed', s.trainingOf(this.#state), undefined);
+    }
+  }
+
+  onStatus(status: EngineStatus): void {
+    if (this.#steering) return;
+    const before = this.#told;
+    this.#told = status;
+    if (before.muted !== status.muted || before.gainDb !== status.gainDb) {
+      this.#revise();
+      this.#tell('output.changed', { muted: status.muted, gainDb: status.gainDb }, undefined);
+    }
+    if (LASTING.some((key) => JSON.stringify(before[key]) !== JSON.stringify(status[key]))) {
+      this.#revise();
+      this.#tell('engine.changed', { ...status }, undefined);
+    }
+    if (this.#opened && !this.#fits() && !this.#refitting && status.state === 'running') {
+      this.#refitting = true;
+      void this.#serially(() => this.#refit()).finally(() => (this.#refitting = false));
+    }
+  }
+
+  // --- inside --------------------------------------------------------------------------------
+
+  #fitting(): CompileOptions {
+    const { sampleRate, blockSize, latency } = this.#engine.status;
+    return { sampleRate, maxBlock: blockSize, latency };
+  }
+
+  /** Whether the program was compiled for the device of now, or cannot be. */
+  #fits(): boolean {
+    const { artifact } = this.#state;
+    const { sampleRate, maxBlock, latency } = this.#fitting();
+    if (this.#unfit === `${sampleRate}/${maxBlock}/${latency}`) return true;
+    return (
+      artifact !== null &&
+      artifact.sampleRate === sampleRate &&
+      artifact.maxBlock === maxBlock &&
+      artifact.latency === latency
+    );
+  }
+
+  /** Compiles what plays for the device of now. */
+  async #refit(): Promise<void> {
+    if (!this.#opened || this.#fits()) return;
+    const { sampleRate, maxBlock, latency } = this.#fitting();
+    const installed = await this.#install(this.#state.patch, { origin: undefined });
+    if (installed.ok) return;
+    this.#unfit = `${sampleRate}/${maxBlock}/${latency}`;
+    const { detail, diagnostics = [] } = installed.problem;
+    this.#log.error({ diagnostics }, `the patch does not fit the device: ${detail}`);
+  }
+
+  async #install(
+    json: unknown,
+    how: { readonly origin: Origin; readonly fresh?: boolean; readonly learning?: boolean },
+  ): Promise<Outcome<Revised<PatchInfo>>> {
+    const compiled = await this.#compiler.compile(json, this.#fitting());
+    if (compiled.kind === 'failed') {
+      return refuse('COMPILE_FAILED', `the compiler gave up: ${compiled.reason}`);
+    }
+    if (compiled.kind === 'refused') {
+      return refuse('PATCH_INVALID', summary(compiled.diagnostics), compiled.diagnostics);
+    }
+    const { patch, artifact } = compiled;
+    this.#touched = new Set();
+    const learning =
+      how.learning ?? (this.#state.learning || this.#state.patch.training === undefined);
+    const step = how.fresh ? 0 : this.#state.step;
+    const wanted = s.stateOf(patch, { ...this.#state, learning, step });
+    const loaded = await this.#engine.load(s.programOf(wanted, artifact));
+    const touched = this.#touched;
+    this.#touched = undefined;
+    if (!loaded.ok) {
+      return refuse('ENGINE_REFUSED', summary(loaded.diagnostics), loaded.diagnostics);
+    }
+    const { loss, rate, gradients } = this.#state;
+    const before = this.#state;
+    this.#state = {
+      ...s.stateOf(patch, { ...before, learning, step }),
+      artifact,
+      program: loaded.value,
+      ...(how.fresh ? {} : { loss, rate, gradients }),
+    };
+    this.#unfit = '';
+    this.#holdAll();
+    for (const id of touched) this.#steer(id, before, true);
+    this.#revise();
+    this.#tell('patch.changed', s.infoOf(patch, artifact), how.origin);
+    this.#tell('params.changed', { params: s.paramsOf(this.#state) }, how.origin);
+    this.#tell('training.changed', s.trainingOf(this.#state), how.origin);
+    return answer({ ...s.infoOf(patch, artifact), revision: this.#revision });
+  }
+
+  /** Makes a new training state the state of record and tells the engine. */
+  #train(next: Outcome<s.State>, origin: Origin): Outcome<Revised<TrainingState>> {
+    if (!next.ok) return next;
+    const before = this.#state;
+    this.#state = next.value;
+    const { learning, patch } = next.value;
+    const schedule = patch.training?.schedule;
+    if (learning && !before.learning) this.#hold(LEARNING);
+    this.#engine.setTraining({
+      learning,
+      ...(schedule === undefined || schedule === before.patch.training?.schedule
+        ? {}
+        : { schedule }),
+    });
+    this.#revise();
+    this.#tell('training.changed', s.trainingOf(this.#state), origin);
+    return answer(this.training());
+  }
+
+  #hold(id: string): void {
+    this.#held.set(id, this.#frames + SETTLE * this.#engine.status.sampleRate);
+  }
+
+  #holdAll(): void {
+    for (const id of Object.keys(this.#state.patch.params)) this.#hold(id);
+    this.#hold(LEARNING);
+  }
+
+  /** Sends the value (where it was set) and the freeze (where it changed) of one control. */
+  #steer(id: string, before: s.State, valueSet: boolean): void {
+    const { artifact, values, frozen } = this.#state;
+    if (artifact === null) return;
+    const value = values.get(id);
+    const slider = artifact.sliders.findIndex((control) => control.id === id);
+    const param = artifact.params.findIndex((control) => control.id === id);
+    if (slider >= 0 && value !== undefined && valueSet) this.#engine.setSlider(slider, value);
+    if (param < 0) return;
+    if (value !== undefined && valueSet) this.#engine.setParam(param, value);
+    if (frozen.has(id) !== before.frozen.has(id) || this.#state.program !== before.program) {
+      this.#engine.setFrozen(param, frozen.has(id));
+    }
+  }
+
+  #revise(): number {
+    return ++this.#revision;
+  }
+
+  #tell<K extends ChangeKind>(kind: K, data: Changes[K], origin: Origin): void {
+    const change = { kind, revision: this.#revision, data } as Change;
+    for (const listener of this.#listeners) listener(change, origin);
+  }
+
+  #serially<T>(task: () => T | Promise<T>): Promise<T> {
+    const run = this.#tail.then(task);
+    this.#tail = run.catch(() => undefined);
+    return run;
+  }
+}
+
+/** Not an id: what was said about learning, held like a value. */
+const LEARNING = '*learning';
+
+/** What of the engine's status is worth a revision; the rest moves all the time. */
+const LASTING = [
+  'state',
+  'pid',
+  'backend',
+  'device',
+  'sampleRate',
+  'blockSize',
+  'inputs',
+  'outputs',
+  'latency',
+  'restarts',
+  'realtime',
+  'reason',
+] as const satisfies readonly (keyof EngineStatus)[];
+
+function summary(diagnostics: readonly Diagnostic[]): string {
+  const [first, ...others] = diagnostics;
+  if (first === undefined) return 'no reason was given';
+  const where = first.path === '' ? '' : `${first.path}: `;
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  return `${where}${first.message}${more}`;
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the fields that are undefined. */
+const defined = <T extends object>(fields: T): Defined<T> =>
+  Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Defined<T>;

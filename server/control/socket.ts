@@ -1,0 +1,216 @@
+/**
+ * The WebSocket of the API: JSON-RPC in both directions, and binary telemetry.
+ *
+ * Invariants: messages of one socket are run one after the other, in their order; the caller gets
+ * the answer and everyone else the notification of a change; every socket is bounded in what it
+ * may send and in what may wait for it; one that does not answer pings is closed. It knows the
+ * session only through `dispatch` and its changes.
+ */
+
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { z } from 'zod';
+import { problem, type Problem } from '../api/errors.ts';
+import { OPERATION_IDS, SOCKET_PATH, type OperationId } from '../api/routes.ts';
+import { MAX_MESSAGE, MAX_RATE, TOPICS, type Change } from '../api/socket.ts';
+import type { Measurement } from '../engine/types.ts';
+import { accessProblem } from './access.ts';
+import { errorText, notification, respond } from './jsonrpc.ts';
+import { dispatch, invalidInput, type Host } from './operations.ts';
+import { answer, type Outcome } from './outcome.ts';
+import { Outbox } from './outbox.ts';
+import type { Origin } from './session.ts';
+import { Telemetry } from './telemetry.ts';
+
+export interface SocketOptions {
+  readonly token: string;
+  /** Bytes that may wait for one client. */
+  readonly queueLimit: number;
+  /** Milliseconds between pings; two without an answer close the socket. */
+  readonly heartbeat: number;
+}
+
+export const SOCKET_DEFAULTS = { queueLimit: MAX_MESSAGE, heartbeat: 15_000 } as const;
+
+/** Messages of one client that may wait to be run before it is not read any more. */
+const MAX_PENDING = 32;
+/** Between two notices of dropped telemetry, ms. */
+const NOTICE = 1000;
+const GOING_AWAY = 1001;
+
+const topics = z.array(z.enum(TOPICS)).min(1).max(TOPICS.length);
+const subscribeSchema = z.strictObject({
+  topics,
+  rate: z.number().min(0.1).max(MAX_RATE).default(30),
+});
+const unsubscribeSchema = z.strictObject({ topics: topics.optional() });
+
+interface Client {
+  readonly socket: WebSocket;
+  readonly outbox: Outbox;
+  readonly telemetry: Telemetry;
+  alive: boolean;
+  pending: number;
+  tail: Promise<void>;
+  toldDropped: number;
+  toldAt: number;
+}
+
+export class Sockets {
+  readonly #host: Host;
+  readonly #options: SocketOptions;
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_MESSAGE,
+    perMessageDeflate: false,
+  });
+  readonly #clients = new Set<Client>();
+  readonly #heartbeat: NodeJS.Timeout;
+  readonly #unlisten: () => void;
+
+  constructor(host: Host, options: SocketOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.#unlisten = host.session.listen((change, origin) => this.#tell(change, origin));
+    this.#heartbeat = setInterval(() => this.#ping(), options.heartbeat);
+    this.#heartbeat.unref();
+  }
+
+  get count(): number {
+    return this.#clients.size;
+  }
+
+  /** Telemetry frames that clients who are connected did not get, and bytes that wait for them. */
+  get queues(): readonly { readonly dropped: number; readonly queued: number }[] {
+    return [...this.#clients].map(({ outbox }) => ({
+      dropped: outbox.dropped,
+      queued: outbox.queued,
+    }));
+  }
+
+  /** For the `upgrade` event of the HTTP server. */
+  upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const refusal =
+      url.pathname === SOCKET_PATH
+        ? accessProblem(this.#options.token, request.headers, url.searchParams.get('token'))
+        : problem('UNKNOWN_ROUTE', `no socket is at ${url.pathname}: expected ${SOCKET_PATH}`);
+    if (refusal !== undefined) {
+      refuseUpgrade(stream, refusal);
+      return;
+    }
+    this.#server.handleUpgrade(request, stream, head, (socket) => this.#accept(socket));
+  }
+
+  /** Gives a measurement to everyone who subscribed. */
+  feed(measurement: Measurement): void {
+    const now = performance.now();
+    for (const client of this.#clients) {
+      for (const frame of client.telemetry.frames(measurement, now)) client.outbox.telemetry(frame);
+      const { dropped, clear } = client.outbox;
+      if (dropped > client.toldDropped && clear && now - client.toldAt >= NOTICE) {
+        client.toldDropped = dropped;
+        client.toldAt = now;
+        client.outbox.command(notification('telemetry.dropped', { dropped }));
+      }
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#heartbeat);
+    this.#unlisten();
+    for (const { socket } of this.#clients) {
+      socket.close(GOING_AWAY, 'the daemon is shutting down');
+      setTimeout(() => socket.terminate(), 500).unref();
+    }
+    this.#server.close();
+  }
+
+  #accept(socket: WebSocket): void {
+    const client: Client = {
+      socket,
+      outbox: new Outbox(socket, this.#options.queueLimit),
+      telemetry: new Telemetry(),
+      alive: true,
+      pending: 0,
+      tail: Promise.resolve(),
+      toldDropped: 0,
+      toldAt: Number.NEGATIVE_INFINITY,
+    };
+    this.#clients.add(client);
+    socket.on('close', () => this.#clients.delete(client));
+    socket.on('error', (error) => {
+      this.#host.log.debug({ err: error }, 'a socket failed');
+    });
+    socket.on('pong', () => (client.alive = true));
+    socket.on('message', (data: Buffer, isBinary) => {
+      client.alive = true;
+      this.#receive(client, isBinary ? undefined : data.toString('utf8'));
+    });
+  }
+
+  #receive(client: Client, text: string | undefined): void {
+    if (++client.pending >= MAX_PENDING) client.socket.pause();
+    client.tail = client.tail.then(async () => {
+      const reply =
+        text === undefined
+          ? errorText(null, problem('INVALID_REQUEST', 'expected a text message, got binary'))
+          : await respond(text, (method, params) => this.#call(client, method, params));
+      if (reply !== undefined) client.outbox.command(reply);
+      if (--client.pending < MAX_PENDING && client.socket.isPaused) client.socket.resume();
+    });
+  }
+
+  #call(client: Client, method: string, params: unknown): Promise<Outcome<unknown>> | undefined {
+    if (method === 'subscribe') return Promise.resolve(subscribe(client.telemetry, params));
+    if (method === 'unsubscribe') return Promise.resolve(unsubscribe(client.telemetry, params));
+    const id = OPERATION_IDS.find((operation) => operation === method);
+    return id && dispatch(this.#host, id satisfies OperationId, params, client);
+  }
+
+  #tell(change: Change, origin: Origin): void {
+    const { kind, revision, data } = change;
+    const text = notification(kind, { revision, ...data });
+    for (const client of this.#clients) {
+      if (client !== origin) client.outbox.command(text);
+    }
+  }
+
+  #ping(): void {
+    for (const client of this.#clients) {
+      if (!client.alive) client.socket.terminate();
+      client.alive = false;
+      client.socket.ping();
+    }
+  }
+}
+
+function subscribe(telemetry: Telemetry, params: unknown): Outcome<unknown> {
+  const parsed = subscribeSchema.safeParse(params ?? {}, { reportInput: true });
+  if (!parsed.success) return invalidInput(parsed.error);
+  telemetry.subscribe(parsed.data.topics, parsed.data.rate);
+  return answer({ rates: telemetry.rates });
+}
+
+function unsubscribe(telemetry: Telemetry, params: unknown): Outcome<unknown> {
+  const parsed = unsubscribeSchema.safeParse(params ?? {}, { reportInput: true });
+  if (!parsed.success) return invalidInput(parsed.error);
+  telemetry.unsubscribe(parsed.data.topics ?? TOPICS);
+  return answer({ rates: telemetry.rates });
+}
+
+function refuseUpgrade(stream: Duplex, refusal: Problem): void {
+  const body = JSON.stringify(refusal);
+  stream.on('error', () => stream.destroy());
+  stream.end(
+    [
+      `HTTP/1.1 ${refusal.status} ${refusal.title}`,
+      'Content-Type: application/problem+json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}

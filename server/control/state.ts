@@ -1,0 +1,259 @@
+/**
+ * The state of record as a value, and its transitions as pure functions.
+ *
+ * Invariant: a transition gives a whole new state or a refusal, never half of either. `values` has
+ * exactly the sliders and learnable parameters of `patch`, each within its range. Nothing here
+ * talks to the engine or counts revisions: `session.ts` does.
+ */
+
+import type { Artifact } from '../../dsp/artifact.ts';
+import type { ControlSpec } from '../../dsp/control.ts';
+import { nearest } from '../../dsp/diagnostic.ts';
+import { learningRate, type Schedule } from '../../dsp/learn/schedule.ts';
+import type { Patch } from '../../dsp/patch/schema.ts';
+import type { Param, PatchInfo, TrainingState } from '../api/schemas.ts';
+import type { Measurement, Program } from '../engine/types.ts';
+import { answer, refuse, type Outcome } from './outcome.ts';
+
+export interface State {
+  /** As it plays, with the training settings and the schedule of now. */
+  readonly patch: Patch;
+  /** Null until the first compilation. */
+  readonly artifact: Artifact | null;
+  /** Generation that the engine gave to the artifact; 0 before the first. */
+  readonly program: number;
+  readonly values: ReadonlyMap<string, number>;
+  /** Of the last finished window, by learnable parameter. */
+  readonly gradients: ReadonlyMap<string, number>;
+  readonly frozen: ReadonlySet<string>;
+  readonly learning: boolean;
+  readonly step: number;
+  readonly loss: number | null;
+  /** Of the last step; null before the first. */
+  readonly rate: number | null;
+  readonly fault: boolean;
+}
+
+/** What a client wants of sliders and parameters. */
+export interface ParamChange {
+  readonly values?: Readonly<Record<string, number>> | undefined;
+  readonly frozen?: Readonly<Record<string, boolean>> | undefined;
+}
+
+/** What of a state outlives a change of patch or a restart of the daemon. */
+export interface Kept {
+  readonly values: ReadonlyMap<string, number>;
+  readonly frozen: ReadonlySet<string>;
+  readonly learning: boolean;
+  readonly step: number;
+}
+
+const NOTHING_KEPT: Kept = { values: new Map(), frozen: new Set(), learning: true, step: 0 };
+
+/** A patch before it is compiled: initial values, or those kept by id, clamped to their ranges. */
+export function stateOf(patch: Patch, kept: Kept = NOTHING_KEPT): State {
+  const values = new Map(
+    controls(patch).map(({ id, spec }) => [id, clamp(kept.values.get(id) ?? spec.initial, spec)]),
+  );
+  return {
+    patch,
+    artifact: null,
+    program: 0,
+    values,
+    gradients: new Map(),
+    frozen: new Set([...kept.frozen].filter((id) => Object.hasOwn(patch.params, id))),
+    learning: kept.learning && patch.training !== undefined,
+    step: kept.step,
+    loss: null,
+    rate: null,
+    fault: false,
+  };
+}
+
+/** What the engine needs to play a state with an artifact. */
+export function programOf(state: State, artifact: Artifact): Program {
+  const valueOf = (id: string): number => state.values.get(id) ?? 0;
+  return {
+    artifact,
+    sliders: artifact.sliders.map((control) => valueOf(control.id)),
+    params: artifact.params.map((control) => valueOf(control.id)),
+    frozen: artifact.params.map((control) => state.frozen.has(control.id)),
+    schedule: state.patch.training?.schedule ?? { kind: 'constant', rate: 0 },
+    learning: state.learning,
+    step: state.step,
+  };
+}
+
+/** Sets values and freezes, all or none. */
+export function withParams(state: State, change: ParamChange): Outcome<State> {
+  const values = new Map(state.values);
+  const frozen = new Set(state.frozen);
+  for (const [id, value] of Object.entries(change.values ?? {})) {
+    const spec = specOf(state.patch, id);
+    if (spec === undefined) return unknownParam(state, id);
+    if (!(value >= spec.min && value <= spec.max)) {
+      const unit = spec.unit === undefined ? '' : ` ${spec.unit}`;
+      return refuse(
+        'VALUE_OUT_OF_RANGE',
+        `${id}: expected a value from ${spec.min} to ${spec.max}${unit}, got ${value}`,
+      );
+    }
+    values.set(id, value);
+  }
+  for (const [id, on] of Object.entries(change.frozen ?? {})) {
+    if (specOf(state.patch, id) === undefined) return unknownParam(state, id);
+    if (!Object.hasOwn(state.patch.params, id)) {
+      return refuse('NOT_LEARNABLE', `${id}: expected a learnable parameter, got a slider`);
+    }
+    if (on) frozen.add(id);
+    else frozen.delete(id);
+  }
+  return answer({ ...state, values, frozen });
+}
+
+export function withSchedule(state: State, schedule: Schedule): Outcome<State> {
+  const { training } = state.patch;
+  if (training === undefined) return untrainable(state);
+  return answer({ ...state, patch: { ...state.patch, training: { ...training, schedule } } });
+}
+
+export function withLearning(state: State, learning: boolean): Outcome<State> {
+  if (learning && state.patch.training === undefined) return untrainable(state);
+  return answer({ ...state, learning, fault: learning ? false : state.fault });
+}
+
+/** Learnable parameters to their initial values, progress to its start; sliders stay. */
+export function withReset(state: State): State {
+  const values = new Map(state.values);
+  for (const [id, spec] of Object.entries(state.patch.params)) values.set(id, spec.initial);
+  return { ...state, values, gradients: new Map(), step: 0, loss: null, rate: null, fault: false };
+}
+
+/**
+ * Takes over what was measured, except for the values in `held`: those were just set, and the
+ * measurement may be older.
+ */
+export function withMeasurement(
+  state: State,
+  measurement: Measurement,
+  held: (id: string) => boolean,
+): State {
+  const { artifact } = state;
+  if (artifact === null || measurement.program !== state.program) return state;
+  const values = new Map(state.values);
+  const gradients = new Map<string, number>();
+  artifact.params.forEach(({ id }, i) => {
+    const value = measurement.params[i];
+    if (value !== undefined && Number.isFinite(value) && !held(id)) values.set(id, value);
+    gradients.set(id, measurement.gradients[i] ?? Number.NaN);
+  });
+  return {
+    ...state,
+    values,
+    gradients,
+    step: measurement.step,
+    loss: measurement.step > 0 ? finite(measurement.loss) : null,
+    rate: measurement.step > 0 ? finite(measurement.learningRate) : null,
+  };
+}
+
+// --- what clients see --------------------------------------------------------------------------
+
+export function paramOf(state: State, id: string): Outcome<Param> {
+  const { patch } = state;
+  const learnable = Object.hasOwn(patch.params, id);
+  const spec = specOf(patch, id);
+  if (spec === undefined) return unknownParam(state, id);
+  const kind = learnable ? 'learnable' : 'slider';
+  const bank = learnable ? state.artifact?.params : state.artifact?.sliders;
+  const ids = bank?.map((c) => c.id) ?? Object.keys(learnable ? patch.params : patch.sliders);
+  const { initial, min, max, step, unit, scale, doc } = spec;
+  return answer({
+    id,
+    kind,
+    index: ids.indexOf(id),
+    value: state.values.get(id) ?? initial,
+    gradient: learnable ? finite(state.gradients.get(id)) : null,
+    frozen: state.frozen.has(id),
+    initial,
+    min,
+    max,
+    scale: scale ?? 'linear',
+    ...(step === undefined ? {} : { step }),
+    ...(unit === undefined ? {} : { unit }),
+    ...(doc === undefined ? {} : { doc }),
+  });
+}
+
+/** Sliders, then learnables, or only those of `ids`. */
+export function paramsOf(state: State, ids: Iterable<string> = state.values.keys()): Param[] {
+  return [...ids].flatMap((id) => {
+    const param = paramOf(state, id);
+    return param.ok ? [param.value] : [];
+  });
+}
+
+export function progressOf(
+  state: State,
+): Pick<TrainingState, 'running' | 'step' | 'loss' | 'learningRate' | 'fault'> {
+  const { learning, step, loss, rate, fault, patch } = state;
+  const next = patch.training && learningRate(patch.training.schedule, step);
+  return { running: learning, step, loss, learningRate: rate ?? next ?? null, fault };
+}
+
+export function trainingOf(state: State): TrainingState {
+  const { training } = state.patch;
+  if (training === undefined) return { ...progressOf(state), settings: null, schedule: null };
+  const { schedule, ...settings } = training;
+  return { ...progressOf(state), settings, schedule };
+}
+
+export function infoOf(patch: Patch, artifact: Artifact): PatchInfo {
+  return {
+    name: patch.name,
+    ...(patch.title === undefined ? {} : { title: patch.title }),
+    ...(patch.doc === undefined ? {} : { doc: patch.doc }),
+    sampleRate: artifact.sampleRate,
+    maxBlock: artifact.maxBlock,
+    latency: artifact.latency,
+    window: artifact.window,
+    mode: artifact.mode,
+    inputs: artifact.inputs,
+    outputs: artifact.outputs,
+    sliders: artifact.sliders.map((control) => control.id),
+    params: artifact.params.map((control) => control.id),
+    wasmBytes: artifact.wasm.byteLength,
+    memoryBytes: artifact.report.memoryBytes,
+    why: [...artifact.report.mode],
+  };
+}
+
+export const untrainable = (state: State): ReturnType<typeof refuse> =>
+  refuse('NOT_TRAINABLE', `patch ${state.patch.name}: expected a training section, got none`);
+
+function unknownParam(state: State, id: string): ReturnType<typeof refuse> {
+  const near = nearest(id, state.values.keys());
+  const known = near === undefined ? [...state.values.keys()].join(', ') : `perhaps ${near}`;
+  return refuse(
+    'UNKNOWN_PARAM',
+    `nothing is called "${id}" in patch ${state.patch.name}: ${known}`,
+  );
+}
+
+function specOf(patch: Patch, id: string): ControlSpec | undefined {
+  if (Object.hasOwn(patch.params, id)) return patch.params[id];
+  return Object.hasOwn(patch.sliders, id) ? patch.sliders[id] : undefined;
+}
+
+function controls(patch: Patch): { readonly id: string; readonly spec: ControlSpec }[] {
+  return [...Object.entries(patch.sliders), ...Object.entries(patch.params)].map(([id, spec]) => ({
+    id,
+    spec,
+  }));
+}
+
+const clamp = (value: number, { min, max }: ControlSpec): number =>
+  Math.min(max, Math.max(min, value));
+
+const finite = (value: number | undefined): number | null =>
+  value !== undefined && Number.isFinite(value) ? value : null;

@@ -1,0 +1,144 @@
+/**
+ * Keeps the session on disk, so that a restart goes on where the last run ended: patch, values,
+ * freezes, step and schedule. The mute is not kept: hardware starts silent.
+ *
+ * Invariant: the file is replaced atomically, at most once a second, and only when something
+ * changed; a file that cannot be used is moved aside and never stops the daemon. A session is only
+ * gone on with when the configuration names the same patch as when it was saved.
+ */
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { z } from 'zod';
+import { parsePatch, patchSchema, type Patch } from '../../dsp/patch/schema.ts';
+import type { Logger } from '../engine/supervisor.ts';
+import type { Kept, State } from './state.ts';
+
+const FILE = 'session.json';
+const INTERVAL = 1000;
+
+const savedSchema = z.strictObject({
+  format: z.literal('livegrad.session/1'),
+  /** SHA-256 of the patch that the configuration named. */
+  configured: z.string(),
+  patch: patchSchema,
+  values: z.record(z.string(), z.number()),
+  frozen: z.array(z.string()),
+  learning: z.boolean(),
+  step: z.number().min(0),
+});
+
+export interface Restored {
+  readonly patch: Patch;
+  readonly kept: Kept;
+}
+
+export class Store {
+  readonly #path: string;
+  readonly #configured: string;
+  readonly #log: Logger;
+  #written = '';
+  #timer: NodeJS.Timeout | undefined;
+  #failing = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(directory: string, configured: Patch, log: Logger) {
+    this.#path = join(directory, FILE);
+    this.#configured = createHash('sha256').update(JSON.stringify(configured)).digest('hex');
+    this.#log = log;
+    try {
+      mkdirSync(directory, { recursive: true });
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  /** What to go on with, if there is something and it belongs to the configured patch. */
+  restore(): Restored | undefined {
+    let text: string;
+    try {
+      text = readFileSync(this.#path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#complain(error);
+      return undefined;
+    }
+    const saved = parseSaved(text);
+    if (saved === undefined) {
+      this.#setAside();
+      return undefined;
+    }
+    if (saved.configured !== this.#configured) {
+      this.#log.info({ file: this.#path }, 'another patch is configured: starting afresh');
+      return undefined;
+    }
+    const { patch, values, frozen, learning, step } = saved;
+    return {
+      patch,
+      kept: { values: new Map(Object.entries(values)), frozen: new Set(frozen), learning, step },
+    };
+  }
+
+  /** Saves every second from here on, when something changed. */
+  follow(state: () => State): void {
+    this.#timer = setInterval(() => void this.save(state()), INTERVAL);
+    this.#timer.unref();
+  }
+
+  /** Comes back when it is on disk, or was complained about. */
+  save(state: State): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write(state));
+    return this.#writing;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #write(state: State): Promise<void> {
+    const saved: z.infer<typeof savedSchema> = {
+      format: 'livegrad.session/1',
+      configured: this.#configured,
+      patch: state.patch,
+      values: Object.fromEntries(state.values),
+      frozen: [...state.frozen],
+      learning: state.learning,
+      step: state.step,
+    };
+    const text = `${JSON.stringify(saved, null, 2)}\n`;
+    if (text === this.#written) return;
+    try {
+      await writeFileAtomic(this.#path, text, { mode: 0o600 });
+      this.#written = text;
+      this.#failing = false;
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  #setAside(): void {
+    const aside = `${this.#path}.damaged-${Date.now()}`;
+    try {
+      renameSync(this.#path, aside);
+      this.#log.warn({ file: aside }, `the saved session could not be read: moved to ${aside}`);
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  /** Once per spell: a full disk must not fill the log as well. */
+  #complain(error: unknown): void {
+    if (!this.#failing) this.#log.error({ err: error }, `cannot keep the session in ${this.#path}`);
+    this.#failing = true;
+  }
+}
+
+function parseSaved(text: string): z.infer<typeof savedSchema> | undefined {
+  try {
+    const saved = savedSchema.safeParse(JSON.parse(text));
+    return saved.success && parsePatch(saved.data.patch).ok ? saved.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The daemon: configuration, log, session, engine, HTTP, in this order; and the way back on SIGTERM
+ * or SIGINT.
+ *
+ * Invariants: what is wrong with the configuration or the patch is printed in full and nothing is
+ * started; the port is taken before the audio device, so that a second daemon never disturbs the
+ * first; at the end the session is on disk and no process is left behind. Standard output gets one
+ * plain line, the log goes to standard error.
+ */
+
+import { readFileSync } from 'node:fs';
+import closeWithGrace from 'close-with-grace';
+import type { Config } from '../config/schema.ts';
+import { loadConfig, printConfigDiagnostics, printConfigHelp } from '../config/load.ts';
+import { printDiagnostics, type Result } from '../dsp/diagnostic.ts';
+import { EXAMPLES } from '../dsp/examples/index.ts';
+import { parsePatch, type Patch } from '../dsp/patch/schema.ts';
+import { Compiler } from './compile/compiler.ts';
+import { createApp } from './control/app.ts';
+import { createLog, type Log } from './control/log.ts';
+import { Session, type Engine } from './control/session.ts';
+import { Store } from './control/store.ts';
+import { listDevices, Supervisor } from './engine/supervisor.ts';
+import type { EngineEvent, EngineStatus, Measurement } from './engine/types.ts';
+
+/** Of sysexits.h: the configuration is wrong. */
+const EX_CONFIG = 78;
+const EX_UNAVAILABLE = 69;
+
+const { version: VERSION } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+
+async function run(config: Config): Promise<void> {
+  const configured = readPatch(config.patch);
+  if (!configured.ok) {
+    const reasons = printDiagnostics(configured.diagnostics);
+    stopWith(EX_CONFIG, `the patch "${config.patch}" cannot be used\n${reasons}`);
+    return;
+  }
+  const log = createLog(config.log);
+  const store = new Store(config.stateDir, configured.value, log);
+  const restored = store.restore();
+  const compiler = new Compiler();
+  // The engine reports to the session, and the session steers the engine.
+  const engine: Engine = new Supervisor({
+    audio: config.audio,
+    log,
+    onStatus: (status) => session.onStatus(status),
+    onMeasurement: (measurement: Measurement) => {
+      session.onMeasurement(measurement);
+      app.sockets.feed(measurement);
+    },
+    onEvent: (event) => logEvent(log, event),
+  });
+  const session = new Session({
+    engine,
+    compiler,
+    audio: config.audio,
+    log,
+    version: VERSION,
+    patch: restored?.patch ?? configured.value,
+    kept: restored?.kept,
+  });
+  const app = await createApp(
+    { session, log, listDevices },
+    { token: config.http.token, version: VERSION },
+  );
+
+  closeWithGrace({ delay: 8000, logger: log }, async ({ err, signal }) => {
+    if (err) log.fatal({ err }, 'the daemon failed');
+    else log.info(`${signal ?? 'end'}: shutting down`);
+    store.stop();
+    if (session.ready) await store.save(session.state);
+    await Promise.all([app.http.close(), engine.stop(), compiler.stop()]);
+  });
+
+  const { host, port } = config.http;
+  let address: string;
+  try {
+    address = await app.http.listen({ host, port });
+  } catch (error) {
+    stopWith(EX_UNAVAILABLE, listenProblem(error as NodeJS.ErrnoException, host, port));
+    process.exit();
+  }
+  if (restored !== undefined) {
+    log.info({ step: restored.kept.step }, 'going on with the saved session');
+  }
+  const opened = await session.open();
+  if (opened.ok) store.follow(() => session.state);
+  else log.error({ diagnostics: opened.problem.diagnostics }, opened.problem.detail);
+  console.log(announce(session, address));
+}
+
+/** livegrad 0.1.0 at http://127.0.0.1:8440 learns "gain" on virtual rig, 48000 Hz, 256 frames */
+function announce(session: Session, address: string): string {
+  const { engine, patch, training, version } = session.status();
+  const device = engine.device === null ? 'no device yet' : deviceName(engine.device);
+  const muted = engine.muted ? ', output muted' : '';
+  const verb = training.running ? 'learns' : 'plays';
+  return (
+    `livegrad ${version} at ${address} ${verb} "${patch}" on ${device}` +
+    ` (${engine.backend}, ${engine.sampleRate} Hz, ${engine.blockSize} frames)${muted}`
+  );
+}
+
+function deviceName({ input, output }: NonNullable<EngineStatus['device']>): string {
+  return input === output ? input : `${input} -> ${output}`;
+}
+
+/** A shipped example by its name, or else a file. */
+function readPatch(name: string): Result<Patch> {
+  const example = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
+  if (example !== undefined) return { ok: true, value: example };
+  try {
+    return parsePatch(JSON.parse(readFileSync(name, 'utf8')));
+  } catch (error) {
+    const known = Object.keys(EXAMPLES).join(', ');
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `expected one of ${known}, or a JSON file; got ${reason}`;
+    return { ok: false, diagnostics: [{ code: 'PATCH_UNREADABLE', path: '', message }] };
+  }
+}
+
+function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): string {
+  const change = 'Choose another with --http-port N, LIVEGRAD_HTTP_PORT=N or http.port in the file';
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${port} of ${host} is in use, perhaps by another livegrad.\n${change} (0 takes any).`;
+    case 'EACCES':
+      return `port ${port} of ${host} needs more rights than this user has.\n${change}.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `this machine has no address ${host}: set --http-host or LIVEGRAD_HTTP_HOST.`;
+    default:
+      return `cannot listen on ${host}, port ${port}: ${error.message}`;
+  }
+}
+
+function logEvent(log: Log, { kind, message }: EngineEvent): void {
+  const serious = kind === 'crashed' || kind === 'hung' || kind === 'program-refused';
+  if (serious) log.error({ kind }, message);
+  else if (kind === 'realtime' || kind === 'device-returned' || kind === 'ended') {
+    log.info({ kind }, message);
+  } else log.warn({ kind }, message);
+}
+
+function stopWith(code: number, message: string): void {
+  console.error(message);
+  process.exitCode = code;
+}
+
+const argv = process.argv.slice(2);
+if (argv.includes('--help')) {
+  console.log(`livegrad ${VERSION}\n\n${printConfigHelp()}`);
+} else {
+  const loaded = loadConfig({ argv, env: process.env });
+  if (loaded.ok) await run(loaded.value.config);
+  else stopWith(EX_CONFIG, printConfigDiagnostics(loaded.diagnostics));
+}

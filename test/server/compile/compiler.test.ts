@@ -1,0 +1,59 @@
+/** The compile thread: answers, limits, and recovery from patches that break them. */
+
+import { afterAll, expect, test } from 'vitest';
+import { EXAMPLES } from '../../../dsp/examples/index.ts';
+import { Compiler, type Compiled } from '../../../server/compile/compiler.ts';
+
+const options = { sampleRate: 48000, maxBlock: 256, latency: 0 };
+const compiler = new Compiler();
+afterAll(() => compiler.stop());
+
+const reasonOf = (answer: Compiled): string => (answer.kind === 'failed' ? answer.reason : '');
+
+test.each(Object.keys(EXAMPLES))('the example %s compiles to an artifact', async (name) => {
+  const answer = await compiler.compile(EXAMPLES[name], options);
+  if (answer.kind !== 'compiled') throw new Error(JSON.stringify(answer));
+  expect(answer.patch).toEqual(EXAMPLES[name]);
+  expect(WebAssembly.validate(answer.artifact.wasm as Uint8Array<ArrayBuffer>)).toBe(true);
+});
+
+test.each([[null], [7], ['gain'], [{}], [{ format: 'livegrad.patch/1', nodes: 3 }]])(
+  '%j is refused with diagnostics',
+  async (json) => {
+    const answer = await compiler.compile(json, options);
+    expect(answer.kind).toBe('refused');
+    expect(answer.kind === 'refused' && answer.diagnostics.length > 0).toBe(true);
+  },
+);
+
+test('a document too deep to be copied fails, and the next patch compiles', async () => {
+  const deep: unknown = JSON.parse('['.repeat(200_000) + ']'.repeat(200_000));
+  expect((await compiler.compile(deep, options)).kind).not.toBe('compiled');
+  expect((await compiler.compile(EXAMPLES['gain'], options)).kind).toBe('compiled');
+});
+
+test('calls are answered in their order', async () => {
+  const order: string[] = [];
+  await Promise.all(
+    Object.entries(EXAMPLES).map(async ([name, patch]) => {
+      await compiler.compile(patch, options);
+      order.push(name);
+    }),
+  );
+  expect(order).toEqual(Object.keys(EXAMPLES));
+});
+
+test('a compilation over its time limit fails, and the next one gets a fresh thread', async () => {
+  const hasty = new Compiler({ time: 1, stackMb: 8, heapMb: 512 });
+  expect(reasonOf(await hasty.compile(EXAMPLES['gain'], options))).toContain('did not finish');
+  await hasty.stop();
+  expect(reasonOf(await hasty.compile(EXAMPLES['gain'], options))).toContain('shutting down');
+});
+
+test('a chain of 20,000 nodes is answered, whatever the answer is', async () => {
+  const nodes: Record<string, unknown> = { n0: { op: 'input', channel: 1 } };
+  for (let i = 1; i < 19_999; i++) nodes[`n${i}`] = { op: 'abs', in: [`n${i - 1}`] };
+  const chain = { format: 'livegrad.patch/1', name: 'chain', nodes, outputs: ['n19998'] };
+  expect(await compiler.compile(chain, options)).toHaveProperty('kind');
+  expect((await compiler.compile(EXAMPLES['gain'], options)).kind).toBe('compiled');
+});

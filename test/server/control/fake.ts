@@ -1,0 +1,231 @@
+/**
+ * An engine without sound for tests of the control plane: the supervisor's interface, a clock that
+ * is cranked by hand, and a record of what it was told.
+ *
+ * Invariant: nothing happens between two calls; `crank` is the only source of measurements.
+ */
+
+import { pino } from 'pino';
+import type { Result } from '../../../dsp/diagnostic.ts';
+import { EXAMPLES } from '../../../dsp/examples/index.ts';
+import type { Patch } from '../../../dsp/patch/schema.ts';
+import { configSchema } from '../../../config/schema.ts';
+import { Compiler } from '../../../server/compile/compiler.ts';
+import { createApp, type App, type AppOptions } from '../../../server/control/app.ts';
+import type { Host } from '../../../server/control/operations.ts';
+import { Session, type Engine, type PatchCompiler } from '../../../server/control/session.ts';
+import type { Kept } from '../../../server/control/state.ts';
+import type {
+  AudioDevice,
+  EngineStatus,
+  Measurement,
+  Program,
+} from '../../../server/engine/types.ts';
+
+export const refusal = (message: string): Result<never> => ({
+  ok: false,
+  diagnostics: [{ code: 'FAKE', path: '', message }],
+});
+
+export class FakeEngine implements Engine {
+  status: EngineStatus = {
+    state: 'stopped',
+    pid: null,
+    backend: 'virtual',
+    device: null,
+    sampleRate: 48000,
+    blockSize: 256,
+    inputs: 2,
+    outputs: 2,
+    latency: 0,
+    load: { mean: 0.1, p99: 0.2, max: 0.3 },
+    xruns: 0,
+    lateBlocks: 0,
+    nanBlocks: 0,
+    framesProcessed: 0,
+    restarts: 0,
+    muted: true,
+    gainDb: 0,
+    realtime: null,
+    reason: null,
+  };
+  program: Program | undefined;
+  generation = 0;
+  frames = 0;
+  step = 0;
+  /** What it was told, in order. */
+  readonly calls: string[] = [];
+  /** Set to make the next call of that name fail, or wait. */
+  failLoad: string | undefined;
+  failSelect: string | undefined;
+  failCalibrate: string | undefined;
+  throwOnOutput = false;
+  loading: Promise<void> = Promise.resolve();
+  onStatus: (status: EngineStatus) => void = () => {};
+  onMeasurement: (measurement: Measurement) => void = () => {};
+
+  set(change: Partial<EngineStatus>): void {
+    this.status = { ...this.status, ...change };
+    this.onStatus(this.status);
+  }
+
+  async start(): Promise<void> {
+    this.set({ state: 'running', pid: 4242, device: { input: 'rig', output: 'rig' } });
+  }
+
+  async stop(): Promise<void> {
+    this.set({ state: 'stopped', pid: null });
+  }
+
+  async select(audio: { sampleRate: number; blockSize: number }): Promise<Result<EngineStatus>> {
+    if (this.failSelect !== undefined) return refusal(this.failSelect);
+    this.set({ sampleRate: audio.sampleRate, blockSize: audio.blockSize });
+    return { ok: true, value: this.status };
+  }
+
+  async load(program: Program): Promise<Result<number>> {
+    this.calls.push(`load ${program.artifact.name}`);
+    await this.loading;
+    if (this.failLoad !== undefined) return refusal(this.failLoad);
+    this.program = program;
+    this.step = program.step;
+    return { ok: true, value: ++this.generation };
+  }
+
+  setSlider(index: number, value: number): void {
+    this.calls.push(`slider ${index} ${value}`);
+    this.program?.sliders.splice(index, 1, value);
+  }
+
+  setParam(index: number, value: number): void {
+    this.calls.push(`param ${index} ${value}`);
+    this.program?.params.splice(index, 1, value);
+  }
+
+  setFrozen(index: number, on: boolean): void {
+    this.calls.push(`frozen ${index} ${on}`);
+  }
+
+  setTraining(change: { learning?: boolean; schedule?: unknown }): void {
+    this.calls.push(`training ${JSON.stringify(change)}`);
+  }
+
+  reset(): void {
+    this.calls.push('reset');
+  }
+
+  setOutput(change: { muted?: boolean; gainDb?: number }): void {
+    if (this.throwOnOutput) throw new Error('the fake engine was told to throw');
+    this.calls.push(`output ${JSON.stringify(change)}`);
+    this.set(change);
+  }
+
+  async calibrate(): ReturnType<Engine['calibrate']> {
+    if (this.failCalibrate !== undefined) return refusal(this.failCalibrate);
+    this.set({ latency: 512 });
+    return { ok: true, value: { latency: 512, confidence: 9, input: 0 } };
+  }
+
+  /** A sixtieth of a second goes by. */
+  crank(change: Partial<Measurement> = {}): void {
+    this.frames += 800;
+    this.step += 3;
+    const params = this.program?.params ?? [];
+    this.onMeasurement({
+      frames: this.frames,
+      step: this.step,
+      loss: 1 / this.step,
+      learningRate: 0.5,
+      learning: true,
+      fault: 0,
+      params: Float64Array.from(params),
+      gradients: Float64Array.from(params, (_, i) => -0.25 * (i + 1)),
+      inputPeak: Float32Array.of(0.5, 0.25),
+      inputRms: Float32Array.of(0.125, 0.0625),
+      outputPeak: Float32Array.of(0.75, 0.5),
+      outputRms: Float32Array.of(0.375, 0.25),
+      load: { mean: 0.1, p99: 0.2, max: 0.3 },
+      xruns: 0,
+      lateBlocks: 0,
+      nanBlocks: 0,
+      program: this.generation,
+      ...change,
+    });
+  }
+}
+
+export const DEVICES: readonly AudioDevice[] = [
+  {
+    id: 'virtual',
+    name: 'virtual rig',
+    hostApi: 'livegrad',
+    inputs: 2,
+    outputs: 2,
+    sampleRate: 48000,
+    isDefaultInput: false,
+    isDefaultOutput: false,
+    backend: 'virtual',
+  },
+];
+
+export const silent = pino({ level: 'silent' });
+
+export const example = (name: string): Patch => {
+  const patch = EXAMPLES[name];
+  if (patch === undefined) throw new Error(`no example ${name}`);
+  return patch;
+};
+
+export interface Bench extends App {
+  readonly engine: FakeEngine;
+  readonly session: Session;
+  readonly host: Host & { devices: Result<AudioDevice[]> };
+  /** Where it listens; only after `listen`. */
+  listen(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface BenchOptions extends Partial<AppOptions> {
+  readonly patch?: Patch;
+  readonly kept?: Kept;
+  readonly compiler?: PatchCompiler;
+}
+
+/** One compile thread for all tests of a file: it takes longer to start than to compile. */
+let shared: Compiler | undefined;
+
+/** A control plane on a fake engine, opened and playing. */
+export async function bench(options: BenchOptions = {}): Promise<Bench> {
+  const engine = new FakeEngine();
+  const session = new Session({
+    engine,
+    compiler: options.compiler ?? (shared ??= new Compiler()),
+    audio: configSchema.parse({ audio: { backend: 'virtual' } }).audio,
+    log: silent,
+    version: '0.0.0',
+    patch: options.patch ?? example('gain'),
+    kept: options.kept,
+  });
+  const host: Bench['host'] = {
+    session,
+    log: silent,
+    devices: { ok: true, value: [...DEVICES] },
+    listDevices: async () => host.devices,
+  };
+  const app = await createApp(host, { token: '', version: '0.0.0', ...options });
+  engine.onStatus = (status) => session.onStatus(status);
+  engine.onMeasurement = (measurement) => {
+    session.onMeasurement(measurement);
+    app.sockets.feed(measurement);
+  };
+  const opened = await session.open();
+  if (!opened.ok) throw new Error(opened.problem.detail);
+  return {
+    ...app,
+    engine,
+    session,
+    host,
+    listen: () => app.http.listen({ port: 0, host: '127.0.0.1' }),
+    close: () => app.http.close(),
+  };
+}

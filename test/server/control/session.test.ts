@@ -1,0 +1,308 @@
+/** The session: transitions, revisions, who is told, and what the engine is told. */
+
+import { afterEach, expect, test } from 'vitest';
+import type { Change } from '../../../server/api/socket.ts';
+import { bench, example, type Bench, type BenchOptions } from './fake.ts';
+
+let open: Bench | undefined;
+afterEach(async () => {
+  await open?.close();
+  open = undefined;
+});
+
+async function start(options: BenchOptions = {}): Promise<Bench & { readonly told: Change[] }> {
+  open = await bench(options);
+  const told: Change[] = [];
+  open.session.listen((change) => told.push(change));
+  open.engine.calls.length = 0;
+  return Object.assign(open, { told });
+}
+
+const codeOf = (outcome: { ok: boolean; problem?: { code: string } }): string | undefined =>
+  outcome.problem?.code;
+
+test('opening compiles the patch for the device and learns at once', async () => {
+  const { session, engine } = await start();
+  expect(session.ready).toBe(true);
+  expect(engine.program).toMatchObject({ sliders: [0.3], params: [1], learning: true, step: 0 });
+  expect(engine.program?.artifact).toMatchObject({ sampleRate: 48000, maxBlock: 256, latency: 0 });
+});
+
+test('a value goes to the engine by its index, makes one revision and is told', async () => {
+  const { session, engine, told } = await start();
+  const before = session.revision;
+  const set = session.setParams({ values: { 'hidden/gain': 0.5, gain: -1 } }, undefined);
+  expect(set).toMatchObject({ ok: true, value: { revision: before + 1 } });
+  expect(engine.calls).toEqual(['slider 0 0.5', 'param 0 -1']);
+  expect(told).toMatchObject([
+    {
+      kind: 'params.changed',
+      revision: before + 1,
+      data: {
+        params: [
+          { id: 'hidden/gain', value: 0.5 },
+          { id: 'gain', value: -1 },
+        ],
+      },
+    },
+  ]);
+});
+
+test.each([
+  ['UNKNOWN_PARAM', { values: { gain: 0, gian: 1 } }],
+  ['UNKNOWN_PARAM', { values: { constructor: 1 } }],
+  ['VALUE_OUT_OF_RANGE', { values: { gain: 0, 'hidden/gain': 2.5 } }],
+  ['VALUE_OUT_OF_RANGE', { values: { gain: Number.NaN } }],
+  ['NOT_LEARNABLE', { values: { gain: 0 }, frozen: { 'hidden/gain': true } }],
+])('a change refused with %s changes nothing', async (code, change) => {
+  const { session, engine, told } = await start();
+  const { state, revision } = session;
+  expect(codeOf(session.setParams(change as never, undefined))).toBe(code);
+  expect(session.state).toBe(state);
+  expect(session.revision).toBe(revision);
+  expect(engine.calls).toEqual([]);
+  expect(told).toEqual([]);
+});
+
+test('a refused value names its range and what was given', async () => {
+  const { session } = await start();
+  const set = session.setParams({ values: { 'hidden/gain': 2.5 } }, undefined);
+  expect(set.ok ? '' : set.problem.detail).toBe(
+    'hidden/gain: expected a value from 0 to 2, got 2.5',
+  );
+});
+
+test('freezing is told to the engine and kept', async () => {
+  const { session, engine } = await start();
+  session.setParams({ frozen: { gain: true } }, undefined);
+  expect(engine.calls).toEqual(['frozen 0 true']);
+  expect([...session.state.frozen]).toEqual(['gain']);
+});
+
+test('measurements update values, gradients, loss and step', async () => {
+  const { session, engine } = await start();
+  engine.frames = 48000;
+  engine.program?.params.splice(0, 1, 0.75);
+  engine.crank();
+  expect(session.state.values.get('gain')).toBe(0.75);
+  expect(session.status().training).toMatchObject({ running: true, step: 3, learningRate: 0.5 });
+  expect(session.state.gradients.get('gain')).toBe(-0.25);
+});
+
+test('a measurement of another program is not taken over', async () => {
+  const { session, engine } = await start();
+  engine.frames = 48000;
+  engine.crank({ program: 99, params: Float64Array.of(7), step: 1000 });
+  expect(session.state.values.get('gain')).toBe(1);
+  expect(session.state.step).toBe(0);
+});
+
+test('a value just set is not overwritten by a measurement that is older', async () => {
+  const { session, engine } = await start();
+  engine.frames = 48000;
+  engine.crank();
+  session.setParams({ values: { gain: -0.5 } }, undefined);
+  engine.crank({ params: Float64Array.of(0.9) });
+  expect(session.state.values.get('gain')).toBe(-0.5);
+  for (let i = 0; i < 6; i++) engine.crank({ params: Float64Array.of(-0.4) });
+  expect(session.state.values.get('gain')).toBe(-0.4);
+});
+
+test('a fault stops learning, once, and is told', async () => {
+  const { session, engine, told } = await start();
+  engine.frames = 48000;
+  engine.crank({ fault: 1, learning: false });
+  engine.crank({ fault: 1, learning: false });
+  expect(session.state).toMatchObject({ learning: false, fault: true });
+  expect(told.map((change) => change.kind)).toEqual(['training.changed']);
+  await session.setLearning(true, undefined);
+  expect(session.state).toMatchObject({ learning: true, fault: false });
+  engine.crank({ fault: 1, learning: false });
+  expect(session.state.learning).toBe(true);
+});
+
+test('another patch keeps values by id, within its ranges, and starts at step 0', async () => {
+  const { session, engine, told } = await start();
+  session.setParams({ values: { 'hidden/gain': 1.5, gain: 0.25 } }, undefined);
+  engine.crank();
+  told.length = 0;
+  const revision = session.revision;
+  const patch = structuredClone(example('gain-dc'));
+  const slider = patch.sliders['hidden/gain'];
+  if (slider === undefined) throw new Error('the example changed');
+  patch.sliders['hidden/gain'] = { ...slider, max: 1 };
+  const set = await session.setPatch(patch, undefined);
+  expect(set).toMatchObject({ ok: true, value: { name: 'gain-dc', revision: revision + 1 } });
+  expect(session.state.values.get('hidden/gain')).toBe(1);
+  expect(session.state.values.get('gain')).toBe(0.25);
+  expect(engine.program?.step).toBe(0);
+  expect(told.map((c) => [c.kind, c.revision])).toEqual([
+    ['patch.changed', revision + 1],
+    ['params.changed', revision + 1],
+    ['training.changed', revision + 1],
+  ]);
+});
+
+test('a patch that does not compile or load leaves everything as it was', async () => {
+  const { session, engine, told } = await start();
+  const { state, revision } = session;
+  expect(codeOf(await session.setPatch({ format: 'livegrad.patch/1' }, undefined))).toBe(
+    'PATCH_INVALID',
+  );
+  engine.failLoad = 'too big';
+  expect(codeOf(await session.setPatch(example('one-pole'), undefined))).toBe('ENGINE_REFUSED');
+  expect(session.state).toBe(state);
+  expect(session.revision).toBe(revision);
+  expect(told).toEqual([]);
+});
+
+test('what is set while a patch is on its way reaches the new program', async () => {
+  const { session, engine } = await start();
+  let release = (): void => {};
+  engine.loading = new Promise((resolve) => (release = resolve));
+  const setting = session.setPatch(example('gain-dc'), undefined);
+  while (engine.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  session.setParams({ values: { 'hidden/gain': 1.25 } }, undefined);
+  release();
+  expect((await setting).ok).toBe(true);
+  expect(session.state.values.get('hidden/gain')).toBe(1.25);
+  expect(engine.program?.sliders).toContain(1.25);
+});
+
+test('a setting that is compiled goes through the compiler and keeps step and values', async () => {
+  const { session, engine } = await start();
+  engine.frames = 48000;
+  engine.program?.params.splice(0, 1, 0.5);
+  engine.crank();
+  const updated = await session.updateTraining({ loss: 'mae', window: 128 }, undefined);
+  expect(updated).toMatchObject({
+    ok: true,
+    value: { settings: { loss: 'mae', window: 128 }, step: 3 },
+  });
+  expect(engine.program).toMatchObject({ step: 3, params: [0.5], artifact: { window: 128 } });
+});
+
+test('schedule and learning go to the engine without compiling', async () => {
+  const { session, engine } = await start();
+  const schedule = { kind: 'cosine', rate: 0.5, final: 0, steps: 100 } as const;
+  await session.setSchedule(schedule, undefined);
+  await session.setLearning(false, undefined);
+  expect(engine.calls).toEqual([
+    `training ${JSON.stringify({ learning: true, schedule })}`,
+    `training ${JSON.stringify({ learning: false })}`,
+  ]);
+  expect(session.state.patch.training?.schedule).toEqual(schedule);
+});
+
+test('a training setting that does not compile changes nothing', async () => {
+  const { session } = await start();
+  const { state, revision } = session;
+  expect(codeOf(await session.updateTraining({ target: 'nowhere' }, undefined))).toBe(
+    'PATCH_INVALID',
+  );
+  expect(session.state).toBe(state);
+  expect(session.revision).toBe(revision);
+});
+
+test('a reset puts learnables back and leaves sliders', async () => {
+  const { session, engine } = await start();
+  session.setParams({ values: { 'hidden/gain': 1.5, gain: 0.25 } }, undefined);
+  await session.reset(undefined);
+  expect(engine.calls).toContain('reset');
+  expect(session.state.values.get('gain')).toBe(1);
+  expect(session.state.values.get('hidden/gain')).toBe(1.5);
+  expect(session.state.step).toBe(0);
+});
+
+test('a patch without training cannot be trained', async () => {
+  const { training: _, ...patch } = example('gain');
+  const { session } = await start({ patch: { ...patch, expect: [] } });
+  expect(codeOf(await session.setLearning(true, undefined))).toBe('NOT_TRAINABLE');
+  expect(codeOf(session.schedule())).toBe('NOT_TRAINABLE');
+  expect(session.training()).toMatchObject({ running: false, settings: null, schedule: null });
+});
+
+test('a new sample rate, block size or latency of the device compiles the patch anew', async () => {
+  const { session, engine } = await start();
+  for (const change of [{ sampleRate: 44100 }, { blockSize: 512 }, { latency: 512 }]) {
+    engine.set(change);
+    await session.reset(undefined);
+  }
+  expect(engine.program?.artifact).toMatchObject({
+    sampleRate: 44100,
+    maxBlock: 512,
+    latency: 512,
+  });
+});
+
+test('counters of the engine make no revision, its state does', async () => {
+  const { session, engine, told } = await start();
+  const { revision } = session;
+  engine.set({ xruns: 3, framesProcessed: 1e6, load: { mean: 0.5, p99: 0.5, max: 0.5 } });
+  expect(session.revision).toBe(revision);
+  engine.set({ state: 'restarting', reason: 'it crashed' });
+  expect(session.revision).toBe(revision + 1);
+  expect(told).toMatchObject([{ kind: 'engine.changed', data: { state: 'restarting' } }]);
+});
+
+test('mute is told as a change of output, with who asked for it', async () => {
+  const { session, engine } = await start();
+  const origins: unknown[] = [];
+  const me = {};
+  session.listen((_, origin) => origins.push(origin));
+  session.setOutput({ muted: false, gainDb: -6 }, me);
+  engine.set({ muted: true });
+  expect(origins).toEqual([me, undefined]);
+  expect(session.output()).toEqual({ muted: true, gainDb: -6 });
+});
+
+test('selecting a device compiles for it, and a refused one changes nothing', async () => {
+  const { session, engine } = await start();
+  const selected = await session.select({ sampleRate: 44100 }, undefined);
+  expect(selected).toMatchObject({ ok: true, value: { engine: { sampleRate: 44100 } } });
+  expect(engine.program?.artifact.sampleRate).toBe(44100);
+  const { revision, state } = session;
+  engine.failSelect = 'no such device';
+  expect(codeOf(await session.select({ input: 'nothing' }, undefined))).toBe('DEVICE_REFUSED');
+  expect(session.revision).toBe(revision);
+  expect(session.state).toBe(state);
+});
+
+test('a calibrated latency is compiled in', async () => {
+  const { session, engine } = await start();
+  expect(await session.calibrate()).toMatchObject({ ok: true, value: { latency: 512 } });
+  expect(engine.program?.artifact.latency).toBe(512);
+});
+
+test('the preview is the schedule, step by step', async () => {
+  const { session } = await start();
+  const preview = session.preview({
+    schedule: { kind: 'step', rate: 1, factor: 0.5, every: 10 },
+    from: 5,
+    count: 4,
+    stride: 5,
+  });
+  expect(preview).toEqual({ ok: true, value: [1, 0.5, 0.5, 0.25] });
+});
+
+test('values and step of the last run are gone on with', async () => {
+  const { engine } = await start({
+    kept: {
+      values: new Map([
+        ['gain', 0.3],
+        ['hidden/gain', 99],
+        ['gone', 1],
+      ]),
+      frozen: new Set(['gain', 'gone']),
+      learning: false,
+      step: 77,
+    },
+  });
+  expect(engine.program).toMatchObject({
+    params: [0.3],
+    sliders: [2],
+    frozen: [true],
+    learning: false,
+    step: 77,
+  });
+});
