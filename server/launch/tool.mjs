@@ -1,6 +1,6 @@
 /**
- * `node server/launch/tool.mjs NAME [argument]...`: runs a development tool of node_modules on
- * Node 24, whatever Node the system has.
+ * `node server/launch/tool.mjs NAME [argument]...`: runs a development tool of node_modules, or a
+ * file of this repository (`./test/bench/programs.ts`), on Node 24, whatever Node the system has.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,12 +31,14 @@ export function toolScript(name) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [name = '', ...args] = process.argv.slice(2);
-  if (!(name in PACKAGES)) {
-    say(`unknown tool '${name}': expected one of ${Object.keys(PACKAGES).join(', ')}`);
+  const isFile = name.startsWith('./');
+  if (!isFile && !(name in PACKAGES)) {
+    say(`unknown tool '${name}': expected ./FILE or one of ${Object.keys(PACKAGES).join(', ')}`);
     process.exit(2);
   }
   const ready = prepare({ need: 'all', native: 'no' });
   if (ready === null) process.exit(1);
   process.chdir(ROOT);
-  await handOver(ready.node, [toolScript(/** @type {keyof typeof PACKAGES} */ (name)), ...args]);
+  const script = isFile ? name : toolScript(/** @type {keyof typeof PACKAGES} */ (name));
+  await handOver(ready.node, [script, ...args]);
 }
