@@ -1,6 +1,7 @@
 /**
  * The file device: hears a WAV file and records what the host plays to another.
  *
+ * The input starts with its first frame when a program is there to hear it, not before.
  * Invariants: the recording is sample-aligned with the input (frame n out was made from the
  * input up to frame n); the last block may be short, so in and out have the same length.
  * Files are read and written on the calling thread: that is a disk access per block, which a
@@ -9,7 +10,7 @@
 import type { Result } from '../../dsp/diagnostic.ts';
 import type { DeviceInfo } from '../engine/types.ts';
 import type { Block, Clock, Device, RunEnd } from './device.ts';
-import { channels } from './device.ts';
+import { channels, systemClock } from './device.ts';
 import { createPacer } from './pacer.ts';
 import { failure, messageOf, success } from './problem.ts';
 import { openWav, WavWriter } from './wav.ts';
@@ -26,6 +27,8 @@ export interface FileOptions {
   readonly loop: boolean;
   /** null runs as fast as the processor can. */
   readonly clock: Clock | null;
+  /** Until this says so the file waits: blocks of silence flow, in real time, unrecorded. */
+  readonly ready: () => boolean;
 }
 
 export function openFile(options: FileOptions): Result<Device> {
@@ -60,7 +63,8 @@ export function openFile(options: FileOptions): Result<Device> {
   const count = Math.min(options.inputs, reader.format.channels);
   const inputs = channels(count, blockSize);
   const outputs = channels(options.outputs, blockSize);
-  const pacer = createPacer(options.clock, (blockSize / sampleRate) * 1000);
+  const period = (blockSize / sampleRate) * 1000;
+  const pacer = createPacer(options.clock, period);
   const info: DeviceInfo = {
     backend: 'file',
     input: options.inputFile,
@@ -90,6 +94,11 @@ export function openFile(options: FileOptions): Result<Device> {
       return pacer.late;
     },
     run(block: Block): RunEnd {
+      const waiting = createPacer(options.clock ?? systemClock, period);
+      while (!options.ready()) {
+        waiting.next();
+        if (!block(blockSize)) return 'stopped';
+      }
       for (;;) {
         pacer.next();
         const frames = fill();

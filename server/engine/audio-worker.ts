@@ -66,9 +66,13 @@ function openDevice(): Result<Device> {
         outputs: outputChannels,
         loop: audio.loop ?? false,
         clock,
+        ready: () => host?.settled ?? false,
       });
   }
 }
+
+/** There once the device is open. */
+let host: Host | null = null;
 
 async function main(): Promise<void> {
   const opened = openDevice();
@@ -80,7 +84,7 @@ async function main(): Promise<void> {
   const { info } = device;
   const layout = recordLayout(0, info.inputs, info.outputs);
   const ring = Ring.create(layout.length, SLOTS);
-  const host = new Host({
+  const playing = new Host({
     sampleRate: info.sampleRate,
     inputs: device.inputs,
     outputs: device.outputs,
@@ -91,12 +95,14 @@ async function main(): Promise<void> {
     onMail,
   });
 
+  host = playing;
+
   function onMail(): void {
     for (;;) {
       const received = receiveMessageOnPort(mailbox);
       if (received === undefined) return;
       const mail = received.message as Mail;
-      if (mail.kind === 'probe') host.calibrate(mail.probe);
+      if (mail.kind === 'probe') playing.calibrate(mail.probe);
       else takeProgram(mail);
     }
   }
@@ -113,7 +119,7 @@ async function main(): Promise<void> {
       instance.learning = mail.start.learning;
       instance.step = mail.start.step;
       const rows = recordLayout(params.length, info.inputs, info.outputs);
-      host.swap({
+      playing.swap({
         generation: mail.generation,
         instance,
         controls: new ControlReader(mail.controls, sliders.length, params.length),
@@ -128,7 +134,7 @@ async function main(): Promise<void> {
   const realtime =
     audio.realtimePriority && info.backend === 'portaudio' ? await requestRealtime() : null;
   report({ kind: 'opened', device: info, realtime, ring: ring.buffer });
-  const end = await device.run(host.block);
+  const end = await device.run(playing.block);
   await device.close();
   report({ kind: 'closed', end });
 }

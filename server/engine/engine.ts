@@ -32,12 +32,6 @@ import type {
 const TICK = 1000 / 60;
 const SLOTS = 16;
 
-// Programs are compiled by the optimising compiler, whole, at once: the audio thread must not meet
-// slow code first. Set here and not on the command line, where it would also compile Node's own
-// WebAssembly that way, which takes two seconds of every start (24.21, x86-64, 2 cores).
-setFlagsFromString('--no-liftoff');
-setFlagsFromString('--no-wasm-lazy-compilation');
-
 interface Playing {
   readonly generation: number;
   readonly controls: ProgramControls | null;
@@ -63,8 +57,20 @@ function leave(report: Report | null): void {
   else process.send(report, undefined, undefined, end);
 }
 
-async function prepare(artifact: Artifact): Promise<Ready> {
-  return { artifact, module: await WebAssembly.compile(artifact.wasm) };
+/**
+ * Compiles with the optimising compiler, whole, at once: the audio thread must not meet slow code
+ * first. The flags hold for the process, so they are set for this moment only: Node's own
+ * WebAssembly (it strips the types of these sources) compiled this way costs two seconds.
+ */
+function prepare(artifact: Artifact): Ready {
+  try {
+    setFlagsFromString('--no-liftoff');
+    setFlagsFromString('--no-wasm-lazy-compilation');
+    return { artifact, module: new WebAssembly.Module(artifact.wasm) };
+  } finally {
+    setFlagsFromString('--liftoff');
+    setFlagsFromString('--wasm-lazy-compilation');
+  }
 }
 
 async function open(command: Extract<Command, { kind: 'open' }>): Promise<void> {
@@ -109,7 +115,7 @@ function onThread(report: ThreadReport, load: Loading | null): void {
       playing = { generation: 0, controls: null, ring, layout };
       send({ kind: 'opened', device, realtime: report.realtime });
       setInterval(tick, TICK);
-      if (load !== null) void install(load);
+      if (load !== null) install(load);
       break;
     }
     case 'failed':
@@ -155,7 +161,7 @@ function misfits(artifact: Artifact, info: DeviceInfo): Diagnostic[] {
   return found;
 }
 
-async function install({ generation, program }: Loading): Promise<void> {
+function install({ generation, program }: Loading): void {
   if (device === null) return;
   const { artifact, ...start } = program;
   const wrong = misfits(artifact, device);
@@ -164,7 +170,7 @@ async function install({ generation, program }: Loading): Promise<void> {
     return;
   }
   try {
-    const ready = await prepare(artifact);
+    const ready = prepare(artifact);
     const layout = recordLayout(artifact.params.length, device.inputs, device.outputs);
     const ring = Ring.create(layout.length, SLOTS);
     const controls = new ProgramControls(start.sliders, artifact.params.length);
@@ -271,7 +277,7 @@ function obey(command: Command): void {
       });
       break;
     case 'load':
-      void install(command);
+      install(command);
       break;
     case 'steer':
       steer(command.generation, command);
@@ -289,6 +295,9 @@ function obey(command: Command): void {
   }
 }
 
+// A terminal or a service manager signals the whole group: how to end is the supervisor's word.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
 process.on('disconnect', () => leave(null));
 process.on('message', obey);
 send({ kind: 'ready' });

@@ -107,6 +107,12 @@ export class Host {
     this.#deck = options.idle;
   }
 
+  /** Whether a program is playing at its full level. */
+  get settled(): boolean {
+    const { instance } = this.#deck;
+    return instance !== null && this.#fade.target === 1 && this.#fade.left + this.#gain.left === 0;
+  }
+
   /** Plays `deck` as soon as the present program has faded out. */
   swap(deck: Deck): void {
     this.#next = deck;

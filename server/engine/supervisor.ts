@@ -475,7 +475,9 @@ export class Supervisor {
     if (this.#engine === null || this.#hung) return;
     // This process was held up itself: what the engine sent meanwhile is still to be read.
     if (late > WATCH * 2) this.#lastProgress = Math.max(this.#lastProgress, now - HEARTBEAT / 2);
-    const patience = { booting: BOOT, opening: OPENING, flowing: HEARTBEAT }[this.#phase];
+    // A large program takes a while to compile; audio goes on, but nothing tells of it.
+    const flowing = this.#loading === null ? HEARTBEAT : OPENING;
+    const patience = { booting: BOOT, opening: OPENING, flowing }[this.#phase];
     if (now - this.#lastProgress <= patience) {
       if (this.#phase === 'flowing' && now - this.#flowingSince > HEALTHY) this.#failures = 0;
       return;

@@ -9,7 +9,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -142,10 +142,19 @@ export class Jack {
   async stop(): Promise<void> {
     for (const program of [...this.#programs].reverse()) await end(program, 'SIGTERM');
     rmSync(this.#folder, { recursive: true, force: true });
+    this.#sweep();
     for (const key of Object.keys(this.env)) {
       const before = this.#before[key];
       if (before === undefined) delete process.env[key];
       else process.env[key] = before;
+    }
+  }
+
+  /** Semaphores that clients of a killed server left behind. */
+  #sweep(): void {
+    const name = this.env['JACK_DEFAULT_SERVER']!;
+    for (const file of readdirSync('/dev/shm')) {
+      if (file.includes(`_${name}_`)) rmSync(join('/dev/shm', file), { force: true });
     }
   }
 

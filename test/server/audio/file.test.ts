@@ -28,6 +28,7 @@ const options: FileOptions = {
   outputs: 1,
   loop: false,
   clock: null,
+  ready: () => true,
 };
 
 function open(change: Partial<FileOptions> = {}) {
@@ -50,6 +51,24 @@ test('the recording is as long as the input and aligned with it', async () => {
   expect(sizes).toEqual([256, 256, 256, 232]);
   const out = readWav(outputFile);
   expect(out.ok && out.value.channels[0]).toEqual(ramp.map((x) => -x));
+});
+
+test('waits with silence, unrecorded, until somebody is ready to listen', async () => {
+  let blocks = 0;
+  const time = { now: 0 };
+  const clock = { now: () => time.now, wait: (t: number) => void (time.now = t) };
+  const device = open({ ready: () => blocks >= 3, clock });
+  const first: number[] = [];
+  void device.run(() => {
+    first.push(device.inputs[0]![1]!);
+    device.outputs[0]!.fill(++blocks);
+    return true;
+  });
+  await device.close();
+  expect(first.slice(0, 4)).toEqual([0, 0, 0, ramp[1]]);
+  const out = readWav(outputFile);
+  expect(out.ok && out.value.channels[0]).toHaveLength(1000);
+  expect(out.ok && out.value.channels[0]![0]).toBe(4);
 });
 
 test('loops without a gap until told to stop', async () => {

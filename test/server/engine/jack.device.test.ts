@@ -115,6 +115,14 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card
       'the attenuation to be learned',
       () => Math.abs(last().params[0]! - ATTENUATION) < 0.02 * ATTENUATION,
     );
+    // Every sample that comes back is the one expected: a gap would show in the loss at once.
+    const learned = last().frames;
+    let worst = 0;
+    await until('four seconds without a gap', () => {
+      if (last().frames > learned + 48_000) worst = Math.max(worst, last().loss);
+      return last().frames > learned + 5 * 48_000;
+    });
+    expect(worst).toBeLessThan(1e-9);
     expect(events.filter((e) => e.kind !== 'realtime' && e.kind !== 'xrun')).toEqual([]);
     expect(supervisor.status.nanBlocks).toBe(0);
   });
