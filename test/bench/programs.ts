@@ -17,12 +17,18 @@ setFlagsFromString('--no-wasm-lazy-compilation');
 const BLOCK = 256;
 const RATE = 48000;
 
-/** A learning step over one block by hand: what a programmer would write for this one problem. */
+/**
+ * A learning step over one block by hand: what a careful programmer would write for this one
+ * problem, state in locals over the loop.
+ */
 type ByHand = (x: Float32Array, x2: Float32Array, out: Float32Array) => void;
 
+const clamp = (value: number, limit: number): number => Math.max(-limit, Math.min(limit, value));
+
 function gain(): ByHand {
-  let g = 1;
+  const state = { g: 1 };
   return (x, _, out) => {
+    const { g } = state;
     let gradient = 0;
     let loss = 0;
     for (let n = 0; n < BLOCK; n++) {
@@ -33,14 +39,17 @@ function gain(): ByHand {
       gradient += 2 * e * x[n]!;
     }
     sink = loss;
-    g = Math.max(-2, Math.min(2, g - gradient / BLOCK));
+    state.g = clamp(g - gradient / BLOCK, 2);
   };
 }
 
 function gainDc(): ByHand {
-  let [g, dc] = [1, 0];
+  const state = { g: 1, dc: 0 };
   return (x, _, out) => {
-    let [dg, ddc, loss] = [0, 0, 0];
+    const { g, dc } = state;
+    let dg = 0;
+    let ddc = 0;
+    let loss = 0;
     for (let n = 0; n < BLOCK; n++) {
       const y = x[n]! * g + dc;
       const e = y - (x[n]! * 0.6 - 0.2);
@@ -50,15 +59,18 @@ function gainDc(): ByHand {
       ddc += 2 * e;
     }
     sink = loss;
-    g = Math.max(-2, Math.min(2, g - (0.3 * dg) / BLOCK));
-    dc = Math.max(-1, Math.min(1, dc - (0.3 * ddc) / BLOCK));
+    state.g = clamp(g - (0.3 * dg) / BLOCK, 2);
+    state.dc = clamp(dc - (0.3 * ddc) / BLOCK, 1);
   };
 }
 
 function onePole(): ByHand {
-  let [a, y, dy, t] = [0, 0, 0, 0];
+  const state = { a: 0, y: 0, dy: 0, t: 0 };
   return (x, _, out) => {
-    let [gradient, loss] = [0, 0];
+    const { a } = state;
+    let { y, dy, t } = state;
+    let gradient = 0;
+    let loss = 0;
     for (let n = 0; n < BLOCK; n++) {
       dy = y + a * dy;
       y = x[n]! + a * y;
@@ -69,14 +81,16 @@ function onePole(): ByHand {
       gradient += 2 * e * dy;
     }
     sink = loss;
-    a = Math.max(-0.95, Math.min(0.95, a - (0.5 * gradient) / BLOCK));
+    Object.assign(state, { a: clamp(a - (0.5 * gradient) / BLOCK, 0.95), y, dy, t });
   };
 }
 
 function loopback(): ByHand {
-  let g = 1;
+  const state = { g: 1 };
   return (x, x2, out) => {
-    let [gradient, loss] = [0, 0];
+    const { g } = state;
+    let gradient = 0;
+    let loss = 0;
     for (let n = 0; n < BLOCK; n++) {
       const e = x[n]! * g - x2[n]!;
       out[n] = x[n]!;
@@ -84,7 +98,7 @@ function loopback(): ByHand {
       gradient += 2 * e * x[n]!;
     }
     sink = loss;
-    g = Math.max(-4, Math.min(4, g - gradient / BLOCK));
+    state.g = clamp(g - gradient / BLOCK, 4);
   };
 }
 
