@@ -1,0 +1,97 @@
+/**
+ * One typed method for each operation of the daemon: `client.params.set({ id, value })`.
+ *
+ * Invariant: made from the routes table, so an operation that is added there is here at once; the
+ * types come from its schemas. Of the schemas only types are imported: a browser loads none.
+ */
+
+import type { Input, Output } from '../../server/api/operations.ts';
+import {
+  API_PREFIX,
+  OPERATION_IDS,
+  ROUTES,
+  pathFields,
+  type OperationId,
+} from '../../server/api/routes.ts';
+import { errorOf, isProblem, LivegradError } from './errors.ts';
+
+type Group = OperationId extends `${infer G}.${string}` ? G : never;
+type NameIn<G extends Group> =
+  Extract<OperationId, `${G}.${string}`> extends `${G}.${infer N}` ? N : never;
+
+type Method<K extends OperationId> =
+  object extends Input<K>
+    ? (input?: Input<K>) => Promise<Output<K>>
+    : (input: Input<K>) => Promise<Output<K>>;
+
+export type Methods = {
+  readonly [G in Group]: {
+    readonly [N in NameIn<G>]: Method<Extract<OperationId, `${G}.${N}`>>;
+  };
+};
+
+export interface Target {
+  /** `http://127.0.0.1:8440` */
+  readonly url: string;
+  readonly token?: string | undefined;
+}
+
+export function createMethods(target: Target): Methods {
+  const methods: Record<string, Record<string, unknown>> = {};
+  for (const id of OPERATION_IDS) {
+    const [group = '', name = ''] = id.split('.');
+    (methods[group] ??= {})[name] = (input?: unknown) => call(target, id, input);
+  }
+  return methods as unknown as Methods;
+}
+
+/** Errors: LivegradError with a code of the daemon, UNREACHABLE or BAD_ANSWER. */
+export async function call<K extends OperationId>(
+  { url, token }: Target,
+  id: K,
+  input: unknown = {},
+): Promise<Output<K>> {
+  const [method, path] = ROUTES[id];
+  const fields = pathFields(id);
+  const given = input as Readonly<Record<string, unknown>>;
+  const address = path.replaceAll(/\{(\w+)\}/g, (_, field: string) =>
+    encodeURIComponent(String(given[field])),
+  );
+  const body = Object.fromEntries(Object.entries(given).filter(([key]) => !fields.includes(key)));
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  if (method !== 'GET') headers['content-type'] = 'application/json';
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(new URL(`${API_PREFIX}${address}`, url), {
+      method,
+      headers,
+      ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
+    });
+    text = await response.text();
+  } catch (error) {
+    throw new LivegradError('UNREACHABLE', `no livegrad answers at ${url}: ${reasonOf(error)}`);
+  }
+  const value = parse(text);
+  if (response.ok && value !== undefined) return value as Output<K>;
+  if (isProblem(value)) throw errorOf(value);
+  throw new LivegradError(
+    'BAD_ANSWER',
+    `${url} does not answer like livegrad: expected JSON, got status ${response.status}`,
+    response.status,
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `fetch` hides the reason in its cause. */
+function reasonOf(error: unknown): string {
+  const { cause, message } = error as { cause?: { message?: string }; message?: string };
+  return cause?.message ?? message ?? String(error);
+}
