@@ -8,7 +8,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { LineCounter, parseDocument, isMap, isScalar, type Document } from 'yaml';
+import { LineCounter, parseDocument, isMap, isScalar } from 'yaml';
 import { nearest, type Diagnostic, type Result } from '../dsp/diagnostic.ts';
 import { CONFIG_KEYS, configSchema, type Config, type ConfigKey } from './schema.ts';
 
@@ -173,7 +173,7 @@ function readYaml(content: string, source: string, reading: Reading): void {
   }
   if (document.errors.length === 0) walk(document.contents, [], { source, line: 1 });
 
-  function walk(node: Document['contents'] | unknown, path: string[], origin: Origin): void {
+  function walk(node: unknown, path: string[], origin: Origin): void {
     if (node === null || (isScalar(node) && node.value === null)) return;
     if (!isMap(node)) {
       const what = path.length === 0 ? 'a mapping of settings' : 'a mapping of its settings';
@@ -351,6 +351,6 @@ function report(
 
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const json = JSON.stringify(value) ?? String(value);
+  const json = JSON.stringify(value);
   return json.length > 80 ? `${json.slice(0, 77)}...` : json;
 }

@@ -20,7 +20,7 @@ type NameIn<G extends Group> =
   Extract<OperationId, `${G}.${string}`> extends `${G}.${infer N}` ? N : never;
 
 type Method<K extends OperationId> =
-  object extends Input<K>
+  Record<string, never> extends Input<K>
     ? (input?: Input<K>) => Promise<Output<K>>
     : (input: Input<K>) => Promise<Output<K>>;
 

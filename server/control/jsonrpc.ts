@@ -95,7 +95,7 @@ function readRequest(request: unknown): Read {
   if (params !== undefined && (typeof params !== 'object' || params === null)) {
     return bad('params: expected an object');
   }
-  return { ok: true, id: id as Id | undefined, method, params };
+  return { ok: true, id, method, params };
 }
 
 const tooLarge: Call = () =>

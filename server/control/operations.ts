@@ -37,8 +37,8 @@ type Runners = {
 const RUNNERS: Runners = {
   'status.get': ({ session }) => answer(session.status()),
 
-  'devices.list': async ({ listDevices }) => {
-    const listed = await listDevices();
+  'devices.list': async (host) => {
+    const listed = await host.listDevices();
     if (listed.ok) return answer({ devices: listed.value });
     const detail = listed.diagnostics.map((d) => d.message).join('; ');
     return refuse('DEVICES_UNKNOWN', detail, listed.diagnostics);

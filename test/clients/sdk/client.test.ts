@@ -33,7 +33,8 @@ async function failure(promise: Promise<unknown>): Promise<LivegradError> {
     () => undefined,
     (e: unknown) => e,
   );
-  if (!(error instanceof LivegradError)) throw new Error(`expected a LivegradError, got ${error}`);
+  if (!(error instanceof LivegradError))
+    throw new Error(`expected a LivegradError, got ${String(error)}`);
   return error;
 }
 
