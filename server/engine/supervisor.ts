@@ -419,9 +419,8 @@ export class Supervisor {
     const measurement: Measurement = { ...raw, ...total, xruns: this.#status.xruns };
     const memory = this.#memory;
     if (memory !== null && raw.program === memory.generation) {
-      const learned = { params: Array.from(raw.params), step: raw.step };
-      const stopped = raw.fault === 0 ? {} : { learning: false };
-      memory.program = { ...memory.program, ...learned, ...stopped };
+      const { learning, step } = raw;
+      memory.program = { ...memory.program, params: Array.from(raw.params), learning, step };
     }
     this.#status = {
       ...this.#status,

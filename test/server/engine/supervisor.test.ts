@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 
 import { readWav, WavWriter } from '../../../server/audio/wav.ts';
 import { countXruns } from '../../../server/engine/engine-process.ts';
@@ -243,6 +243,18 @@ test('the engine ends by itself when its parent is killed', async () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   expect(alive(pid)).toBe(false);
+});
+
+test('auto takes the virtual rig where there is no sound card', async () => {
+  vi.stubEnv('ALSA_CONFIG_PATH', '/nowhere/alsa.conf');
+  vi.stubEnv('JACK_DEFAULT_SERVER', `none-${process.pid}`);
+  vi.stubEnv('JACK_NO_START_SERVER', '1');
+  try {
+    const { supervisor } = await start({ backend: 'auto' });
+    expect(supervisor.status).toMatchObject({ state: 'running', backend: 'virtual', muted: false });
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 test('the virtual device is always listed', async () => {
