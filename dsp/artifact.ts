@@ -50,6 +50,8 @@ export interface Artifact {
   /** Device round trip that `align` was compiled for, frames. */
   readonly latency: number;
   readonly mode: 'forward' | 'reverse' | 'none';
+  /** Training compares what is played with what is heard: meaningless while the output is muted. */
+  readonly throughDevice: boolean;
   /** Channels. */
   readonly inputs: number;
   readonly outputs: number;

@@ -83,6 +83,7 @@ export function assemble(program: Program, options: CompileOptions): Result<Arti
     window: program.window,
     latency: options.latency,
     mode: program.mode,
+    throughDevice: program.throughDevice,
     inputs: program.inputs,
     outputs: program.outputs,
     sliders: program.sliders,

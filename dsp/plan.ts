@@ -34,6 +34,7 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
     Object.entries(controls).map(([id, spec]) => ({ ...spec, id }));
   const base = {
     name: patch.name,
+    throughDevice: lowered.throughDevice,
     inputs: lowered.inputs,
     outputs: patch.outputs.length,
     sliders: named(patch.sliders),

@@ -22,6 +22,8 @@ export interface Program {
   readonly mode: 'forward' | 'reverse' | 'none';
   /** Sentences: why this mode. */
   readonly reasons: readonly string[];
+  /** Training compares what is played with what is heard: meaningless while the output is muted. */
+  readonly throughDevice: boolean;
   readonly inputs: number;
   readonly outputs: number;
   readonly tapes: number;

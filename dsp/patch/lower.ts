@@ -29,6 +29,8 @@ export interface Lowered {
   /** Training signals, real; null without training. */
   readonly estimate: NodeId | null;
   readonly target: NodeId | null;
+  /** Does the patch compare what it plays with what it hears, by `align`? */
+  readonly throughDevice: boolean;
   /** Highest input channel used. */
   readonly inputs: number;
   /** Where a graph node came from, for messages. */
@@ -98,6 +100,7 @@ export function lower(patch: Patch, options: LowerOptions): Result<Lowered> {
     graph: b.finish(outputs),
     estimate,
     target,
+    throughDevice: Object.values(patch.nodes).some((n) => n.op === 'align'),
     inputs: Math.max(
       0,
       ...Object.values(patch.nodes).map((n) => (n.op === 'input' ? n.channel : 0)),

@@ -28,6 +28,8 @@ export class Instance {
   readonly frozen: Float64Array;
   /** Off: loss and gradients are still measured, parameters stay. */
   learning = false;
+  /** Set by the host while what is heard says nothing of what is played: no step is taken. */
+  held = false;
   /** Optimiser steps done. */
   step = 0;
   /** Windows finished. */
@@ -118,7 +120,7 @@ export class Instance {
     this.loss = loss;
     for (let k = 0; k < this.params.length; k++) this.#confirmed[k] = this.params[k]!;
     this.learningRate = learningRate(this.#schedule, this.step);
-    if (!this.learning) return;
+    if (!this.learning || this.held) return;
     kernel.learningRate[0] = this.learningRate;
     kernel.update();
     this.step++;

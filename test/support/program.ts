@@ -23,6 +23,7 @@ export function plainProgram(stream: Graph, sizes: Sizes): Program {
     update: null,
     window: 0,
     mode: 'none',
+    throughDevice: false,
     reasons: [],
     inputs: sizes.inputs,
     outputs: stream.outputs.length,

@@ -86,6 +86,22 @@ describe('an instance', () => {
     expect(instance.params[0]).toBe(1);
   });
 
+  test('takes no step while it is held, and goes on after', () => {
+    const instance = running(EXAMPLES['gain']!);
+    instance.held = true;
+    feed(instance, 2560);
+    expect([instance.step, instance.params[0], instance.windows]).toEqual([0, 1, 10]);
+    expect(instance.learning).toBe(true);
+    instance.held = false;
+    feed(instance, 2560);
+    expect(instance.step).toBe(10);
+  });
+
+  test('says whether training goes through the device', () => {
+    expect(running(EXAMPLES['loopback']!).artifact.throughDevice).toBe(true);
+    expect(running(EXAMPLES['gain']!).artifact.throughDevice).toBe(false);
+  });
+
   test('keeps a frozen parameter and learns the others', () => {
     const instance = running(EXAMPLES['gain-dc']!);
     instance.frozen[0] = 1;
