@@ -89,7 +89,7 @@ async function main(): Promise<void> {
     inputs: device.inputs,
     outputs: device.outputs,
     switches: new Switches(switchBuffer),
-    idle: { generation: 0, instance: null, controls: null, ring, layout },
+    idle: { generation: 0, instance: null, controls: null, ring, layout, memory: 0 },
     now: systemClock.now,
     lateBlocks: () => device.lateBlocks,
     onMail,
@@ -125,6 +125,7 @@ async function main(): Promise<void> {
         controls: new ControlReader(mail.controls, sliders.length, params.length),
         ring: new Ring(mail.ring, rows.length),
         layout: rows,
+        memory: artifact.latency + artifact.window,
       });
     } catch (error) {
       report({ kind: 'refused', generation: mail.generation, message: messageOf(error) });

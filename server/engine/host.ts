@@ -44,6 +44,8 @@ export interface Deck {
   readonly controls: ControlReader | null;
   readonly ring: Ring;
   readonly layout: RecordLayout;
+  /** Frames after a ramp of the output until a training window is free of it again. */
+  readonly memory: number;
 }
 
 export interface HostOptions {
@@ -84,6 +86,8 @@ export class Host {
   #probeAt = 0;
   #probing = false;
   #mail = 0;
+  /** Frames until learning goes on after the output's level moved. */
+  #hold = 0;
   #gainMilliDb = 0;
   #gainFactor = 1;
   #frames = 0;
@@ -107,7 +111,7 @@ export class Host {
     this.#deck = options.idle;
   }
 
-  /** Whether a program is playing at its full level. */
+  /** Whether a program is playing and the output's level does not move. */
   get settled(): boolean {
     const { instance } = this.#deck;
     return instance !== null && this.#fade.target === 1 && this.#fade.left + this.#gain.left === 0;
@@ -184,7 +188,7 @@ export class Host {
     if (controls !== null) controls.apply(instance);
     const into = instance.inputs;
     for (let c = 0; c < into.length; c++) copy(this.#inputs[c]!, into[c]!, frames);
-    instance.process(frames);
+    this.#learn(instance, frames);
     const from = instance.outputs;
     for (let c = 0; c < outputs.length; c++) {
       if (c < from.length) copy(from[c]!, outputs[c]!, frames);
@@ -194,6 +198,24 @@ export class Host {
       this.#nanBlocks++;
       instance.resetState();
     }
+  }
+
+  /**
+   * Runs the program, without taking optimiser steps while the output's level moves and until
+   * what was played meanwhile has come back: a target that is the output heard through a box
+   * would else teach the fade.
+   */
+  #learn(instance: Playable, frames: number): void {
+    if (!this.settled) this.#hold = this.#deck.memory;
+    else if (this.#hold > 0) this.#hold -= frames;
+    else {
+      instance.process(frames);
+      return;
+    }
+    const { learning, fault } = instance;
+    instance.learning = false;
+    instance.process(frames);
+    if (instance.fault === fault) instance.learning = learning;
   }
 
   #playProbe(frames: number): void {

@@ -34,6 +34,7 @@ export class Jack {
   readonly #before: NodeJS.ProcessEnv;
   readonly #programs = new Set<ChildProcess>();
   #server: ChildProcess | null = null;
+  #attenuators = 0;
 
   private constructor(options: JackOptions) {
     this.#options = { period: 256, sampleRate: 48000, ...options };
@@ -108,11 +109,12 @@ export class Jack {
   }
 
   /**
-   * Wires an attenuator (ecasound) between the loopback and what PortAudio records: what is
-   * played comes back multiplied by `gain`.
+   * Puts an attenuator (ecasound) behind the loopback and wires it there: what is played into
+   * "loopback" can be recorded, multiplied by `gain`, from the device of the name returned. That
+   * wire does not belong to the engine, so it outlives engines.
    */
-  async attenuate(gain: number): Promise<void> {
-    const name = `attenuator${this.#programs.size}`;
+  async attenuator(gain: number): Promise<string> {
+    const name = `attenuator${++this.#attenuators}`;
     const { period, sampleRate } = this.#options;
     this.#run(
       'ecasound',
@@ -129,14 +131,10 @@ export class Jack {
       join(this.#folder, `${name}.log`),
     );
     await until(`${name} to appear`, () => this.ports().includes(`${name}:out_2`));
-    for (const channel of [0, 1]) {
-      const loopback = `loopback:capture_${channel + 1}`;
-      const input = this.ports().find((p) => new RegExp(`^PortAudio.*:in_${channel}$`).test(p));
-      if (input === undefined) throw new Error(`PortAudio has no input ${channel}`);
-      this.disconnect(loopback, input);
-      this.connect(loopback, `${name}:in_${channel + 1}`);
-      this.connect(`${name}:out_${channel + 1}`, input);
+    for (const channel of [1, 2]) {
+      this.connect(`loopback:capture_${channel}`, `${name}:in_${channel}`);
     }
+    return name;
   }
 
   async stop(): Promise<void> {

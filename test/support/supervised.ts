@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { compile } from '../../dsp/compile.ts';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
+import { parsePatch } from '../../dsp/patch/schema.ts';
 import { Supervisor } from '../../server/engine/supervisor.ts';
 import type {
   AudioSettings,
@@ -101,6 +102,35 @@ export function programOf(patch: Patch, options: ProgramOptions = {}): Program {
     learning: true,
     step: 0,
   };
+}
+
+/** Plays noise at a level and learns by how much it comes back quieter on input 1. */
+export function attenuationPatch(): Patch {
+  const patch = parsePatch({
+    format: 'livegrad.patch/1',
+    name: 'attenuation',
+    sliders: { level: { initial: 0.25, min: 0, max: 1 } },
+    params: { gain: { initial: 1, min: -2, max: 2 } },
+    nodes: {
+      hiss: { op: 'noise', seed: 7 },
+      sent: { op: 'mul', in: ['hiss', 'level'] },
+      aligned: { op: 'align', in: ['sent'] },
+      estimate: { op: 'mul', in: ['aligned', 'gain'] },
+      heard: { op: 'input', channel: 1 },
+    },
+    outputs: ['sent', 'sent'],
+    training: {
+      estimate: 'estimate',
+      target: 'heard',
+      loss: 'mse',
+      window: 256,
+      mode: 'auto',
+      optimiser: { kind: 'sgd' },
+      schedule: { kind: 'constant', rate: 2 },
+    },
+  });
+  if (!patch.ok) throw new Error(JSON.stringify(patch.diagnostics));
+  return patch.value;
 }
 
 export function exampleProgram(name: string, options: ProgramOptions = {}): Program {

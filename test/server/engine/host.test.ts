@@ -5,16 +5,18 @@
 import { beforeEach, expect, test } from 'vitest';
 
 import { compile } from '../../../dsp/compile.ts';
+import type { Patch } from '../../../dsp/patch/schema.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
 import { Instance } from '../../../dsp/run/instance.ts';
 import { createProbe, locate } from '../../../server/engine/calibration.ts';
 import { ControlReader, ProgramControls, Switches } from '../../../server/engine/controls.ts';
-import type { Deck } from '../../../server/engine/host.ts';
+import type { Deck, Playable } from '../../../server/engine/host.ts';
 import { Host } from '../../../server/engine/host.ts';
 import { CEILING } from '../../../server/engine/output.ts';
 import { decode, recordLayout } from '../../../server/engine/record.ts';
 import { Ring } from '../../../server/engine/ring.ts';
 import type { Measurement } from '../../../server/engine/types.ts';
+import { attenuationPatch } from '../../support/supervised.ts';
 
 const FRAMES = 256;
 const RATE = 48000;
@@ -44,11 +46,20 @@ function gainPatch(gain: number): unknown {
   };
 }
 
-function deck(generation: number, gain: number): Deck & { readonly steer: ProgramControls } {
+interface TestDeck extends Deck {
+  readonly instance: Instance;
+  readonly steer: ProgramControls;
+}
+
+function deck(generation: number, gain: number): TestDeck {
   const patch = parsePatch(gainPatch(gain));
   if (!patch.ok) throw new Error(JSON.stringify(patch.diagnostics));
-  const options = { sampleRate: RATE, maxBlock: FRAMES, latency: 0 };
-  const compiled = compile(patch.value, options);
+  return deckOf(generation, patch.value, 0);
+}
+
+function deckOf(generation: number, patch: Patch, latency: number): TestDeck {
+  const options = { sampleRate: RATE, maxBlock: FRAMES, latency };
+  const compiled = compile(patch, options);
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
   const instance = new Instance(compiled.value, new WebAssembly.Module(compiled.value.wasm));
   const steer = new ProgramControls([0.5], 1);
@@ -60,6 +71,7 @@ function deck(generation: number, gain: number): Deck & { readonly steer: Progra
     controls: new ControlReader(steer.buffer, 1, 1),
     ring: Ring.create(layout.length, 16),
     layout,
+    memory: compiled.value.latency + compiled.value.window,
   };
 }
 
@@ -77,7 +89,7 @@ beforeEach(() => {
   time = 0;
   const layout = recordLayout(0, 2, 2);
   const ring = Ring.create(layout.length, 16);
-  idle = { generation: 0, instance: null, controls: null, ring, layout };
+  idle = { generation: 0, instance: null, controls: null, ring, layout, memory: 0 };
   host = new Host({
     sampleRate: RATE,
     inputs,
@@ -211,18 +223,24 @@ test('an input that is not finite is silenced and counted, and learning is not h
 test('a program that puts out what is not finite is silenced, counted and starts afresh', () => {
   const program = deck(1, 1);
   let resets = 0;
-  const broken: Deck = {
-    ...program,
-    instance: {
-      ...program.instance!,
-      inputs: program.instance!.inputs,
-      outputs: [new Float32Array(FRAMES).fill(Number.POSITIVE_INFINITY)],
-      process: () => undefined,
-      setSchedule: () => undefined,
-      reset: () => undefined,
-      resetState: () => void resets++,
-    },
+  const instance: Playable = {
+    inputs: [new Float32Array(FRAMES)],
+    outputs: [new Float32Array(FRAMES).fill(Number.POSITIVE_INFINITY)],
+    sliders: new Float64Array(1),
+    params: new Float64Array(1),
+    gradients: new Float64Array(1),
+    frozen: new Float64Array(1),
+    learning: false,
+    step: 0,
+    loss: 0,
+    learningRate: 0,
+    fault: 0,
+    process: () => undefined,
+    setSchedule: () => undefined,
+    reset: () => undefined,
+    resetState: () => void resets++,
   };
+  const broken: Deck = { ...program, instance };
   host.swap(broken);
   const [left] = play(5);
   expect(left!.every((x) => x === 0)).toBe(true);
@@ -235,9 +253,9 @@ test('steers and learns: the row tells parameters, gradients, loss and step', ()
   program.steer.setLearning(true);
   program.steer.setSchedule({ kind: 'constant', rate: 0.5 });
   program.steer.setSlider(0, 0.25);
-  for (let k = 0; k < 60; k++) {
+  for (let k = 0; k < 70; k++) {
     play(1, 0.8);
-    if (k < 59) rows(program);
+    rows(program);
   }
   play(3);
   const last = rows(program).at(-1)!;
@@ -245,6 +263,37 @@ test('steers and learns: the row tells parameters, gradients, loss and step', ()
   expect(last.params[0]).toBeCloseTo(0.25, 4);
   expect(last.step).toBeGreaterThan(50);
   expect(last.learningRate).toBe(0.5);
+});
+
+test('what was learned from the output heard through a box is not spoilt by a fade or a ramp', () => {
+  const program = deckOf(1, attenuationPatch(), FRAMES);
+  program.instance.setSchedule({ kind: 'constant', rate: 2 });
+  program.instance.params[0] = 0.37;
+  program.instance.learning = true;
+  program.instance.sliders[0] = 0.25;
+  const hear = (blocks: number): void => {
+    for (let k = 0; k < blocks; k++) {
+      inputs[0]!.set(outputs[0]!.map((x) => 0.37 * x));
+      host.block(FRAMES);
+      time += (1000 * FRAMES) / RATE;
+      expect(program.instance.params[0]).toBeCloseTo(0.37, 6);
+    }
+  };
+  host.swap(program);
+  hear(40);
+  const { step } = program.instance;
+  expect(step).toBeGreaterThan(10);
+  switches.gainMilliDb = 0;
+  switches.muted = true;
+  hear(8);
+  switches.muted = false;
+  hear(40);
+  expect(program.instance.step).toBeGreaterThan(step + 10);
+  switches.gainMilliDb = -6000;
+  hear(1);
+  const deaf = program.instance.step;
+  hear(9);
+  expect(program.instance.step).toBe(deaf);
 });
 
 test('plays and records the probe, then goes back to the program', async () => {

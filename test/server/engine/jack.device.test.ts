@@ -5,44 +5,13 @@
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
-import type { Patch } from '../../../dsp/patch/schema.ts';
-import { parsePatch } from '../../../dsp/patch/schema.ts';
 import { listDevices } from '../../../server/engine/supervisor.ts';
 import { Jack } from '../../support/jack.ts';
 import { describeWith } from '../../support/packages.ts';
 import type { Supervised } from '../../support/supervised.ts';
-import { alive, programOf, supervise } from '../../support/supervised.ts';
+import { alive, attenuationPatch, programOf, supervise } from '../../support/supervised.ts';
 
 const ATTENUATION = 0.37;
-
-/** Plays noise at a level and learns by how much it comes back quieter on input 1. */
-function attenuationPatch(): Patch {
-  const patch = parsePatch({
-    format: 'livegrad.patch/1',
-    name: 'attenuation',
-    sliders: { level: { initial: 0.25, min: 0, max: 1 } },
-    params: { gain: { initial: 1, min: -2, max: 2 } },
-    nodes: {
-      hiss: { op: 'noise', seed: 7 },
-      sent: { op: 'mul', in: ['hiss', 'level'] },
-      aligned: { op: 'align', in: ['sent'] },
-      estimate: { op: 'mul', in: ['aligned', 'gain'] },
-      heard: { op: 'input', channel: 1 },
-    },
-    outputs: ['sent', 'sent'],
-    training: {
-      estimate: 'estimate',
-      target: 'heard',
-      loss: 'mse',
-      window: 256,
-      mode: 'auto',
-      optimiser: { kind: 'sgd' },
-      schedule: { kind: 'constant', rate: 2 },
-    },
-  });
-  if (!patch.ok) throw new Error(JSON.stringify(patch.diagnostics));
-  return patch.value;
-}
 
 describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card', () => {
   let jack: Jack;
@@ -57,8 +26,8 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card
   });
   afterAll(() => jack.stop());
 
-  const open = async (): Promise<Supervised> => {
-    run = await supervise({ backend: 'portaudio', input: 'loopback', output: 'loopback' });
+  const open = async (input = 'loopback'): Promise<Supervised> => {
+    run = await supervise({ backend: 'portaudio', input, output: 'loopback' });
     return run;
   };
 
@@ -77,11 +46,12 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card
   });
 
   test('opens muted, and after unmuting the attenuation of the box is heard, calibrated and learned', async () => {
-    const { supervisor, until, last, events } = await open();
+    const box = await jack.attenuator(ATTENUATION);
+    const { supervisor, until, last, events } = await open(box);
     expect(supervisor.status).toMatchObject({
       state: 'running',
       backend: 'portaudio',
-      device: { input: 'loopback', output: 'loopback' },
+      device: { input: box, output: 'loopback' },
       sampleRate: 48000,
       blockSize: 256,
       muted: true,
@@ -92,7 +62,6 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card
     expect([...last().outputPeak, ...last().inputPeak]).toEqual([0, 0, 0, 0]);
 
     supervisor.setOutput({ muted: false });
-    await jack.attenuate(ATTENUATION);
     await until('sound to come back', () => last().inputPeak[0]! > 0.05);
     const { frames } = last();
     await until('half a second of it', () => last().frames > frames + 24_000);
@@ -123,7 +92,23 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card
       return last().frames > learned + 5 * 48_000;
     });
     expect(worst).toBeLessThan(1e-9);
-    expect(events.filter((e) => e.kind !== 'realtime' && e.kind !== 'xrun')).toEqual([]);
+
+    // A killed engine comes back with what it learned, and does not unlearn it on the way.
+    const { pid } = supervisor.status;
+    const { step, frames: heardFrames } = last();
+    process.kill(pid!, 'SIGKILL');
+    let strayed = 0;
+    await until('another second of audio with the program', () => {
+      const { params, program, frames: now } = last();
+      if (program === loaded.value) strayed = Math.max(strayed, Math.abs(params[0]! - ATTENUATION));
+      return supervisor.status.pid !== pid && now > heardFrames + 2 * 48_000;
+    });
+    expect(strayed).toBeLessThan(0.02 * ATTENUATION);
+    expect(last().step).toBeGreaterThan(step);
+    expect(last().inputPeak[0]).toBeGreaterThan(0.05);
+    expect(
+      events.map((e) => e.kind).filter((kind) => kind !== 'realtime' && kind !== 'xrun'),
+    ).toEqual(['crashed']);
     expect(supervisor.status.nanBlocks).toBe(0);
   });
 
