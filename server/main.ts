@@ -38,10 +38,18 @@ async function run(config: Config): Promise<void> {
     stopWith(EX_CONFIG, `the patch "${config.patch}" cannot be used\n${reasons}`);
     return;
   }
+  const compiler = new Compiler();
+  const { sampleRate, blockSize } = config.audio;
+  const fitting = { sampleRate, maxBlock: blockSize, latency: 0 };
+  const compiled = await compiler.compile(configured.value, fitting);
+  if (compiled.kind === 'refused') {
+    const reasons = printDiagnostics(compiled.diagnostics);
+    stopWith(EX_CONFIG, `the patch "${config.patch}" cannot be used\n${reasons}`);
+    return;
+  }
   const log = createLog(config.log);
   const store = new Store(config.stateDir, configured.value, log);
   const restored = store.restore();
-  const compiler = new Compiler();
   // The engine reports to the session, and the session steers the engine.
   const engine: Engine = new Supervisor({
     audio: config.audio,
@@ -86,9 +94,13 @@ async function run(config: Config): Promise<void> {
   if (restored !== undefined) {
     log.info({ step: restored.kept.step }, 'going on with the saved session');
   }
-  const opened = await session.open();
-  if (opened.ok) store.follow(() => session.state);
-  else log.error({ diagnostics: opened.problem.diagnostics }, opened.problem.detail);
+  let opened = await session.open();
+  if (!opened.ok && restored !== undefined) {
+    log.warn(`the saved patch does not play: ${opened.problem.detail}`);
+    opened = await session.setPatch(configured.value, undefined);
+  }
+  if (!opened.ok) log.error({ diagnostics: opened.problem.diagnostics }, opened.problem.detail);
+  store.follow(() => session.state);
   console.log(announce(session, address));
 }
 

@@ -212,11 +212,14 @@ export class Session {
   ): Outcome<Revised<OutputState>> {
     const { muted, gainDb } = change;
     this.#steering = true;
-    this.#engine.setOutput({
-      ...(muted === undefined ? {} : { muted }),
-      ...(gainDb === undefined ? {} : { gainDb }),
-    });
-    this.#steering = false;
+    try {
+      this.#engine.setOutput({
+        ...(muted === undefined ? {} : { muted }),
+        ...(gainDb === undefined ? {} : { gainDb }),
+      });
+    } finally {
+      this.#steering = false;
+    }
     this.#told = { ...this.#told, ...this.output() };
     this.#revise();
     this.#tell('output.changed', this.output(), origin);

@@ -1,0 +1,210 @@
+/**
+ * Every error code of the table is provoked here, over REST or the socket, and changes nothing. The
+ * list is total over the table by its type, and nothing but the table's codes can be sent.
+ */
+
+import { readFileSync } from 'node:fs';
+import type { InjectOptions } from 'fastify';
+import { afterEach, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { ERRORS, ERROR_CODES, problemSchema, type ErrorCode } from '../../../server/api/errors.ts';
+import { COMMON_ERRORS, OPERATIONS } from '../../../server/api/operations.ts';
+import { Compiler } from '../../../server/compile/compiler.ts';
+import type { PatchCompiler } from '../../../server/control/session.ts';
+import { bench, example, refusal, type Bench, type BenchOptions } from './fake.ts';
+
+let open: Bench | undefined;
+afterEach(async () => {
+  await open?.close();
+  open = undefined;
+});
+
+interface Answered {
+  readonly status?: number;
+  readonly type?: string;
+  /** Code of the JSON-RPC error. */
+  readonly rpc?: number;
+  readonly problem: unknown;
+}
+
+interface Provocation {
+  readonly options?: BenchOptions;
+  readonly provoke: (bench: Bench) => Promise<Answered>;
+}
+
+const rest =
+  (request: InjectOptions) =>
+  async ({ http }: Bench): Promise<Answered> => {
+    const reply = await http.inject(request);
+    const type = String(reply.headers['content-type']);
+    return { status: reply.statusCode, type, problem: reply.json() };
+  };
+
+const api = (method: 'GET' | 'PUT' | 'POST' | 'PATCH', path: string, body?: object) =>
+  rest({ method, url: `/api/v1${path}`, ...(body === undefined ? {} : { payload: body }) });
+
+const says =
+  (text: string) =>
+  async (host: Bench): Promise<Answered> => {
+    const url = await host.listen();
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/api/v1/ws`);
+    await new Promise((resolve) => socket.on('open', resolve));
+    const reply = new Promise<string>((resolve) => {
+      socket.on('message', (data: Buffer) => resolve(data.toString()));
+    });
+    socket.send(text);
+    const { error } = JSON.parse(await reply) as { error: { code: number; data: unknown } };
+    socket.close();
+    return { rpc: error.code, problem: error.data };
+  };
+
+/** Compiles the first patch, and then gives up. */
+function weary(): PatchCompiler {
+  const compiler = new Compiler();
+  let calls = 0;
+  return {
+    compile: async (json, options) => {
+      if (calls++ > 0) return { kind: 'failed', reason: 'it was told to' };
+      const compiled = await compiler.compile(json, options);
+      await compiler.stop();
+      return compiled;
+    },
+  };
+}
+
+const untrained = (): BenchOptions => {
+  const { training: _, ...patch } = example('gain');
+  return { patch: { ...patch, expect: [] } };
+};
+
+const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
+  MALFORMED_JSON: {
+    provoke: rest({
+      method: 'PUT',
+      url: '/api/v1/patch',
+      headers: { 'content-type': 'application/json' },
+      payload: '{"format":',
+    }),
+  },
+  INVALID_REQUEST: { provoke: says('{"id":1,"method":"training.stop"}') },
+  UNKNOWN_METHOD: { provoke: says('{"jsonrpc":"2.0","id":1,"method":"training.halt"}') },
+  INVALID_INPUT: { provoke: api('PUT', '/params/gain', { value: 'loud' }) },
+  INTERNAL: {
+    provoke: async (host) => {
+      host.engine.throwOnOutput = true;
+      return api('PUT', '/output', { muted: false })(host);
+    },
+  },
+  UNKNOWN_ROUTE: { provoke: api('GET', '/nothing') },
+  METHOD_NOT_ALLOWED: { provoke: api('POST', '/params/hidden/gain') },
+  UNSUPPORTED_MEDIA_TYPE: {
+    provoke: rest({
+      method: 'PUT',
+      url: '/api/v1/patch',
+      headers: { 'content-type': 'text/plain' },
+      payload: 'gain',
+    }),
+  },
+  TOO_LARGE: { provoke: api('PUT', '/patch', { doc: 'x'.repeat(2 ** 20) }) },
+  UNAUTHORIZED: {
+    options: { token: 'secret' },
+    provoke: rest({
+      method: 'POST',
+      url: '/api/v1/training/stop',
+      headers: { authorization: 'Bearer guess' },
+    }),
+  },
+  FORBIDDEN_ORIGIN: {
+    provoke: rest({
+      method: 'POST',
+      url: '/api/v1/training/stop',
+      headers: { origin: 'https://example.org' },
+    }),
+  },
+  UNKNOWN_PARAM: { provoke: api('PUT', '/params/hidden/gian', { value: 1 }) },
+  VALUE_OUT_OF_RANGE: {
+    provoke: api('PATCH', '/params', { values: { gain: 0, 'hidden/gain': 3 } }),
+  },
+  NOT_LEARNABLE: { provoke: api('PUT', '/params/hidden%2Fgain', { frozen: true }) },
+  NOT_TRAINABLE: { options: untrained(), provoke: api('POST', '/training/start') },
+  UNKNOWN_EXAMPLE: { provoke: api('PUT', '/patch', { example: 'gian' }) },
+  PATCH_INVALID: { provoke: api('PUT', '/patch', { ...example('gain'), outputs: ['nowhere'] }) },
+  COMPILE_FAILED: {
+    options: { compiler: weary() },
+    provoke: api('PUT', '/patch', example('one-pole')),
+  },
+  ENGINE_REFUSED: {
+    provoke: async (host) => {
+      host.engine.failLoad = 'there is no room for it';
+      return api('PUT', '/patch', { example: 'one-pole' })(host);
+    },
+  },
+  DEVICE_REFUSED: {
+    provoke: async (host) => {
+      host.engine.failSelect = 'no such device';
+      return api('PUT', '/devices/selected', { input: 'nothing' })(host);
+    },
+  },
+  DEVICES_UNKNOWN: {
+    provoke: async (host) => {
+      host.host.devices = refusal('the listing process crashed');
+      return api('GET', '/devices')(host);
+    },
+  },
+  NOT_CALIBRATED: {
+    provoke: async (host) => {
+      host.engine.failCalibrate = 'the output is muted';
+      return api('POST', '/devices/calibrate')(host);
+    },
+  },
+};
+
+test.each(ERROR_CODES)('%s is provoked, sent as a problem, and changes nothing', async (code) => {
+  const { options, provoke } = PROVOCATIONS[code];
+  open = await bench(options);
+  const { revision, state } = open.session;
+  const { status, type, rpc, problem } = await provoke(open);
+  const parsed = problemSchema.parse(problem);
+  expect(parsed).toMatchObject({ code, status: ERRORS[code].status, title: ERRORS[code].title });
+  expect(parsed.detail.length).toBeGreaterThan(10);
+  if (rpc === undefined) {
+    expect(status).toBe(ERRORS[code].status);
+    expect(type).toContain('application/problem+json');
+  } else {
+    expect(rpc).toBe(ERRORS[code].rpc);
+  }
+  expect(open.session.revision).toBe(revision);
+  expect(open.session.state).toBe(state);
+});
+
+test('no two errors share a JSON-RPC number', () => {
+  const numbers = ERROR_CODES.map((code) => ERRORS[code].rpc);
+  expect(new Set(numbers).size).toBe(numbers.length);
+});
+
+test('every code belongs to an operation or to the transport', () => {
+  const transport: ErrorCode[] = [
+    'MALFORMED_JSON',
+    'INVALID_REQUEST',
+    'UNKNOWN_METHOD',
+    'UNKNOWN_ROUTE',
+    'METHOD_NOT_ALLOWED',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'TOO_LARGE',
+  ];
+  const used = Object.values(OPERATIONS).flatMap(
+    (operation): readonly ErrorCode[] => operation.errors,
+  );
+  const all = new Set([...transport, ...COMMON_ERRORS, ...used]);
+  expect([...all].sort()).toEqual([...ERROR_CODES].sort());
+});
+
+test('the codes that the control plane mentions are those of the table', () => {
+  const sources = ['access', 'app', 'jsonrpc', 'operations', 'session', 'socket', 'state'];
+  const mentioned = sources.flatMap((name) => {
+    const path = new URL(`../../../server/control/${name}.ts`, import.meta.url);
+    const text = readFileSync(path, 'utf8');
+    return [...text.matchAll(/(?:refuse|problem)\(\s*'([A-Z_]+)'/g)].map((match) => match[1]);
+  });
+  expect(new Set(mentioned)).toEqual(new Set(ERROR_CODES));
+});

@@ -1,0 +1,199 @@
+/** The daemon as a process: start, learning on the virtual rig, messages, signals and restarts. */
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createClient, type Client } from '../../clients/sdk/client.ts';
+
+const main = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
+
+const SCHEDULE = { kind: 'constant', rate: 1 } as const;
+
+let directory: string;
+let running: ChildProcess[] = [];
+const clients: Client[] = [];
+
+beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'livegrad-'))));
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close();
+  for (const child of running) child.kill('SIGKILL');
+  running = [];
+  rmSync(directory, { recursive: true, force: true });
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Daemon {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** The plain line, once it is there. */
+  readonly line: Promise<string>;
+}
+
+function launch(...flags: string[]): Daemon {
+  const child = spawn(process.execPath, [main, '--http-port', '0', ...flags], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'], LIVEGRAD_AUDIO_BACKEND: 'virtual' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.push(child);
+  let stdout = '';
+  let stderr = '';
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  const line = new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', (data: Buffer) => {
+      stdout += data.toString();
+      if (stdout.includes('\n')) resolve(stdout.split('\n')[0] ?? '');
+    });
+    child.on('exit', () => reject(new Error(stderr)));
+  });
+  line.catch(() => {});
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+  return { child, ended, line };
+}
+
+async function ready(daemon: Daemon): Promise<Client> {
+  const url = /at (http:\S+)/.exec(await daemon.line)?.[1];
+  if (url === undefined) throw new Error(await daemon.line);
+  const client = createClient({ url });
+  clients.push(client);
+  return client;
+}
+
+const gainOf = async (client: Client): Promise<number> =>
+  (await client.params.get({ id: 'gain' })).value;
+
+const alive = (pid: number): boolean => existsSync(`/proc/${pid}`);
+
+test('it prints one plain line, learns on the virtual rig, and leaves no process behind', async () => {
+  const daemon = launch();
+  expect(await daemon.line).toMatch(
+    /^livegrad \S+ at http:\/\/127\.0\.0\.1:\d+ learns "gain" on .+ \(virtual, 48000 Hz, 256 frames\)$/,
+  );
+  const client = await ready(daemon);
+  await vi.waitUntil(async () => Math.abs((await gainOf(client)) - 0.3) < 0.001, {
+    timeout: 20_000,
+    interval: 100,
+  });
+  await client.params.set({ id: 'hidden/gain', value: 1.5 });
+  await vi.waitUntil(async () => Math.abs((await gainOf(client)) - 1.5) < 0.001, {
+    timeout: 20_000,
+    interval: 100,
+  });
+  const { engine } = await client.status.get();
+  expect(engine.state).toBe('running');
+  daemon.child.kill('SIGTERM');
+  const { code, stdout, stderr } = await daemon.ended;
+  expect({ code, lines: stdout.trim().split('\n').length }, stderr).toEqual({ code: 0, lines: 1 });
+  expect(alive(engine.pid ?? -1)).toBe(false);
+});
+
+test('a restart goes on with patch, values, step and schedule', async () => {
+  const first = launch();
+  const before = await ready(first);
+  const schedule = { kind: 'cosine', rate: 0.5, final: 0.1, steps: 1e6 } as const;
+  await before.patch.set({ example: 'gain-dc' });
+  await before.schedule.set(schedule);
+  await before.params.set({ id: 'hidden/gain', value: 0.75 });
+  await before.params.set({ id: 'gain', frozen: true });
+  await vi.waitUntil(async () => (await before.training.get()).step > 50, { timeout: 20_000 });
+  const stopped = await before.training.stop();
+  first.child.kill('SIGINT');
+  expect((await first.ended).code).toBe(0);
+
+  const after = await ready(launch());
+  expect(await after.training.get()).toMatchObject({ running: false, schedule });
+  expect((await after.training.get()).step).toBeGreaterThanOrEqual(stopped.step);
+  expect((await after.patch.get()).name).toBe('gain-dc');
+  expect(await after.params.get({ id: 'hidden/gain' })).toMatchObject({ value: 0.75 });
+  expect(await after.params.get({ id: 'gain' })).toMatchObject({ frozen: true });
+});
+
+test('a kill loses at most what was learned in the last second', async () => {
+  const first = launch();
+  const before = await ready(first);
+  await before.params.set({ id: 'hidden/gain', value: 1.25 });
+  const path = join(directory, '.livegrad', 'session.json');
+  await vi.waitUntil(
+    () => existsSync(path) && readFileSync(path, 'utf8').includes('"hidden/gain": 1.25'),
+    { timeout: 20_000 },
+  );
+  const { engine } = await before.status.get();
+  first.child.kill('SIGKILL');
+  await first.ended;
+  await vi.waitUntil(() => !alive(engine.pid ?? -1), { timeout: 10_000 });
+  const after = await ready(launch());
+  expect(await after.params.get({ id: 'hidden/gain' })).toMatchObject({ value: 1.25 });
+});
+
+test('a damaged session file is moved aside with a message', async () => {
+  const state = join(directory, 'state');
+  const first = launch('--state-dir', state);
+  await first.line;
+  first.child.kill('SIGTERM');
+  await first.ended;
+  writeFileSync(join(state, 'session.json'), '{"format": "livegrad.sess');
+  const second = launch('--state-dir', state);
+  await second.line;
+  second.child.kill('SIGTERM');
+  const { stderr } = await second.ended;
+  expect(stderr).toContain('could not be read: moved to');
+  expect(readdirSync(state).some((name) => name.startsWith('session.json.damaged-'))).toBe(true);
+});
+
+test('a port in use is named, with how to change it, and nothing is started', async () => {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  const { port } = holder.address() as AddressInfo;
+  const { code, stdout, stderr } = await launch('--http-port', String(port)).ended;
+  holder.close();
+  expect(code).toBe(69);
+  expect(stdout).toBe('');
+  expect(stderr).toContain(`port ${port} of 127.0.0.1 is in use`);
+  expect(stderr).toContain('LIVEGRAD_HTTP_PORT');
+});
+
+test('a wrong configuration is printed in full, and nothing is started', async () => {
+  writeFileSync(join(directory, 'livegrad.yaml'), 'audio:\n  blokSize: 64\n  sampleRate: 1\n');
+  const { code, stdout, stderr } = await launch('--http-host', '0.0.0.0').ended;
+  expect(code).toBe(78);
+  expect(stdout).toBe('');
+  expect(stderr).toContain('livegrad.yaml:2  audio.blokSize');
+  expect(stderr).toContain('livegrad.yaml:3  audio.sampleRate');
+  expect(stderr).toContain('--http-host  http.host');
+});
+
+test.each([
+  ['no-such-patch', 'no-such-patch'],
+  ['broken.json', 'outputs[0]'],
+  ['flat.json', 'PATCH_NOTHING_TO_LEARN'],
+])('the patch %s is refused with its reason', async (name, reason) => {
+  const patch = { format: 'livegrad.patch/1', name: 'broken', nodes: {}, outputs: ['nowhere'] };
+  writeFileSync(join(directory, 'broken.json'), JSON.stringify(patch));
+  const flat = {
+    format: 'livegrad.patch/1',
+    name: 'flat',
+    nodes: { x: { op: 'input', channel: 1 } },
+    training: { estimate: 'x', target: 'x', loss: 'mse', window: 64, schedule: SCHEDULE },
+  };
+  writeFileSync(join(directory, 'flat.json'), JSON.stringify(flat));
+  const { code, stderr } = await launch('--patch', name).ended;
+  expect(code).toBe(78);
+  expect(stderr).toContain(reason);
+});
+
+test('help names the settings and starts nothing', async () => {
+  const { code, stdout } = await launch('--help').ended;
+  expect(code).toBe(0);
+  expect(stdout).toContain('--audio-sample-rate');
+});
