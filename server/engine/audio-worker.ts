@@ -125,7 +125,7 @@ async function main(): Promise<void> {
         controls: new ControlReader(mail.controls, sliders.length, params.length),
         ring: new Ring(mail.ring, rows.length),
         layout: rows,
-        memory: artifact.latency + artifact.window,
+        memory: artifact.throughDevice ? artifact.latency + artifact.window : 0,
       });
     } catch (error) {
       report({ kind: 'refused', generation: mail.generation, message: messageOf(error) });

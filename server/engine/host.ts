@@ -33,6 +33,8 @@ export interface Playable extends Steered {
   readonly loss: number;
   readonly learningRate: number;
   readonly fault: number;
+  /** Set by the host: no optimiser steps for now. */
+  held: boolean;
   process(frames: number): void;
   resetState(): void;
 }
@@ -44,7 +46,10 @@ export interface Deck {
   readonly controls: ControlReader | null;
   readonly ring: Ring;
   readonly layout: RecordLayout;
-  /** Frames after a ramp of the output until a training window is free of it again. */
+  /**
+   * For a program that compares what it plays with what it hears: frames after a silence or a
+   * ramp of the output until its training window is free of it. 0 for any other.
+   */
   readonly memory: number;
 }
 
@@ -188,7 +193,8 @@ export class Host {
     if (controls !== null) controls.apply(instance);
     const into = instance.inputs;
     for (let c = 0; c < into.length; c++) copy(this.#inputs[c]!, into[c]!, frames);
-    this.#learn(instance, frames);
+    this.#holdLearning(instance, frames);
+    instance.process(frames);
     const from = instance.outputs;
     for (let c = 0; c < outputs.length; c++) {
       if (c < from.length) copy(from[c]!, outputs[c]!, frames);
@@ -201,21 +207,14 @@ export class Host {
   }
 
   /**
-   * Runs the program, without taking optimiser steps while the output's level moves and until
-   * what was played meanwhile has come back: a target that is the output heard through a box
-   * would else teach the fade.
+   * No optimiser steps while what the program hears says nothing of what it plays: muted, faded
+   * or on a ramp, and until what was played meanwhile has come back and left the window.
    */
-  #learn(instance: Playable, frames: number): void {
-    if (!this.settled) this.#hold = this.#deck.memory;
+  #holdLearning(instance: Playable, frames: number): void {
+    const { memory } = this.#deck;
+    if (!this.settled || this.#gain.target === 0) this.#hold = memory;
     else if (this.#hold > 0) this.#hold -= frames;
-    else {
-      instance.process(frames);
-      return;
-    }
-    const { learning, fault } = instance;
-    instance.learning = false;
-    instance.process(frames);
-    if (instance.fault === fault) instance.learning = learning;
+    instance.held = this.#hold > 0;
   }
 
   #playProbe(frames: number): void {

@@ -54,7 +54,7 @@ const host = new Host({
     controls: new ControlReader(steer.buffer, sliders.length, params.length),
     ring,
     layout,
-    memory: instance.artifact.window,
+    memory: FRAMES,
   },
   now: () => time[0]!,
   lateBlocks: () => device.lateBlocks,
