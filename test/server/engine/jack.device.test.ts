@@ -9,7 +9,7 @@ import { listDevices } from '../../../server/engine/supervisor.ts';
 import { Jack } from '../../support/jack.ts';
 import { describeWith } from '../../support/packages.ts';
 import type { Supervised } from '../../support/supervised.ts';
-import { alive, attenuationPatch, programOf, supervise } from '../../support/supervised.ts';
+import { alive, attenuationPatch, AUDIO, programOf, supervise } from '../../support/supervised.ts';
 
 const ATTENUATION = 0.37;
 
@@ -116,6 +116,17 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card
     run = await supervise({ backend: 'portaudio', input: 'no such thing', output: 'loopback' });
     expect(run.supervisor.status).toMatchObject({ state: 'degraded', device: null });
     expect(run.supervisor.status.reason).toMatch(/no input device "no such thing".*loopback/);
+  });
+
+  test('settings that the device refuses are an error, and it goes on with the old ones', async () => {
+    const { supervisor, until, last } = await open();
+    const loopback = { backend: 'portaudio', input: 'loopback', output: 'loopback' } as const;
+    const selected = await supervisor.select({ ...AUDIO, ...loopback, sampleRate: 44_100 });
+    expect(selected).toMatchObject({ ok: false, diagnostics: [{ code: 'AUDIO_OPEN_FAILED' }] });
+    expect(!selected.ok && selected.diagnostics[0]!.message).toMatch(/44100 Hz.*sample rate/i);
+    expect(supervisor.status).toMatchObject({ state: 'running', sampleRate: 48_000, muted: true });
+    const { frames } = last();
+    await until('more audio', () => last().frames > frames + 4800);
   });
 
   test('when the device is lost the host lives on, and takes it back when it returns', async () => {
