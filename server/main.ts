@@ -71,7 +71,7 @@ async function run(config: Config): Promise<void> {
     kept: restored?.kept,
   });
   const app = await createApp(
-    { session, log, listDevices },
+    { session, log, listDevices: coalesced(listDevices) },
     { token: config.http.token, version: VERSION },
   );
 
@@ -79,7 +79,7 @@ async function run(config: Config): Promise<void> {
     if (err) log.fatal({ err }, 'the daemon failed');
     else log.info(`${signal ?? 'end'}: shutting down`);
     store.stop();
-    if (session.ready) await store.save(session.state);
+    await store.save(session.state);
     await Promise.all([app.http.close(), engine.stop(), compiler.stop()]);
   });
 
@@ -102,6 +102,12 @@ async function run(config: Config): Promise<void> {
   if (!opened.ok) log.error({ diagnostics: opened.problem.diagnostics }, opened.problem.detail);
   store.follow(() => session.state);
   console.log(announce(session, address));
+}
+
+/** One listing at a time, however many ask: each is a process. */
+function coalesced<T>(list: () => Promise<T>): () => Promise<T> {
+  let listing: Promise<T> | undefined;
+  return () => (listing ??= list().finally(() => (listing = undefined)));
 }
 
 /** livegrad 0.1.0 at http://127.0.0.1:8440 learns "gain" on virtual rig, 48000 Hz, 256 frames */
@@ -150,7 +156,7 @@ function listenProblem(error: NodeJS.ErrnoException, host: string, port: number)
 }
 
 function logEvent(log: Log, { kind, message }: EngineEvent): void {
-  const serious = kind === 'crashed' || kind === 'hung' || kind === 'program-refused';
+  const serious = kind === 'crashed' || kind === 'hung';
   if (serious) log.error({ kind }, message);
   else if (kind === 'realtime' || kind === 'device-returned' || kind === 'ended') {
     log.info({ kind }, message);

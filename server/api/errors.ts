@@ -133,6 +133,12 @@ export const ERRORS = {
     title: 'Engine refused',
     doc: 'The engine could not take the compiled patch. The old one stays.',
   },
+  UNKNOWN_DEVICE: {
+    status: 404,
+    rpc: -32021,
+    title: 'Unknown device',
+    doc: 'No device, or more than one, has this id or name. The open one plays on.',
+  },
   DEVICE_REFUSED: {
     status: 409,
     rpc: -32018,

@@ -56,10 +56,10 @@ export const OPERATIONS = {
   },
   'devices.select': {
     summary: 'Play on another device',
-    doc: 'Fields left out stay as they are. On failure the old device is opened again.',
+    doc: 'Fields left out stay as they are; a named device brings its backend with it. When it does not open, the old one is opened again.',
     input: s.selectionSchema,
     output: z.object({ ...revision, engine: s.engineSchema }),
-    errors: ['DEVICE_REFUSED'],
+    errors: ['UNKNOWN_DEVICE', 'DEVICE_REFUSED'],
   },
   'devices.calibrate': {
     summary: 'Measure the round trip of the device',

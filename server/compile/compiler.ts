@@ -34,6 +34,9 @@ export interface CompilerLimits {
   readonly heapMb: number;
 }
 
+/** Compilations that may wait; more are refused, so that a flood cannot eat the host. */
+const MAX_WAITING = 16;
+
 const LIMITS: CompilerLimits = { time: 10_000, stackMb: 8, heapMb: 512 };
 
 export class Compiler {
@@ -42,6 +45,7 @@ export class Compiler {
   #settle: ((answer: Compiled) => void) | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #id = 0;
+  #waiting = 0;
   #stopped = false;
 
   constructor(limits: CompilerLimits = LIMITS) {
@@ -51,7 +55,12 @@ export class Compiler {
 
   /** Checks and compiles. Never rejects. */
   compile(json: unknown, options: CompileOptions): Promise<Compiled> {
-    const run = this.#tail.then(() => this.#run(json, options));
+    if (this.#waiting >= MAX_WAITING) {
+      const reason = `${MAX_WAITING} compilations are waiting already: try again later`;
+      return Promise.resolve({ kind: 'failed', reason });
+    }
+    this.#waiting++;
+    const run = this.#tail.then(() => this.#run(json, options)).finally(() => this.#waiting--);
     this.#tail = run;
     return run;
   }

@@ -83,7 +83,7 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
     },
     transform: jsonSchemaTransform,
   });
-  await http.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  await http.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, transformStaticCSP });
 
   for (const id of OPERATION_IDS) addRoute(http, host, id);
   addHealth(http, host);
@@ -92,6 +92,10 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
   await http.ready();
   return { http, sockets };
 }
+
+/** Its page must also work on a plain address of the local network. */
+const transformStaticCSP = (policy: string): string =>
+  policy.replace(/upgrade-insecure-requests;?/, '');
 
 function addRoute(http: FastifyInstance, host: Host, id: OperationId): void {
   const [method, path] = ROUTES[id];

@@ -14,8 +14,10 @@ import { EXAMPLES } from '../../dsp/examples/index.ts';
 import { pathOf, type Patch } from '../../dsp/patch/schema.ts';
 import { OPERATIONS, type Output, type Parsed } from '../api/operations.ts';
 import type { OperationId } from '../api/routes.ts';
+import type { Selection } from '../api/schemas.ts';
+import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
-import { answer, refuse, type Outcome } from './outcome.ts';
+import { answer, refuse, summary, type Outcome } from './outcome.ts';
 import type { Origin, Session } from './session.ts';
 import { infoOf, paramOf, paramsOf } from './state.ts';
 
@@ -40,10 +42,12 @@ const RUNNERS: Runners = {
   'devices.list': async (host) => {
     const listed = await host.listDevices();
     if (listed.ok) return answer({ devices: listed.value });
-    const detail = listed.diagnostics.map((d) => d.message).join('; ');
-    return refuse('DEVICES_UNKNOWN', detail, listed.diagnostics);
+    return refuse('DEVICES_UNKNOWN', summary(listed.diagnostics), listed.diagnostics);
   },
-  'devices.select': ({ session }, selection, origin) => session.select(selection, origin),
+  'devices.select': async (host, selection, origin) => {
+    const found = await resolveDevices(host, selection);
+    return found.ok ? host.session.select(found.value, origin) : found;
+  },
   'devices.calibrate': ({ session }) => session.calibrate(),
 
   'output.get': ({ session }) => answer(session.output()),
@@ -162,6 +166,38 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
   const got = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input);
   const short = got.length > 60 ? `${got.slice(0, 57)}...` : got;
   return [{ code, path: pathOf(issue.path), message: `${issue.message}, got ${short}` }];
+}
+
+/**
+ * A selection whose devices exist, with their backend, so that a wrong name does not interrupt what
+ * plays.
+ */
+async function resolveDevices(host: Host, selection: Selection): Promise<Outcome<Selection>> {
+  const wanted = (['input', 'output'] as const).flatMap((direction) => {
+    const name = selection[direction];
+    return name === undefined || name === '' ? [] : [{ direction, name }];
+  });
+  if (wanted.length === 0) return answer(selection);
+  const listed = await host.listDevices();
+  if (!listed.ok) return refuse('DEVICES_UNKNOWN', summary(listed.diagnostics), listed.diagnostics);
+  const found = wanted.map(({ direction, name }): Result<AudioDevice> => {
+    const virtual = listed.value.find(
+      (d) => d.backend === 'virtual' && [d.id, d.name].includes(name),
+    );
+    return virtual === undefined
+      ? findDevice(listed.value, name, direction)
+      : { ok: true, value: virtual };
+  });
+  const diagnostics = found.flatMap((device) => (device.ok ? [] : device.diagnostics));
+  if (diagnostics.length > 0) return refuse('UNKNOWN_DEVICE', summary(diagnostics), diagnostics);
+  const backends = new Set(found.flatMap((device) => (device.ok ? [device.value.backend] : [])));
+  const [backend] = backends;
+  return answer({
+    ...selection,
+    ...(backend === undefined || backends.size > 1
+      ? {}
+      : { backend: selection.backend ?? backend }),
+  });
 }
 
 /** A patch document as it came, or the shipped example that it names. */

@@ -10,7 +10,7 @@
 
 import type { AudioSettings } from '../../config/schema.ts';
 import type { CompileOptions } from '../../dsp/compile.ts';
-import type { Diagnostic, Result } from '../../dsp/diagnostic.ts';
+import type { Result } from '../../dsp/diagnostic.ts';
 import { learningRate, type Schedule } from '../../dsp/learn/schedule.ts';
 import type { Patch, Training } from '../../dsp/patch/schema.ts';
 import type {
@@ -27,7 +27,7 @@ import type { Change, ChangeKind, Changes } from '../api/socket.ts';
 import type { Compiled } from '../compile/compiler.ts';
 import type { Logger, Supervisor } from '../engine/supervisor.ts';
 import type { EngineStatus, Measurement } from '../engine/types.ts';
-import { answer, refuse, type Outcome } from './outcome.ts';
+import { answer, refuse, summary, type Outcome } from './outcome.ts';
 import * as s from './state.ts';
 
 /** What the session needs of the supervisor. */
@@ -90,8 +90,8 @@ export class Session {
   #steering = false;
   #opened = false;
   #refitting = false;
-  /** Device settings that the patch did not compile for, so that it is not tried again and again. */
-  #unfit = '';
+  /** Device settings that the patch did not compile for, and why: not tried again and again. */
+  #misfit: { readonly device: string; readonly reason: string } | undefined;
   /** Set by clients while a program was on its way to the engine. */
   #touched: Set<string> | undefined;
 
@@ -115,7 +115,7 @@ export class Session {
 
   /** Whether the patch has been compiled and the engine has it. */
   get ready(): boolean {
-    return this.#state.artifact !== null;
+    return this.#state.artifact !== null && this.#misfitReason() === null;
   }
 
   listen(listener: Listener): () => void {
@@ -140,9 +140,15 @@ export class Session {
       revision: this.#revision,
       patch: this.#state.patch.name,
       program: this.#state.program,
-      engine: { ...this.#engine.status },
+      engine: this.engine(),
       training: s.progressOf(this.#state),
     };
+  }
+
+  /** The engine, and what keeps the patch from playing on it. */
+  engine(): Status['engine'] {
+    const { status } = this.#engine;
+    return { ...status, reason: status.reason ?? this.#misfitReason() };
   }
 
   output(): OutputState {
@@ -293,8 +299,8 @@ export class Session {
       else await this.#refit();
       this.#told = this.#engine.status;
       this.#revise();
-      this.#tell('engine.changed', { ...this.#told }, origin);
-      return answer({ engine: { ...this.#told }, revision: this.#revision });
+      this.#tell('engine.changed', this.engine(), origin);
+      return answer({ engine: this.engine(), revision: this.#revision });
     });
   }
 
@@ -338,7 +344,7 @@ export class Session {
     }
     if (LASTING.some((key) => JSON.stringify(before[key]) !== JSON.stringify(status[key]))) {
       this.#revise();
-      this.#tell('engine.changed', { ...status }, undefined);
+      this.#tell('engine.changed', this.engine(), undefined);
     }
     if (this.#opened && !this.#fits() && !this.#refitting && status.state === 'running') {
       this.#refitting = true;
@@ -353,11 +359,17 @@ export class Session {
     return { sampleRate, maxBlock: blockSize, latency };
   }
 
+  /** Why the patch does not compile for the device of now; null when it does, or was not tried. */
+  #misfitReason(): string | null {
+    const { device, reason = null } = this.#misfit ?? {};
+    return device === JSON.stringify(this.#fitting()) ? reason : null;
+  }
+
   /** Whether the program was compiled for the device of now, or cannot be. */
   #fits(): boolean {
     const { artifact } = this.#state;
+    if (this.#misfitReason() !== null) return true;
     const { sampleRate, maxBlock, latency } = this.#fitting();
-    if (this.#unfit === `${sampleRate}/${maxBlock}/${latency}`) return true;
     return (
       artifact !== null &&
       artifact.sampleRate === sampleRate &&
@@ -369,12 +381,15 @@ export class Session {
   /** Compiles what plays for the device of now. */
   async #refit(): Promise<void> {
     if (!this.#opened || this.#fits()) return;
-    const { sampleRate, maxBlock, latency } = this.#fitting();
+    const device = JSON.stringify(this.#fitting());
     const installed = await this.#install(this.#state.patch, { origin: undefined });
     if (installed.ok) return;
-    this.#unfit = `${sampleRate}/${maxBlock}/${latency}`;
     const { detail, diagnostics = [] } = installed.problem;
-    this.#log.error({ diagnostics }, `the patch does not fit the device: ${detail}`);
+    const reason = `the patch does not fit the device: ${detail}`;
+    this.#misfit = { device, reason };
+    this.#log.error({ diagnostics }, reason);
+    this.#revise();
+    this.#tell('engine.changed', this.engine(), undefined);
   }
 
   async #install(
@@ -408,7 +423,7 @@ export class Session {
       program: loaded.value,
       ...(how.fresh ? {} : { loss, rate, gradients }),
     };
-    this.#unfit = '';
+    this.#misfit = undefined;
     this.#holdAll();
     for (const id of touched) this.#steer(id, before, true);
     this.#revise();
@@ -495,14 +510,6 @@ const LASTING = [
   'realtime',
   'reason',
 ] as const satisfies readonly (keyof EngineStatus)[];
-
-function summary(diagnostics: readonly Diagnostic[]): string {
-  const [first, ...others] = diagnostics;
-  if (first === undefined) return 'no reason was given';
-  const where = first.path === '' ? '' : `${first.path}: `;
-  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-  return `${where}${first.message}${more}`;
-}
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 

@@ -50,6 +50,17 @@ test('a compilation over its time limit fails, and the next one gets a fresh thr
   expect(reasonOf(await hasty.compile(EXAMPLES['gain'], options))).toContain('shutting down');
 });
 
+test('a flood of compilations is refused beyond what may wait', async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => compiler.compile(EXAMPLES['gain'], options)),
+  );
+  expect(answers.map((a) => a.kind)).toEqual([
+    ...Array<string>(16).fill('compiled'),
+    ...Array<string>(4).fill('failed'),
+  ]);
+  expect((await compiler.compile(EXAMPLES['gain'], options)).kind).toBe('compiled');
+});
+
 test('a chain of 20,000 nodes is answered, whatever the answer is', async () => {
   const nodes: Record<string, unknown> = { n0: { op: 'input', channel: 1 } };
   for (let i = 1; i < 19_999; i++) nodes[`n${i}`] = { op: 'abs', in: [`n${i - 1}`] };

@@ -139,10 +139,11 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
       return api('PUT', '/patch', { example: 'one-pole' })(host);
     },
   },
+  UNKNOWN_DEVICE: { provoke: api('PUT', '/devices/selected', { output: 'nothing' }) },
   DEVICE_REFUSED: {
     provoke: async (host) => {
       host.engine.failSelect = 'no such device';
-      return api('PUT', '/devices/selected', { input: 'nothing' })(host);
+      return api('PUT', '/devices/selected', { input: 'virtual' })(host);
     },
   },
   DEVICES_UNKNOWN: {

@@ -1,6 +1,7 @@
 /** The session: transitions, revisions, who is told, and what the engine is told. */
 
 import { afterEach, expect, test } from 'vitest';
+import { Compiler } from '../../../server/compile/compiler.ts';
 import type { Change } from '../../../server/api/socket.ts';
 import { bench, example, type Bench, type BenchOptions } from './fake.ts';
 
@@ -233,6 +234,33 @@ test('a new sample rate, block size or latency of the device compiles the patch 
     maxBlock: 512,
     latency: 512,
   });
+});
+
+test('a patch that does not fit a new device says so in the status, and recovers with it', async () => {
+  const compiler = new Compiler();
+  const { session, engine, told } = await start({
+    compiler: {
+      compile: (json, options) =>
+        options.sampleRate === 8000
+          ? Promise.resolve({
+              kind: 'refused',
+              diagnostics: [{ code: 'X', path: 'nodes.x', message: 'too slow for it' }],
+            })
+          : compiler.compile(json, options),
+    },
+  });
+  engine.set({ sampleRate: 8000 });
+  await session.reset(undefined);
+  expect(session.ready).toBe(false);
+  expect(session.status().engine.reason).toContain('nodes.x: too slow for it');
+  expect(told.map((change) => change.kind)).toContain('engine.changed');
+  for (const sampleRate of [48000, 44100]) {
+    engine.set({ sampleRate });
+    await session.reset(undefined);
+    expect(session.ready).toBe(true);
+  }
+  expect(session.status().engine.reason).toBeNull();
+  await compiler.stop();
 });
 
 test('counters of the engine make no revision, its state does', async () => {
