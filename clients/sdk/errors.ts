@@ -5,8 +5,9 @@
  * errors, UNREACHABLE when there was no answer, or BAD_ANSWER when it was not livegrad's.
  */
 
-import type { Diagnostic } from '../../dsp/diagnostic.ts';
 import type { ErrorCode, Problem } from '../../server/api/errors.ts';
+
+type Diagnostics = NonNullable<Problem['diagnostics']>;
 
 export type FailureCode = ErrorCode | 'UNREACHABLE' | 'BAD_ANSWER';
 
@@ -15,14 +16,9 @@ export class LivegradError extends Error {
   readonly code: FailureCode;
   /** HTTP status; 0 without an answer. */
   readonly status: number;
-  readonly diagnostics: readonly Diagnostic[];
+  readonly diagnostics: Diagnostics;
 
-  constructor(
-    code: FailureCode,
-    message: string,
-    status = 0,
-    diagnostics: readonly Diagnostic[] = [],
-  ) {
+  constructor(code: FailureCode, message: string, status = 0, diagnostics: Diagnostics = []) {
     super(message);
     this.code = code;
     this.status = status;
@@ -32,7 +28,7 @@ export class LivegradError extends Error {
 
 export function errorOf(problem: Problem): LivegradError {
   const { code, title, detail, status, diagnostics = [] } = problem;
-  return new LivegradError(code, `${title}: ${detail}`, status, diagnostics as Diagnostic[]);
+  return new LivegradError(code, `${title}: ${detail}`, status, diagnostics);
 }
 
 /** Whether an answer is the daemon's problem document, and not that of something in between. */

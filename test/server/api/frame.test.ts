@@ -28,7 +28,10 @@ test('the worked example of the documentation is what the encoder makes', () => 
 
 test('the documentation has a row for every topic', () => {
   const readme = readFileSync(new URL('../../../server/api/README.md', import.meta.url), 'utf8');
-  const rows = [...readme.matchAll(/^\|\s*(\d)\s*\|\s*`(\w+)`\s*\|/gm)].map((row) => [row[1], row[2]]);
+  const rows = [...readme.matchAll(/^\|\s*(\d)\s*\|\s*`(\w+)`\s*\|/gm)].map((row) => [
+    row[1],
+    row[2],
+  ]);
   expect(rows).toEqual(TOPICS.map((topic, i) => [String(i), topic]));
 });
 
