@@ -9,6 +9,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import type { Config } from '../config/schema.ts';
 import { loadConfig, printConfigDiagnostics, printConfigHelp } from '../config/load.ts';
@@ -28,7 +29,7 @@ const EX_CONFIG = 78;
 const EX_UNAVAILABLE = 69;
 
 const { version: VERSION } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'),
 ) as { version: string };
 
 async function run(config: Config): Promise<void> {

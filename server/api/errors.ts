@@ -166,7 +166,7 @@ export const diagnosticSchema = z.object({
   code: z.string(),
   path: z.string().describe('Where in the input: nodes.estimate.in[1]; empty for all of it.'),
   message: z.string(),
-  hint: z.string().optional(),
+  hint: z.exactOptional(z.string()),
 });
 
 export const problemSchema = z
