@@ -94,6 +94,16 @@ export class Instance {
     this.#position = 0;
   }
 
+  /** Goes on from parameters that are known to be good, after `step` optimiser steps. */
+  resume(params: ArrayLike<number>, step: number): void {
+    for (let k = 0; k < this.params.length; k++) {
+      this.params[k] = params[k]!;
+      this.#confirmed[k] = params[k]!;
+    }
+    this.step = step;
+    this.learningRate = learningRate(this.#schedule, step);
+  }
+
   /** Parameters to their initial values, step to 0, signal state to the start. */
   reset(): void {
     for (let k = 0; k < this.params.length; k++) {

@@ -113,11 +113,10 @@ async function main(): Promise<void> {
     try {
       const instance = new Instance(artifact, module);
       instance.sliders.set(mail.start.sliders);
-      instance.params.set(mail.start.params);
       instance.frozen.set(mail.start.frozen.map(Number));
       instance.setSchedule(mail.start.schedule);
       instance.learning = mail.start.learning;
-      instance.step = mail.start.step;
+      instance.resume(mail.start.params, mail.start.step);
       const rows = recordLayout(params.length, info.inputs, info.outputs);
       playing.swap({
         generation: mail.generation,

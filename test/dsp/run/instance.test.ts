@@ -86,6 +86,17 @@ describe('an instance', () => {
     expect(instance.params[0]).toBe(1);
   });
 
+  test('goes on from resumed parameters, and takes those back when its first window fails', () => {
+    const instance = running(EXAMPLES['one-pole']!);
+    instance.resume([0.4], 1000);
+    expect(instance.step).toBe(1000);
+    instance.inputs[0]!.fill(NaN);
+    instance.process(128);
+    instance.process(128);
+    expect(instance.fault).toBe(FAULT.notFinite);
+    expect(instance.params[0]).toBe(0.4);
+  });
+
   test('takes no step while it is held, and goes on after', () => {
     const instance = running(EXAMPLES['gain']!);
     instance.held = true;

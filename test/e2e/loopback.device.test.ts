@@ -1,0 +1,271 @@
+/**
+ * The whole chain, once: a daemon on a real clocked full-duplex sound device, a box (a JACK
+ * program) between what it plays and what it hears, a client on a WebSocket. The host learns the
+ * attenuation of the box while it plays, survives the death of its engine, and never misses a
+ * sample.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { decodeFrame } from '../../server/api/frame.ts';
+import type { Frame } from '../../server/api/frame.ts';
+import type { Status } from '../../server/api/schemas.ts';
+import { startDaemon } from '../support/daemon.ts';
+import type { Daemon } from '../support/daemon.ts';
+import { Jack } from '../support/jack.ts';
+import { describeWith } from '../support/packages.ts';
+
+const ATTENUATION = 0.37;
+
+/** Plays noise through the box and learns by how much it comes back quieter on input 2. */
+const PATCH = {
+  format: 'livegrad.patch/1',
+  name: 'box',
+  sliders: { level: { initial: 0.4, min: 0, max: 1 } },
+  params: { gain: { initial: 1, min: -2, max: 2 } },
+  nodes: {
+    hiss: { op: 'noise', seed: 7 },
+    sent: { op: 'mul', in: ['hiss', 'level'] },
+    aligned: { op: 'align', in: ['sent'] },
+    estimate: { op: 'mul', in: ['aligned', 'gain'] },
+    heard: { op: 'input', channel: 2 },
+  },
+  outputs: ['sent', 'sent'],
+  training: {
+    estimate: 'estimate',
+    target: 'heard',
+    loss: 'mse',
+    window: 256,
+    schedule: { kind: 'constant', rate: 0.5 },
+  },
+};
+
+/** A client on the socket: what it was told and what it measured. */
+class Client {
+  readonly frames: { readonly at: number; readonly frame: Frame }[] = [];
+  readonly told: { readonly method: string; readonly params: unknown }[] = [];
+  readonly #socket: WebSocket;
+  readonly #answers = new Map<number, (result: unknown) => void>();
+  #id = 0;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.binaryType = 'nodebuffer';
+    socket.on('message', (data: Buffer, isBinary) => {
+      if (isBinary) {
+        const frame = decodeFrame(data);
+        if (frame !== undefined) this.frames.push({ at: performance.now(), frame });
+        return;
+      }
+      const message = JSON.parse(data.toString()) as {
+        id?: number;
+        method?: string;
+        params?: unknown;
+        result?: unknown;
+      };
+      if (message.method !== undefined) {
+        this.told.push({ method: message.method, params: message.params });
+      } else if (message.id !== undefined) this.#answers.get(message.id)?.(message.result);
+    });
+  }
+
+  static async connect(daemon: Daemon): Promise<Client> {
+    const socket = new WebSocket(`${daemon.address.replace('http', 'ws')}/api/v1/ws`);
+    await new Promise((resolve, reject) => {
+      socket.once('open', resolve);
+      socket.once('error', reject);
+    });
+    return new Client(socket);
+  }
+
+  call(method: string, params: unknown): Promise<unknown> {
+    const id = ++this.#id;
+    this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
+    return new Promise((resolve) => this.#answers.set(id, resolve));
+  }
+
+  latest(topic: Frame['topic']): Frame | undefined {
+    return this.frames.findLast(({ frame }) => frame.topic === topic)?.frame;
+  }
+
+  close(): void {
+    this.#socket.terminate();
+  }
+}
+
+async function until(what: string, seconds: number, holds: () => boolean | Promise<boolean>) {
+  const end = performance.now() + seconds * 1000;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited ${seconds} s in vain for ${what}`);
+    await sleep(20);
+  }
+}
+
+const near = (value: number): boolean => Math.abs(value - ATTENUATION) < 0.02 * ATTENUATION;
+
+describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a host on a sound card', () => {
+  let jack: Jack;
+  let daemon: Daemon;
+  let client: Client;
+  let watcher: Client;
+  const folder = mkdtempSync(join(tmpdir(), 'livegrad-e2e-'));
+  const status = async (): Promise<Status> => (await daemon.request('GET', '/status')) as Status;
+  const gain = (): number => client.latest('params')?.values[0] ?? NaN;
+
+  beforeAll(async () => {
+    const file = join(folder, 'box.json');
+    writeFileSync(file, JSON.stringify(PATCH));
+    jack = await Jack.start({ period: 256 });
+    const box = await jack.attenuator(ATTENUATION);
+    daemon = await startDaemon({
+      LIVEGRAD_AUDIO_BACKEND: 'portaudio',
+      LIVEGRAD_AUDIO_INPUT: box,
+      LIVEGRAD_AUDIO_OUTPUT: 'loopback',
+      LIVEGRAD_AUDIO_BLOCK_SIZE: '256',
+      LIVEGRAD_PATCH: file,
+    });
+    client = await Client.connect(daemon);
+    watcher = await Client.connect(daemon);
+  });
+
+  afterAll(async () => {
+    client?.close();
+    watcher?.close();
+    await daemon?.stop();
+    await jack?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('starts on the device, muted, and is silent until it is unmuted', async () => {
+    const { engine } = await status();
+    expect(engine).toMatchObject({
+      state: 'running',
+      backend: 'portaudio',
+      device: { output: 'loopback' },
+      sampleRate: 48000,
+      blockSize: 256,
+      muted: true,
+    });
+    await client.call('subscribe', { topics: ['levels'], rate: 30 });
+    await until('levels', 5, () => client.latest('levels') !== undefined);
+    expect([...client.latest('levels')!.values.slice(1)].every((v) => v === 0)).toBe(true);
+  });
+
+  test('does not learn from its own silence while it is muted', async () => {
+    await client.call('subscribe', { topics: ['params', 'loss'], rate: 30 });
+    await sleep(1000);
+    expect(gain()).toBe(1);
+  });
+
+  test('learns the attenuation of the box within 2 % in 10 s, gradients arriving at 30 Hz', async () => {
+    await daemon.request('PUT', '/output', { muted: false });
+    await until('sound to come back', 5, () => {
+      const levels = client.latest('levels');
+      return levels !== undefined && levels.values[3]! > 0.05;
+    });
+    const calibrated = (await daemon.request('POST', '/devices/calibrate')) as {
+      latency: number;
+      confidence: number;
+    };
+    expect(calibrated.confidence).toBeGreaterThan(10);
+    expect((await status()).engine.latency).toBe(calibrated.latency);
+
+    await daemon.request('POST', '/training/reset');
+    const begin = performance.now();
+    client.frames.length = 0;
+    await client.call('subscribe', {
+      topics: ['gradients', 'params', 'loss', 'learningRate', 'levels'],
+      rate: 30,
+    });
+    await until('the attenuation', 10, () => near(gain()));
+    expect(performance.now() - begin).toBeLessThan(10_000);
+
+    await sleep(3000);
+    const times = client.frames
+      .filter(({ frame }) => frame.topic === 'gradients')
+      .map(({ at }) => at)
+      .filter((at) => at > performance.now() - 3000);
+    expect(times.length).toBeGreaterThan(3 * 27);
+    expect(times.length).toBeLessThan(3 * 33);
+  });
+
+  test('changes the learning-rate schedule in flight, and every client is told', async () => {
+    const preview = (await daemon.request('POST', '/schedule/preview', {
+      schedule: { kind: 'exponential', rate: 0.25, delta: -0.1, every: 100 },
+      from: 0,
+      count: 1,
+    })) as number[];
+    expect(preview).toEqual([0.25]);
+    const before = (await status()).training.step;
+    await client.call('schedule.set', { kind: 'step', rate: 0.2, factor: 0.5, every: 1e9 });
+    await until('the new rate', 2, () => {
+      return Math.abs((client.latest('learningRate')?.values[0] ?? 0) - 0.2) < 1e-6;
+    });
+    expect(watcher.told.map((t) => t.method)).toContain('training.changed');
+    expect(client.told.map((t) => t.method)).not.toContain('schedule.set');
+    expect((await status()).training.step).toBeGreaterThan(before);
+  });
+
+  test('five seconds pass without a gap in the captured audio', async () => {
+    // Noise against its delayed self: one lost or doubled block would show as a loss of 0.05.
+    client.frames.length = 0;
+    await until('the loss to reach the floor', 10, () => {
+      const loss = client.latest('loss');
+      return loss !== undefined && loss.values[0]! < 1e-9;
+    });
+    client.frames.length = 0;
+    await sleep(5000);
+    const losses = client.frames
+      .filter(({ frame }) => frame.topic === 'loss')
+      .map(({ frame }) => frame.values[0]!);
+    expect(losses.length).toBeGreaterThan(100);
+    expect(Math.max(...losses)).toBeLessThan(1e-9);
+    expect((await status()).engine.nanBlocks).toBe(0);
+  });
+
+  test('a killed engine is back within 3 s with what it had learned; HTTP answers throughout', async () => {
+    const before = await status();
+    process.kill(before.engine.pid!, 'SIGKILL');
+    const killed = performance.now();
+    let slowest = 0;
+    let now = before;
+    await until('another engine to run', 3, async () => {
+      const asked = performance.now();
+      now = await status();
+      slowest = Math.max(slowest, performance.now() - asked);
+      return now.engine.state === 'running' && now.engine.pid !== before.engine.pid;
+    });
+    const back = performance.now() - killed;
+    expect(back).toBeLessThan(3000);
+    expect(slowest).toBeLessThan(1000);
+    expect(now.engine.restarts).toBe(before.engine.restarts + 1);
+    expect(now.training.running).toBe(true);
+    expect(now.training.step).toBeGreaterThanOrEqual(before.training.step - 200);
+    const { value } = (await daemon.request('GET', '/params/gain')) as { value: number };
+    expect(near(value)).toBe(true);
+
+    // It is unmuted again, as the user had it, and goes on learning where it was.
+    expect(now.engine.muted).toBe(false);
+    client.frames.length = 0;
+    await until('the box to be heard with no loss', 10, () => {
+      const [levels, loss] = [client.latest('levels'), client.latest('loss')];
+      if (levels === undefined || loss === undefined) return false;
+      return levels.values[3]! > 0.05 && loss.values[0]! < 1e-9;
+    });
+    const gains = client.frames
+      .filter(({ frame }) => frame.topic === 'params')
+      .map(({ frame }) => frame.values[0]!);
+    expect(gains.length).toBeGreaterThan(0);
+    expect(gains.every(near)).toBe(true);
+  });
+
+  test('ends on SIGTERM and leaves no process', async () => {
+    const { pid } = (await status()).engine;
+    expect(await daemon.stop()).toBe(0);
+    expect(() => process.kill(pid!, 0)).toThrow();
+  });
+});
