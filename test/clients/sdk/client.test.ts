@@ -1,5 +1,6 @@
 /** The SDK against a real control plane on real sockets, with an engine cranked by hand. */
 
+import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -37,6 +38,27 @@ async function failure(promise: Promise<unknown>): Promise<LivegradError> {
     throw new Error(`expected a LivegradError, got ${String(error)}`);
   return error;
 }
+
+test('the SDK runs without any package, schema or Node.js module', () => {
+  const client = new URL('../../../clients/sdk/client.ts', import.meta.url);
+  const script = `
+    import { registerHooks } from 'node:module';
+    const loaded = [];
+    registerHooks({
+      resolve(name, context, next) {
+        const found = next(name, context);
+        loaded.push(found.url.replace(/.*\\/(?=clients|server|dsp|node_modules)/, ''));
+        return found;
+      },
+    });
+    await import(${JSON.stringify(client.href)});
+    console.log(JSON.stringify(loaded));`;
+  const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', script]);
+  const loaded = JSON.parse(printed.toString()) as string[];
+  expect(loaded).toContain('server/api/frame.ts');
+  expect(loaded.filter((url) => !/^(clients\/sdk|server\/api)\//.test(url))).toEqual([]);
+  expect(loaded).not.toContain('server/api/schemas.ts');
+});
 
 test('there is a method for every operation', async () => {
   const { client } = await start();
