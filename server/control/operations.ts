@@ -163,9 +163,18 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
       message: `unknown field "${key}"`,
     }));
   }
-  const got = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input);
-  const short = got.length > 60 ? `${got.slice(0, 57)}...` : got;
-  return [{ code, path: pathOf(issue.path), message: `${issue.message}, got ${short}` }];
+  return [
+    { code, path: pathOf(issue.path), message: `${issue.message}, got ${show(issue.input)}` },
+  ];
+}
+
+/** Never the inside of an object: it may be deeper than the call stack. */
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 /**

@@ -91,11 +91,12 @@ export class Sockets {
 
   /** For the `upgrade` event of the HTTP server. */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    const url = new URL(request.url ?? '/', 'http://localhost');
+    const address = `http://localhost${request.url ?? '/'}`;
+    const url = URL.canParse(address) ? new URL(address) : undefined;
     const refusal =
-      url.pathname === SOCKET_PATH
+      url?.pathname === SOCKET_PATH
         ? accessProblem(this.#options.token, request.headers, url.searchParams.get('token'))
-        : problem('UNKNOWN_ROUTE', `no socket is at ${url.pathname}: expected ${SOCKET_PATH}`);
+        : problem('UNKNOWN_ROUTE', `no socket is there: expected ${SOCKET_PATH}`);
     if (refusal !== undefined) {
       refuseUpgrade(stream, refusal);
       return;
@@ -153,13 +154,23 @@ export class Sockets {
   #receive(client: Client, text: string | undefined): void {
     if (++client.pending >= MAX_PENDING) client.socket.pause();
     client.tail = client.tail.then(async () => {
-      const reply =
-        text === undefined
-          ? errorText(null, problem('INVALID_REQUEST', 'expected a text message, got binary'))
-          : await respond(text, (method, params) => this.#call(client, method, params));
+      const reply = await this.#answer(client, text);
       if (reply !== undefined) client.outbox.command(reply);
       if (--client.pending < MAX_PENDING && client.socket.isPaused) client.socket.resume();
     });
+  }
+
+  /** Never rejects: a fault of ours costs one answer. */
+  async #answer(client: Client, text: string | undefined): Promise<string | undefined> {
+    if (text === undefined) {
+      return errorText(null, problem('INVALID_REQUEST', 'expected a text message, got binary'));
+    }
+    try {
+      return await respond(text, (method, params) => this.#call(client, method, params));
+    } catch (error) {
+      this.#host.log.error({ err: error }, 'a message could not be answered');
+      return errorText(null, problem('INTERNAL', 'the log of the daemon has the details'));
+    }
   }
 
   #call(client: Client, method: string, params: unknown): Promise<Outcome<unknown>> | undefined {

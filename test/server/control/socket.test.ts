@@ -256,6 +256,39 @@ test('nothing that is said at random breaks the daemon or changes the session', 
   expect((await peer.ask('status.get')).result).toMatchObject({ revision });
 });
 
+test.each(['subscribe', 'output.set', 'params.update', 'patch.check', 'nothing'])(
+  'params of %s that are deeper than the call stack are refused',
+  async (method) => {
+    const { url } = await start();
+    const peer = await join(url);
+    const deep = '['.repeat(200_000) + ']'.repeat(200_000);
+    peer.say(
+      `{"jsonrpc":"2.0","id":1,"method":"${method}","params":{"topics":${deep},"muted":${deep}}}`,
+    );
+    await vi.waitUntil(() => peer.texts.length === 1, { timeout: 10_000 });
+    expect(errorCode(peer.texts[0])).toMatch(/^(INVALID_INPUT|COMPILE_FAILED|UNKNOWN_METHOD)$/);
+  },
+);
+
+test.each(['//', '/api/v1/ws//', '/%', '*', 'http://[', '/api/v1/ws\\..'])(
+  'an upgrade of the strange address %s is refused, and the daemon goes on',
+  async (address) => {
+    const { url } = await start();
+    const { port } = new URL(url);
+    const raw = connectTcp(Number(port), '127.0.0.1');
+    raw.write(
+      `GET ${address} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    const reply = await new Promise<string>((resolve) => {
+      raw.once('data', (data) => resolve(data.toString()));
+    });
+    raw.destroy();
+    expect(reply).toMatch(/^HTTP\/1.1 4\d\d /);
+    expect((await (await join(url)).ask('status.get')).result).toMatchObject({ patch: 'gain' });
+  },
+);
+
 test('frames that are no WebSocket frames close that socket only', async () => {
   const { url } = await start();
   const good = await join(url);
