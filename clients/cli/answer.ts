@@ -40,7 +40,7 @@ export const CLI_CODES = {
   CLI_TARGET_NOT_INPUT: 'a target file was given, and the training target is not an input',
   CLI_NOT_FINITE: 'training met a loss or gradient that is not finite',
   CLI_HOST_UNREACHABLE: 'no host answers at this address',
-  CLI_HOST_LOST: 'the host went away in the middle of the command',
+  CLI_NOT_STARTED: 'the daemon did not start',
   CLI_INTERNAL: 'the command failed in a way that it should not',
 } as const satisfies Record<string, string>;
 

@@ -8,11 +8,39 @@ import { Command } from 'commander';
 import type { Deliver } from './command.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
+import { devices } from './commands/devices.ts';
 import { examples } from './commands/examples.ts';
+import { freeze } from './commands/freeze.ts';
 import { gradcheck } from './commands/gradcheck.ts';
+import { learn } from './commands/learn.ts';
+import { load } from './commands/load.ts';
+import { mute } from './commands/mute.ts';
+import { params } from './commands/params.ts';
+import { schedule } from './commands/schedule.ts';
+import { set } from './commands/set.ts';
+import { start } from './commands/start.ts';
+import { status } from './commands/status.ts';
 import { train } from './commands/train.ts';
+import { watch } from './commands/watch.ts';
 
-const COMMANDS = [examples, check, compile, gradcheck, train];
+const COMMANDS = [
+  start,
+  status,
+  watch,
+  set,
+  params,
+  freeze,
+  learn,
+  schedule,
+  mute,
+  load,
+  devices,
+  examples,
+  check,
+  compile,
+  gradcheck,
+  train,
+];
 
 export function createProgram(deliver: Deliver): Command {
   const program = new Command('livegrad')

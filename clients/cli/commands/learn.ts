@@ -1,0 +1,26 @@
+/** `learn on|off|reset`: the training of a running host. */
+
+import { Argument } from 'commander';
+import { answer } from '../answer.ts';
+import { withHost } from '../command.ts';
+import type { HostOptions, Register } from '../command.ts';
+import { withClient } from '../session.ts';
+import { count } from '../style.ts';
+
+const CALLS = { on: 'start', off: 'stop', reset: 'reset' } as const;
+
+export const learn: Register = (program, deliver) => {
+  withHost(
+    program
+      .command('learn')
+      .description('start or stop learning on a running host, or forget what it learned')
+      .addArgument(new Argument('<what>', 'what to do').choices(Object.keys(CALLS))),
+  ).action((what: keyof typeof CALLS, options: HostOptions) =>
+    deliver(() =>
+      withClient(options, async (client) => {
+        const t = await client.training[CALLS[what]]();
+        return answer(t, `${t.running ? 'learning' : 'not learning'}, step ${count(t.step)}`);
+      }),
+    ),
+  );
+};

@@ -1,0 +1,51 @@
+/**
+ * One command's talk with a running host: address and token in, answer out.
+ *
+ * Invariant: every failure of the SDK becomes a refusal with the host's own code and diagnostics;
+ * no answer, or no admission, ends with exit code `unreachable`. It opens no socket: `watch` does.
+ */
+
+import { createClient, LivegradError } from '../sdk/client.ts';
+import type { Client } from '../sdk/client.ts';
+import { EXIT, finding, refuse } from './answer.ts';
+import type { Answer, Refusal } from './answer.ts';
+import { DEFAULT_URL } from './command.ts';
+import type { HostOptions } from './command.ts';
+
+export async function withClient(
+  options: HostOptions,
+  work: (client: Client, url: string) => Promise<Answer>,
+): Promise<Answer> {
+  const url = options.url ?? DEFAULT_URL;
+  if (!/^https?:$/.test(protocolOf(url))) {
+    const message = `--url: expected an address such as ${DEFAULT_URL}, got "${url}"`;
+    return refuse([finding('CLI_USAGE', '--url', message)], EXIT.usage);
+  }
+  const client = createClient({ url, token: options.token });
+  try {
+    return await work(client, url);
+  } catch (error) {
+    if (error instanceof LivegradError) return refusalOf(error, url);
+    throw error;
+  } finally {
+    client.close();
+  }
+}
+
+const protocolOf = (url: string): string => (URL.canParse(url) ? new URL(url).protocol : '');
+
+export function refusalOf(error: LivegradError, url: string): Refusal {
+  if (error.code === 'UNREACHABLE') {
+    const message = `no livegrad answers at ${url}: ${error.message}`;
+    const hint = 'start one with "npm start", or say where it is with --url';
+    return refuse([finding('CLI_HOST_UNREACHABLE', '', message, hint)], EXIT.unreachable);
+  }
+  const diagnostics = error.diagnostics.filter((d) => d.message !== error.message);
+  const hint = error.code === 'UNAUTHORIZED' ? { hint: 'give it with --token' } : {};
+  const findings =
+    diagnostics.length > 0
+      ? diagnostics
+      : [{ code: error.code, path: '', message: error.message, ...hint }];
+  const exit = error.code === 'UNAUTHORIZED' ? EXIT.unreachable : EXIT.refused;
+  return { ...refuse(findings, exit), code: error.code, message: error.message };
+}

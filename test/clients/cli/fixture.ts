@@ -1,0 +1,97 @@
+/** A host as `watch` sees it, made by hand. */
+
+import type { Frame } from '../../../server/api/frame.ts';
+import type { Param } from '../../../server/api/schemas.ts';
+import type { Topic } from '../../../server/api/socket.ts';
+import type { Snapshot } from '../../../clients/cli/watch/state.ts';
+
+export const learnable = (id: string, index: number, more: Partial<Param> = {}): Param => ({
+  id,
+  kind: 'learnable',
+  index,
+  value: 0.5,
+  gradient: 0,
+  frozen: false,
+  initial: 1,
+  min: -2,
+  max: 2,
+  scale: 'linear',
+  ...more,
+});
+
+export const slider = (id: string, index: number, more: Partial<Param> = {}): Param => ({
+  ...learnable(id, index, more),
+  kind: 'slider',
+  gradient: null,
+});
+
+export function snapshot(
+  params: readonly Param[] = [learnable('gain', 0), slider('hidden/gain', 0, { min: 0 })],
+): Snapshot {
+  return {
+    status: {
+      name: 'livegrad',
+      version: '0.1.0',
+      uptime: 12,
+      revision: 7,
+      patch: 'gain',
+      program: 3,
+      engine: {
+        muted: false,
+        gainDb: 0,
+        state: 'running',
+        pid: 4711,
+        backend: 'virtual',
+        device: { input: 'virtual rig', output: 'virtual rig' },
+        sampleRate: 48_000,
+        blockSize: 256,
+        inputs: 2,
+        outputs: 2,
+        latency: 0,
+        load: { mean: 0.01, p99: 0.02, max: 0.05 },
+        xruns: 0,
+        lateBlocks: 0,
+        nanBlocks: 0,
+        framesProcessed: 1e6,
+        restarts: 0,
+        realtime: true,
+        reason: null,
+      },
+      training: { running: true, step: 100, loss: 0.01, learningRate: 1, fault: false },
+    },
+    training: {
+      running: true,
+      step: 100,
+      loss: 0.01,
+      learningRate: 1,
+      fault: false,
+      settings: {
+        estimate: 'estimate',
+        target: 'target',
+        loss: 'mse',
+        window: 256,
+        mode: 'auto',
+        optimiser: { kind: 'sgd' },
+      },
+      schedule: { kind: 'constant', rate: 1 },
+    },
+    params,
+  };
+}
+
+export const frame = (
+  topic: Topic,
+  values: readonly number[],
+  more: Partial<Frame> = {},
+): Frame => ({
+  topic,
+  learning: true,
+  fault: false,
+  gap: false,
+  sequence: 0,
+  program: 3,
+  time: 48_000,
+  step: 200,
+  values: Float32Array.from(values),
+  ...more,
+});

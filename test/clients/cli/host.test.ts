@@ -1,0 +1,218 @@
+/** The commands that talk to a running host, against the real daemon on the virtual rig. */
+
+import { spawn } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startDaemon } from '../../support/daemon.ts';
+import type { Daemon } from '../../support/daemon.ts';
+import { environment, livegrad, livegradJson, MAIN, scratch, textFile } from './run.ts';
+import type { ErrorDocument } from './run.ts';
+
+let daemon: Daemon;
+let url: string;
+
+beforeAll(async () => {
+  daemon = await startDaemon();
+  url = daemon.address;
+});
+afterAll(async () => {
+  await daemon.stop();
+});
+
+const host = (...args: string[]) => livegradJson<Record<string, unknown>>(...args, '--url', url);
+const NOBODY = 'http://127.0.0.1:9';
+
+describe('a running host', () => {
+  it('tells its status, as text and as JSON, by option and by variable', async () => {
+    const { exit, document } = await host('status');
+    expect(exit).toBe(0);
+    expect(document).toMatchObject({
+      name: 'livegrad',
+      patch: 'gain',
+      engine: { state: 'running' },
+    });
+    const { stdout } = await livegrad(['status'], { LIVEGRAD_URL: url });
+    expect(stdout).toMatch(/^engine +running$/m);
+    expect(stdout).toMatch(/^learning +on, step /m);
+  });
+
+  it('takes slider values, negative ones too', async () => {
+    const moved = await host('set', 'hidden/gain', '0.75');
+    expect(moved.exit).toBe(0);
+    expect(moved.document).toMatchObject({ id: 'hidden/gain', value: 0.75 });
+    expect((await host('set', 'gain', '-0.5')).exit).toBe(0);
+    const { document } = await host('params');
+    expect(document['params']).toContainEqual(
+      expect.objectContaining({ id: 'hidden/gain', value: 0.75 }),
+    );
+  });
+
+  it('refuses unknown ids, values out of range and words for numbers, and changes nothing', async () => {
+    const before = (await host('params')).document['params'] as { id: string; value: number }[];
+    const unknown = await host('set', 'hidden/gian', '1');
+    expect(unknown).toMatchObject({ exit: 1, document: { error: { code: 'UNKNOWN_PARAM' } } });
+    const range = await host('set', 'hidden/gain', '99');
+    expect(range).toMatchObject({ exit: 1, document: { error: { code: 'VALUE_OUT_OF_RANGE' } } });
+    expect(await host('set', 'hidden/gain', 'much')).toMatchObject({ exit: 2 });
+    const after = (await host('params')).document['params'] as { id: string; value: number }[];
+    const value = (list: typeof before) => list.find((p) => p.id === 'hidden/gain')!.value;
+    expect(value(after)).toBe(value(before));
+  });
+
+  it('learns, stops, forgets, freezes and mutes on demand', async () => {
+    expect((await host('learn', 'off')).document).toMatchObject({ running: false });
+    expect((await host('learn', 'reset')).document).toMatchObject({ step: 0 });
+    expect((await host('learn', 'on')).document).toMatchObject({ running: true });
+    expect((await host('freeze', 'gain', 'on')).document).toMatchObject({ frozen: true });
+    expect((await host('freeze', 'gain', 'off')).document).toMatchObject({ frozen: false });
+    expect((await host('mute', 'on')).document).toMatchObject({ muted: true });
+    expect((await host('mute', 'off')).document).toMatchObject({ muted: false });
+    expect(await host('learn', 'fast')).toMatchObject({ exit: 2 });
+    expect(await host('mute', 'maybe')).toMatchObject({ exit: 2 });
+  });
+
+  it('shows and exchanges its schedule, and says what a kind needs', async () => {
+    const step = ['schedule', 'step', '--rate', '0.9', '--factor', '0.5', '--every', '1000'];
+    const wanted = { schedule: { kind: 'step', rate: 0.9, factor: 0.5, every: 1000 } };
+    expect((await host(...step)).document).toMatchObject(wanted);
+    expect((await host('schedule')).document).toMatchObject(wanted);
+    const wrong = await host('schedule', 'cosine', '--rate', '1', '--every', '3');
+    expect(wrong.exit).toBe(2);
+    const messages = (wrong.document as unknown as ErrorDocument).error.diagnostics.map(
+      (d) => d.message,
+    );
+    expect(messages).toEqual([
+      '--every: not taken for a cosine schedule',
+      '--final: needed for a cosine schedule, got nothing',
+      '--steps: needed for a cosine schedule, got nothing',
+    ]);
+  });
+
+  it('gives one snapshot of telemetry to watch --json', async () => {
+    const { exit, document } = await host('watch');
+    expect(exit).toBe(0);
+    expect(document).toMatchObject({
+      url,
+      telemetry: true,
+      status: { engine: { state: 'running' } },
+      training: { running: true, fault: false },
+      levels: { inputs: [{}, {}], outputs: [{}, {}] },
+      load: { mean: expect.any(Number) },
+    });
+    expect(document['params']).toContainEqual(
+      expect.objectContaining({ id: 'gain', gradient: expect.any(Number) }),
+    );
+  });
+
+  it('lists its devices', async () => {
+    const { document } = await host('devices');
+    expect(document).toMatchObject({ host: url });
+    expect(document['devices']).toContainEqual(expect.objectContaining({ id: 'virtual' }));
+  });
+
+  it('plays another patch, by name or from a file, and refuses a faulty one', async () => {
+    expect((await host('load', 'gain-dc')).document).toMatchObject({ name: 'gain-dc' });
+    const wire = {
+      format: 'livegrad.patch/1',
+      name: 'wire',
+      nodes: { x: { op: 'input', channel: 1 } },
+      outputs: ['x'],
+    };
+    expect((await host('load', textFile('w.json', JSON.stringify(wire)))).document).toMatchObject({
+      name: 'wire',
+    });
+    const faulty = textFile('w.json', JSON.stringify({ ...wire, outputs: ['y'] }));
+    expect(await host('load', faulty)).toMatchObject({
+      exit: 1,
+      document: { error: { code: 'PATCH_UNKNOWN_REFERENCE' } },
+    });
+    expect((await host('status')).document).toMatchObject({ patch: 'wire' });
+    expect((await host('load', 'gain')).exit).toBe(0);
+  });
+});
+
+describe('no host', () => {
+  it.each([[['status']], [['watch']], [['set', 'gain', '1']], [['devices']], [['load', 'gain']]])(
+    '%j says so with exit code 4',
+    async (args) => {
+      const { exit, document } = await livegradJson<ErrorDocument>(...args, '--url', NOBODY);
+      expect(exit).toBe(4);
+      expect(document.error.code).toBe('CLI_HOST_UNREACHABLE');
+      expect(document.error.message).toContain(NOBODY);
+    },
+  );
+
+  it('is no obstacle to listing the devices of this machine', async () => {
+    const { exit, document } = await livegradJson<{ devices: unknown[] }>('devices');
+    expect(exit).toBe(0);
+    expect(document.devices).toContainEqual(expect.objectContaining({ id: 'virtual' }));
+  });
+
+  it('has an address that is none', async () => {
+    const { exit, document } = await livegradJson<ErrorDocument>('status', '--url', 'studio');
+    expect(exit).toBe(2);
+    expect(document.error.code).toBe('CLI_USAGE');
+  });
+});
+
+describe('a host with a token', () => {
+  it('lets in who brings it, by option or by variable', async () => {
+    const guarded = await startDaemon({ LIVEGRAD_HTTP_TOKEN: 'sesame' });
+    try {
+      const at = ['status', '--json', '--url', guarded.address];
+      expect((await livegrad([...at, '--token', 'sesame'])).exit).toBe(0);
+      expect((await livegrad(at, { LIVEGRAD_HTTP_TOKEN: 'sesame' })).exit).toBe(0);
+      const { exit, document } = await livegradJson<ErrorDocument>(
+        ...at.slice(0, 1),
+        ...at.slice(2),
+      );
+      expect(exit).toBe(4);
+      expect(document.error).toMatchObject({
+        code: 'UNAUTHORIZED',
+        diagnostics: [{ hint: 'give it with --token' }],
+      });
+      const watched = await livegrad(['watch', ...at.slice(1), '--token', 'sesame']);
+      expect(JSON.parse(watched.stdout)).toMatchObject({ telemetry: true });
+    } finally {
+      await guarded.stop();
+    }
+  });
+});
+
+describe('start', () => {
+  it('runs the daemon, says where it is in one document, and ends with a signal', async () => {
+    const settings = ['--http-port', '0', '--audio-backend', 'virtual', '--state-dir', scratch()];
+    const child = spawn(process.execPath, [MAIN, 'start', '--json', ...settings], {
+      // The client's own variable is none of the daemon's settings.
+      env: environment({ LIVEGRAD_URL: NOBODY }),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
+    let stdout = '';
+    const document = await new Promise<{ url: string; pid: number }>((resolve, reject) => {
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        stdout += text;
+        if (stdout.endsWith('}\n')) resolve(JSON.parse(stdout) as { url: string; pid: number });
+      });
+      void closed.then(() => reject(new Error(stdout)));
+    });
+    expect(document.pid).toBe(child.pid);
+    expect((await livegrad(['status', '--url', document.url])).exit).toBe(0);
+    child.kill('SIGTERM');
+    expect(await closed).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(document);
+  });
+
+  it('explains the settings of the daemon, and refuses others', async () => {
+    const help = await livegrad(['start', '--help']);
+    expect(help.exit).toBe(0);
+    expect(help.stdout).toContain('--audio-backend');
+    const { exit, document } = await livegradJson<ErrorDocument>(
+      'start',
+      '--audio-backnd',
+      'virtual',
+    );
+    expect(exit).toBe(78);
+    expect(document.error.code).toBe('CLI_NOT_STARTED');
+    expect(document.error.message).toContain('--audio-backnd');
+  });
+});
