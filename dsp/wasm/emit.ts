@@ -406,7 +406,7 @@ export function emitGraph(
       for (const [id, state] of states) {
         body.code.push(get(valueIn(body, graph.delays.get(id)!)), set(state));
       }
-      for (const id of [...body.known.keys()]) forget(body, id);
+      for (const id of body.known.keys()) forget(body, id);
       return body;
     });
 

@@ -126,8 +126,8 @@ const sinusoid =
     code.push(get(x!));
     for (const part of pi) code.push(...turns, s.real(part), f('mul'), f('sub'));
     // Far out of range r is arbitrary: held where the polynomial stays within ±1.
-    const [low, high] = form === 'f32x4' ? ['pmax', 'pmin'] : ['max', 'min'];
-    code.push(s.real(LARGEST_REST), f(high!), s.real(-LARGEST_REST), f(low!));
+    const [low, high] = form === 'f32x4' ? (['pmax', 'pmin'] as const) : (['max', 'min'] as const);
+    code.push(s.real(LARGEST_REST), f(high), s.real(-LARGEST_REST), f(low));
     code.push(tee(r), get(r), f('mul'), set(r2));
     // Horner in r², then r + r·r²·P.
     code.push(s.real(coefficients.at(-1)!));

@@ -41,8 +41,8 @@ const TRANSFORMS: Readonly<Record<string, (graph: Graph) => Graph[]>> = {
 };
 
 test('there are goldens for every transformation', () => {
-  const covered = new Set(files.map((name) => name.split('-')[0]));
-  expect([...covered].toSorted()).toEqual(Object.keys(TRANSFORMS).toSorted());
+  const covered = new Set(files.map((name) => name.split('-')[0]!));
+  expect(covered).toEqual(new Set(Object.keys(TRANSFORMS)));
 });
 
 test.each(files)('%s', (name) => {

@@ -184,7 +184,7 @@ function run(instance: Instance): number[] {
     }
   });
   instance.process(FRAMES);
-  return [...instance.outputs[0]!.slice(0, FRAMES)];
+  return Array.from(instance.outputs[0]!.slice(0, FRAMES));
 }
 
 const ulps = (a: number, b: number): number =>

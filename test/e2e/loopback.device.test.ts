@@ -152,7 +152,12 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a host on a 
     });
     await client.call('subscribe', { topics: ['levels'], rate: 30 });
     await until('levels', 5, () => client.latest('levels') !== undefined);
-    expect([...client.latest('levels')!.values.slice(1)].every((v) => v === 0)).toBe(true);
+    expect(
+      client
+        .latest('levels')!
+        .values.slice(1)
+        .every((v) => v === 0),
+    ).toBe(true);
   });
 
   test('does not learn from its own silence while it is muted', async () => {

@@ -167,12 +167,7 @@ describe('gradients of random programs', () => {
   }
 
   /** Loss and gradients of the first window, which no truncation touches. */
-  function firstWindow(
-    program: Program,
-    instance: Instance,
-    seed: number,
-    move?: [number, number],
-  ) {
+  function firstWindow(instance: Instance, seed: number, move?: [number, number]) {
     if (move !== undefined) instance.params[move[0]] = instance.params[move[0]]! + move[1];
     play(instance, seed, WINDOW, [BLOCK]);
     return { loss: instance.loss, gradients: [...instance.gradients] };
@@ -190,7 +185,7 @@ describe('gradients of random programs', () => {
     for (const { seed, stream, objective } of all) {
       const [forward, reverse] = (['forward', 'reverse'] as const).map((mode) => {
         const program = trainingProgram(stream, objective, mode, SIZES);
-        return firstWindow(program, interpreted(program), seed).gradients;
+        return firstWindow(interpreted(program), seed).gradients;
       });
       forward!.forEach((g, k) => {
         const difference = Math.abs(g - reverse![k]!);
@@ -205,13 +200,13 @@ describe('gradients of random programs', () => {
   test('gradients are the slopes that finite differences measure', () => {
     for (const { seed, stream, objective } of cases()) {
       const program = trainingProgram(stream, objective, 'reverse', SIZES);
-      const { gradients, loss } = firstWindow(program, interpreted(program), seed);
+      const { gradients, loss } = firstWindow(interpreted(program), seed);
       // The difference of two losses is only as exact as the loss.
       const size = Math.max(...gradients.map(Math.abs), 1e-5 + 1e-4 * loss);
       gradients.forEach((g, k) => {
         const h = 1e-5;
-        const up = firstWindow(program, interpreted(program), seed, [k, h]).loss;
-        const down = firstWindow(program, interpreted(program), seed, [k, -h]).loss;
+        const up = firstWindow(interpreted(program), seed, [k, h]).loss;
+        const down = firstWindow(interpreted(program), seed, [k, -h]).loss;
         const slope = (up - down) / (2 * h);
         if (!(Math.abs(slope - g) <= 1e-5 * size)) {
           expect.fail(`seed ${seed} parameter ${k}: gradient ${g}, slope ${slope}`);
@@ -224,8 +219,8 @@ describe('gradients of random programs', () => {
     for (const { seed, stream, objective } of cases()) {
       for (const mode of ['forward', 'reverse'] as const) {
         const program = trainingProgram(stream, objective, mode, SIZES);
-        const oracle = firstWindow(program, interpreted(program), seed);
-        const code = firstWindow(program, compiledInstance(assembled(program, BLOCK)), seed);
+        const oracle = firstWindow(interpreted(program), seed);
+        const code = firstWindow(compiledInstance(assembled(program, BLOCK)), seed);
         const size = Math.max(...oracle.gradients.map(Math.abs), 1e-3);
         code.gradients.forEach((g, k) => {
           if (!(Math.abs(g - oracle.gradients[k]!) <= 1e-4 * size)) {
@@ -244,7 +239,7 @@ describe('gradients of random programs', () => {
       const plain = trainingProgram(stream, objective, 'reverse', SIZES, (g: Graph) => g);
       const better = trainingProgram(stream, objective, 'reverse', SIZES);
       const [a, b] = [plain, better].map(
-        (program) => firstWindow(program, interpreted(program), seed).gradients,
+        (program) => firstWindow(interpreted(program), seed).gradients,
       );
       const size = Math.max(...a!.map(Math.abs), 1e-9);
       a!.forEach((g, k) => expect(Math.abs(g - b![k]!), `seed ${seed}`).toBeLessThan(1e-9 * size));

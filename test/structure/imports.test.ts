@@ -70,9 +70,11 @@ const imports = sources
 const inside = (...folders: string[]) =>
   imports.filter(({ path }) => folders.some((folder) => path.startsWith(folder)));
 
-/** The files that the scripts of package.json start. */
-const scripts = Object.values<string>(JSON.parse(read('package.json')).scripts)
+/** The files that the scripts of package.json start, and those that it offers to other projects. */
+const manifest = JSON.parse(read('package.json'));
+const scripts = Object.values<string>({ ...manifest.scripts, ...manifest.exports })
   .flatMap((script) => script.split(' '))
+  .map((word) => word.replace(/^\.\//, ''))
   .filter((word) => files.has(word));
 
 /** What the engine must not see. */

@@ -30,7 +30,7 @@ export function parseIr(text: string): Graph {
       Number(words.find((w) => w.startsWith(`${key}=`))!.split('=')[1]),
     );
     if (op === 'delay' || op === 'delayInt') {
-      const delay = builder.feedback(op === 'delay' ? 'real' : 'int', attrs[0]!, attrs[1]!);
+      const delay = builder.feedback(op === 'delay' ? 'real' : 'int', attrs[0]!, attrs[1]);
       open.push([delay, args[0]!]);
       byName.set(name, delay);
     } else {

@@ -1,3 +1,5 @@
+/** Graphs as data: what the builder makes, what the verifier refuses, what the printer shows. */
+
 import { describe, expect, test } from 'vitest';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import { dependents, reach } from '../../../dsp/ir/graph.ts';

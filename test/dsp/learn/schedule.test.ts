@@ -1,3 +1,5 @@
+/** Learning-rate schedules against reference rates and against their own formulas. */
+
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { learningRate } from '../../../dsp/learn/schedule.ts';

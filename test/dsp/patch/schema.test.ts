@@ -1,3 +1,5 @@
+/** Wrong patches and what is said about them; the builder; the deepest legal patch. */
+
 import { describe, expect, test } from 'vitest';
 import { CODES, nearest, printDiagnostics } from '../../../dsp/diagnostic.ts';
 import { compile } from '../../../dsp/compile.ts';

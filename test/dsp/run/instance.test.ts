@@ -1,3 +1,8 @@
+/**
+ * Running instances: the examples learn, learning is held, guarded, frozen and reset, and how the
+ * stream is cut does not matter.
+ */
+
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../../dsp/compile.ts';
 import type { CompileOptions } from '../../../dsp/compile.ts';
