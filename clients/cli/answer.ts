@@ -103,15 +103,18 @@ export function errorDocument(refusal: Refusal): unknown {
   return { error: { code, message, diagnostics: findings } };
 }
 
+/** More than a person reads at once; JSON has them all. */
+const SHOWN = 50;
+
 /** One block per finding: place, code, message, and the hint below. */
 export function printRefusal(refusal: Refusal, title = 'error'): string {
-  return refusal.findings
-    .map((f) => {
-      const line = f.line === undefined ? '' : `${f.line}:${f.column ?? 1}:`;
-      const place = f.file === undefined ? '' : `${f.file}:${line} `;
-      const path = f.path === '' || f.message.includes(f.path) ? '' : `${f.path}: `;
-      const hint = f.hint === undefined ? '' : `\n    ${f.hint}`;
-      return `${title} ${place}${f.code}  ${path}${f.message}${hint}`;
-    })
-    .join('\n');
+  const blocks = refusal.findings.slice(0, SHOWN).map((f) => {
+    const line = f.line === undefined ? '' : `${f.line}:${f.column ?? 1}:`;
+    const place = f.file === undefined ? '' : `${f.file}:${line} `;
+    const path = f.path === '' || f.message.includes(f.path) ? '' : `${f.path}: `;
+    const hint = f.hint === undefined ? '' : `\n    ${f.hint}`;
+    return `${title} ${place}${f.code}  ${path}${f.message}${hint}`;
+  });
+  const rest = refusal.findings.length - blocks.length;
+  return [...blocks, ...(rest > 0 ? [`... and ${rest} more`] : [])].join('\n');
 }

@@ -14,7 +14,7 @@ import { parsePatch } from '../../dsp/patch/schema.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import { finding } from './answer.ts';
 import type { Finding } from './answer.ts';
-import { keysOf, locate, positionAt } from './json-position.ts';
+import { keysOf, locator, positions } from './json-position.ts';
 
 export interface PatchSource {
   readonly patch: Patch;
@@ -54,7 +54,8 @@ export function locateIn(
 ): Finding[] {
   const { file, text } = source;
   if (file === undefined || text === undefined) return [...diagnostics];
-  return diagnostics.map((d) => ({ ...d, file, ...locate(text, keysOf(d.path)) }));
+  const locate = locator(text);
+  return diagnostics.map((d) => ({ ...d, file, ...locate(keysOf(d.path)) }));
 }
 
 function readText(name: string): Read<string> {
@@ -93,7 +94,7 @@ function parseJson(file: string, text: string): Read<unknown> {
     return bad({
       ...finding('CLI_PATCH_SYNTAX', '', `expected a JSON document: ${what}`),
       file,
-      ...positionAt(text, syntaxErrorAt(text)),
+      ...positions(text)(syntaxErrorAt(text)),
     });
   }
 }

@@ -25,7 +25,7 @@ export async function withClient(
   try {
     return await work(client, url);
   } catch (error) {
-    if (error instanceof LivegradError) return refusalOf(error, url);
+    if (error instanceof LivegradError) return refusalOf(error);
     throw error;
   } finally {
     client.close();
@@ -34,11 +34,10 @@ export async function withClient(
 
 const protocolOf = (url: string): string => (URL.canParse(url) ? new URL(url).protocol : '');
 
-export function refusalOf(error: LivegradError, url: string): Refusal {
+function refusalOf(error: LivegradError): Refusal {
   if (error.code === 'UNREACHABLE') {
-    const message = `no livegrad answers at ${url}: ${error.message}`;
     const hint = 'start one with "npm start", or say where it is with --url';
-    return refuse([finding('CLI_HOST_UNREACHABLE', '', message, hint)], EXIT.unreachable);
+    return refuse([finding('CLI_HOST_UNREACHABLE', '', error.message, hint)], EXIT.unreachable);
   }
   const diagnostics = error.diagnostics.filter((d) => d.message !== error.message);
   const hint = error.code === 'UNAUTHORIZED' ? { hint: 'give it with --token' } : {};

@@ -75,6 +75,18 @@ describe('check', () => {
     ]);
   });
 
+  it('shows people the first fifty of many problems, and JSON all of them', async () => {
+    const outputs = Array.from({ length: 60 }, (_, k) => `missing-${k}`);
+    const text = JSON.stringify({ format: 'livegrad.patch/1', name: 'many', nodes: {}, outputs });
+    const file = textFile('many.json', text);
+    const { stderr } = await livegrad(['check', file]);
+    expect(stderr.match(/PATCH_UNKNOWN_REFERENCE/g)).toHaveLength(50);
+    expect(stderr).toMatch(/\.\.\. and 10 more\n$/);
+    const { document } = await livegradJson<ErrorDocument>('check', file);
+    expect(document.error.diagnostics).toHaveLength(60);
+    expect(document.error.message).toBe('60 problems');
+  });
+
   it('finds what depends on the sample rate', async () => {
     const text = JSON.stringify({
       format: 'livegrad.patch/1',

@@ -60,9 +60,9 @@ export interface Terminal {
   readonly ended: Promise<number | null>;
 }
 
-/** Runs the client in a terminal of 80 columns and 24 rows. */
-export function openTerminal(args: readonly string[]): Terminal {
-  const command = [process.execPath, MAIN, ...args];
+/** Runs the client, or another script, in a terminal of 80 columns and 24 rows. */
+export function openTerminal(args: readonly string[], script = MAIN): Terminal {
+  const command = [process.execPath, script, ...args];
   const child = spawn('python3', ['-c', BRIDGE, '80', '24', ...command], {
     env: environment({ TERM: 'xterm-256color' }),
     stdio: ['pipe', 'pipe', 'inherit'],

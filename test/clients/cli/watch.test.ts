@@ -1,6 +1,7 @@
 /** `watch` in a real terminal, against the real daemon: what a person sees, and what is left behind. */
 
 import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startDaemon } from '../../support/daemon.ts';
 import type { Daemon } from '../../support/daemon.ts';
@@ -69,6 +70,15 @@ describe('watch', () => {
     terminal.signal(15);
     expect(await terminal.ended).toBe(143);
     expect(terminal.output().endsWith(LEAVE)).toBe(true);
+  });
+
+  it('restores the terminal after a crash, and shows the error there', async () => {
+    const script = fileURLToPath(new URL('./crash.ts', import.meta.url));
+    const terminal = openTerminal([], script);
+    expect(await terminal.ended).toBe(70);
+    const [drawn, after] = terminal.output().split(LEAVE);
+    expect(drawn).toContain('about to fail');
+    expect(after).toContain('Error: a mistake while drawing');
   });
 
   it('does not touch the screen when no host answers', async () => {
