@@ -207,6 +207,9 @@ function readYaml(content: string, source: string, reading: Reading): void {
   }
 }
 
+/** Variables that are no settings: where the file is, and where clients find the daemon. */
+const OTHER_VARIABLES: ReadonlySet<string> = new Set(['LIVEGRAD_CONFIG', 'LIVEGRAD_URL']);
+
 const toPlain = (node: unknown): unknown =>
   typeof node === 'object' && node !== null && 'toJSON' in node && typeof node.toJSON === 'function'
     ? (node.toJSON() as unknown)
@@ -215,7 +218,7 @@ const toPlain = (node: unknown): unknown =>
 function readEnvironment(env: ConfigSources['env'], reading: Reading): void {
   const variables = CONFIG_KEYS.map((key) => key.variable);
   for (const [name, raw] of Object.entries(env)) {
-    if (!name.startsWith('LIVEGRAD_') || name === 'LIVEGRAD_CONFIG' || raw === undefined) continue;
+    if (!name.startsWith('LIVEGRAD_') || OTHER_VARIABLES.has(name) || raw === undefined) continue;
     const key = CONFIG_KEYS.find((k) => k.variable === name);
     if (key === undefined) {
       reading.diagnostics.push(

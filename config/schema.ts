@@ -42,6 +42,10 @@ export const audioSchema = z.strictObject({
     .describe('Pace of the virtual and file backends: real time, or as fast as possible.'),
   inputFile: text.min(1).optional().describe('WAV file that the file backend plays.'),
   outputFile: text.min(1).optional().describe('WAV file that the file backend records to.'),
+  loop: z
+    .boolean()
+    .default(false)
+    .describe('Whether the file backend starts over at the end of its input.'),
   realtimePriority: z
     .boolean()
     .default(true)

@@ -64,7 +64,7 @@ function openDevice(): Result<Device> {
         blockSize,
         inputs: inputChannels,
         outputs: outputChannels,
-        loop: audio.loop ?? false,
+        loop: audio.loop,
         clock,
         ready: () => host?.settled ?? false,
       });

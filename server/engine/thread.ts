@@ -19,8 +19,6 @@ export interface Ready {
 /** Settings with a back end that can be opened. */
 export type OpenSettings = AudioSettings & {
   readonly backend: Backend;
-  /** The file back end starts over at the end of its input. */
-  readonly loop?: boolean;
 };
 
 export interface ThreadData {

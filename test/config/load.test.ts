@@ -242,6 +242,10 @@ test('all mistakes of all sources are reported together', () => {
   ]);
 });
 
+test('the variables of clients and of the file are no settings', () => {
+  good({ env: { LIVEGRAD_URL: 'http://127.0.0.1:9' } });
+});
+
 test('a faulty token is reported without showing it', () => {
   const [diagnostic] = bad({ env: { LIVEGRAD_HTTP_TOKEN: 'two words' } });
   expect(diagnostic?.message).not.toContain('two words');

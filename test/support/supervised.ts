@@ -27,6 +27,7 @@ export const AUDIO: AudioSettings = {
   inputChannels: 2,
   outputChannels: 2,
   clock: 'realtime',
+  loop: false,
   realtimePriority: true,
 };
 

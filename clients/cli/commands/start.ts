@@ -21,8 +21,6 @@ export const start: Register = (program) => {
       if (program.opts<{ json?: boolean }>().json === true) speakJson();
       const script = fileURLToPath(new URL('../../../server/main.ts', import.meta.url));
       process.argv = [process.execPath, script, ...settings];
-      // The client's own variable; the daemon refuses settings that it does not know.
-      delete process.env['LIVEGRAD_URL'];
       await import('../../../server/main.ts');
     });
 };
