@@ -270,7 +270,7 @@ function inOrder(patch: Patch): readonly string[] {
           done.add(top.id);
           order.push(top.id);
         }
-      } else if (typeof next === 'string' && next in patch.nodes && !done.has(next)) {
+      } else if (typeof next === 'string' && Object.hasOwn(patch.nodes, next) && !done.has(next)) {
         trail.push({ id: next, next: 0 });
       }
     }

@@ -126,6 +126,7 @@ export type Patch = z.infer<typeof patchSchema>;
 
 /** Limits that keep a hostile document from eating the host. */
 const MAX_NODES = 20_000;
+const SUGGESTIONS = 20;
 
 /**
  * A checked Patch from any JSON value.
@@ -240,17 +241,19 @@ function checkMeaning(patch: Patch): Diagnostic[] {
   for (const kind of ['sliders', 'params'] as const) {
     for (const [id, spec] of Object.entries(patch[kind])) {
       checkControl(found, pathOf([kind, id]), spec);
-      if (kind === 'params' && id in patch.sliders) taken(found, 'params', id, 'sliders');
+      if (kind === 'params' && Object.hasOwn(patch.sliders, id))
+        taken(found, 'params', id, 'sliders');
     }
   }
   for (const id of Object.keys(patch.nodes)) {
-    if (id in patch.sliders) taken(found, 'nodes', id, 'sliders');
-    if (id in patch.params) taken(found, 'nodes', id, 'params');
+    if (Object.hasOwn(patch.sliders, id)) taken(found, 'nodes', id, 'sliders');
+    if (Object.hasOwn(patch.params, id)) taken(found, 'nodes', id, 'params');
   }
 
   const refer = (path: string, operand: Operand): void => {
     if (typeof operand === 'number' || known.has(operand)) return;
-    const near = nearest(operand, known);
+    // A search through all names each: only for as many as a person reads.
+    const near = found.length < SUGGESTIONS ? nearest(operand, known) : undefined;
     found.push(
       diagnostic(
         'PATCH_UNKNOWN_REFERENCE',
@@ -281,7 +284,7 @@ function checkMeaning(patch: Patch): Diagnostic[] {
     refer('training.target', patch.training.target);
   }
   patch.expect.forEach((e, i) => {
-    if (!(e.param in patch.params)) {
+    if (!Object.hasOwn(patch.params, e.param)) {
       found.push(
         diagnostic(
           'PATCH_UNKNOWN_REFERENCE',
@@ -336,7 +339,11 @@ function checkLoops(found: Diagnostic[], patch: Patch): void {
         done.add(top.id);
         onTrail.delete(top.id);
         trail.pop();
-      } else if (typeof operand === 'string' && operand in patch.nodes && !done.has(operand)) {
+      } else if (
+        typeof operand === 'string' &&
+        Object.hasOwn(patch.nodes, operand) &&
+        !done.has(operand)
+      ) {
         if (onTrail.has(operand)) {
           const ring = [
             ...trail.map((t) => t.id).slice(trail.findIndex((t) => t.id === operand)),

@@ -280,6 +280,22 @@ test('a patch as deep as it is allowed to be compiles without a stack overflow',
   expect(compile(patch.value, options).ok).toBe(true);
 });
 
+test('names that every object inherits are names like any other', () => {
+  const patch = parsePatch({
+    ...base,
+    params: { toString: control },
+    nodes: {
+      constructor: { op: 'input', channel: 1 },
+      hasOwnProperty: { op: 'mul', in: ['constructor', 'toString'] },
+    },
+    outputs: ['hasOwnProperty'],
+  });
+  if (!patch.ok) throw new Error(printDiagnostics(patch.diagnostics));
+  const options = { sampleRate: 48000, maxBlock: 64, latency: 0 };
+  expect(compile(patch.value, options).ok).toBe(true);
+  expect(parsePatch(withNode({ op: 'neg', in: ['valueOf'] })).ok).toBe(false);
+});
+
 describe('the builder', () => {
   test('makes the same document as the shipped file', () => {
     const { gain } = EXAMPLES;
