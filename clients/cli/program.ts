@@ -14,6 +14,7 @@ import { freeze } from './commands/freeze.ts';
 import { gradcheck } from './commands/gradcheck.ts';
 import { learn } from './commands/learn.ts';
 import { load } from './commands/load.ts';
+import { calibrate } from './commands/calibrate.ts';
 import { mute } from './commands/mute.ts';
 import { params } from './commands/params.ts';
 import { schedule } from './commands/schedule.ts';
@@ -33,6 +34,7 @@ const COMMANDS = [
   learn,
   schedule,
   mute,
+  calibrate,
   load,
   devices,
   examples,
