@@ -1,6 +1,6 @@
 /**
  * Differential fuzz over the whole compiler. Every failure prints the seed that makes it again:
- * LIVEGRAD_FUZZ_SEED=N runs one seed, LIVEGRAD_FUZZ_RUNS=N more of them.
+ * FUZZ_SEED=N runs one seed, FUZZ_RUNS=N more of them.
  */
 
 import { describe, expect, test } from 'vitest';
@@ -28,8 +28,8 @@ const SIZES = { inputs: FUZZ_INPUTS, sliders: FUZZ_SLIDERS, params: FUZZ_PARAMS 
 const BLOCK = 64;
 const FRAMES = 320;
 
-const fixedSeed = process.env['LIVEGRAD_FUZZ_SEED'];
-const runs = Number(process.env['LIVEGRAD_FUZZ_RUNS'] ?? 150);
+const fixedSeed = process.env['FUZZ_SEED'];
+const runs = Number(process.env['FUZZ_RUNS'] ?? 150);
 const seeds =
   fixedSeed === undefined ? Array.from({ length: runs }, (_, k) => k + 1) : [Number(fixedSeed)];
 
