@@ -21,8 +21,6 @@ export interface Layout {
   readonly frozen: number;
   readonly loss: number;
   readonly learningRate: number;
-  /** Signal state: set by the exported `reset`. */
-  readonly state: { readonly begin: number; readonly end: number };
   readonly bytes: number;
 }
 

@@ -30,8 +30,9 @@ export interface CompileOptions {
 }
 
 const MAX_BYTES = 256 * 2 ** 20;
-/** Engines refuse a function with more than 50,000. */
+/** Engines refuse a function with more than 50,000 locals, or of more than 7,654,321 bytes. */
 const MAX_LOCALS = 50_000;
+const MAX_CODE_BYTES = 7_500_000;
 
 /** The program before code generation: what `compile --print ir` shows. */
 export function programOf(patch: Patch, options: CompileOptions): Result<Program> {
@@ -69,14 +70,24 @@ export function assemble(program: Program, options: CompileOptions): Result<Arti
       diagnostic(
         'PATCH_TOO_LARGE',
         'nodes',
-        `values alive at once: expected at most ${MAX_LOCALS}, got ${locals}`,
+        `the generated code needs too many variables: expected at most ${MAX_LOCALS}, got ${locals}`,
+      ),
+    );
+  }
+  const wasm = encode(module);
+  if (wasm.length > MAX_CODE_BYTES) {
+    return fail(
+      diagnostic(
+        'PATCH_TOO_LARGE',
+        'nodes',
+        `the generated code is too long: expected at most ${MAX_CODE_BYTES} bytes, got ${wasm.length}`,
       ),
     );
   }
   return ok({
     format: 'livegrad.artifact/1',
     name: program.name,
-    wasm: encode(module),
+    wasm,
     layout,
     sampleRate: options.sampleRate,
     maxBlock: options.maxBlock,

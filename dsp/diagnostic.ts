@@ -67,11 +67,16 @@ export function printDiagnostics(diagnostics: readonly Diagnostic[]): string {
     .join('\n');
 }
 
+/** Nobody misspells a longer one. */
+const LONGEST_NAME = 120;
+
 /** The nearest of `names` to a misspelt `name`, or undefined when none is near. */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
+  if (name.length > LONGEST_NAME) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of names) {
+    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

@@ -2,20 +2,20 @@
  * Lowered patch → Program: chooses the differentiation mode, differentiates, adds the optimiser and
  * runs the passes. The last hop before code.
  *
- * Mode `auto` compares rough costs per sample of both programs. Where a derivative passes through
+ * Mode `auto` compares rough costs per sample of both modes. Where a derivative passes through
  * memory, forward mode is exact over all time and reverse mode sees one window, so forward mode is
  * taken up to `FORWARD_BONUS` times the cost of reverse mode.
  */
 
-import { hasMemory } from './ad/active.ts';
+import { activity, hasMemory } from './ad/active.ts';
 import { differentiate, objectiveActivity } from './ad/gradient.ts';
-import type { Differentiated, Objective } from './ad/gradient.ts';
+import type { Objective } from './ad/gradient.ts';
 import { paramNodes } from './ad/jvp.ts';
 import type { Control } from './control.ts';
 import { diagnostic, fail, ok } from './diagnostic.ts';
 import type { Result } from './diagnostic.ts';
-import { nodeOf } from './ir/graph.ts';
-import type { Graph } from './ir/graph.ts';
+import { isDelay, nodeOf } from './ir/graph.ts';
+import type { Graph, NodeId } from './ir/graph.ts';
 import { OPS } from './ir/ops.ts';
 import type { Program } from './ir/program.ts';
 import { LOSSES } from './learn/losses.ts';
@@ -26,6 +26,8 @@ import { optimise } from './passes/pipeline.ts';
 import { updateGraph } from './learn/optimisers.ts';
 
 const FORWARD_BONUS = 2;
+/** Bounds the memory of a compilation that the patch forces into forward mode. */
+const MAX_TANGENTS = 1_000_000;
 
 export type Mode = Training['mode'];
 
@@ -62,6 +64,15 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
     window: training.window,
     params: base.params.length,
   };
+  if (estimate === target) {
+    return fail(
+      diagnostic(
+        'PATCH_NOTHING_TO_LEARN',
+        'training.target',
+        `estimate and target are the same signal: the loss is 0 whatever the parameters are`,
+      ),
+    );
+  }
   const { active, obstacles } = objectiveActivity(graph, objective);
   if (obstacles.length > 0) {
     return fail(
@@ -88,79 +99,102 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
     );
   }
 
-  const cleaned = (d: Differentiated): Differentiated => ({
-    ...d,
-    stream: optimise(d.stream),
-    backward: optimise(d.backward),
-  });
-  const build = (way: 'forward' | 'reverse'): Differentiated =>
-    cleaned(differentiate(graph, objective, active, way));
-
-  const memory = hasMemory(graph, active);
-  const choice = mode === 'auto' ? choose(build, memory, learnable.length) : null;
-  const way = choice?.way ?? (mode === 'forward' ? 'forward' : 'reverse');
-  const made = choice?.made ?? build(way);
+  const choice: Choice =
+    mode === 'auto'
+      ? choose(graph, objective, active)
+      : { way: mode, reasons: [`${mode} mode, as the patch asks`] };
+  const tangents = learnable.length * active.size;
+  if (choice.way === 'forward' && tangents > MAX_TANGENTS) {
+    return fail(
+      diagnostic(
+        'PATCH_TOO_LARGE',
+        'training.mode',
+        `forward mode needs a tangent per parameter and operation: expected at most ${MAX_TANGENTS}, got up to ${tangents}`,
+        'use "reverse" or "auto"',
+      ),
+    );
+  }
+  const blind = choice.way === 'reverse' ? unseenDelays(graph, active, training.window) : [];
+  const made = differentiate(graph, objective, active, choice.way);
   return ok({
     ...base,
-    stream: made.stream,
-    backward: made.backward,
+    stream: optimise(made.stream),
+    backward: optimise(made.backward),
     update: optimise(updateGraph(training.optimiser.kind, base.params)),
     window: training.window,
-    mode: way,
-    reasons: choice?.reasons ?? [`${way} mode, as the patch asks`],
+    mode: choice.way,
+    reasons: [...choice.reasons, ...blind],
     tapes: made.tapes,
   });
 }
 
-function choose(
-  build: (way: 'forward' | 'reverse') => Differentiated,
-  memory: boolean,
-  params: number,
-): { way: 'forward' | 'reverse'; made: Differentiated; reasons: string[] } {
-  const reverse = build('reverse');
-  const reverseCost = cost(reverse);
-  const many = `${params} parameter${params === 1 ? '' : 's'}`;
-  if (!memory) {
+/** Delays longer than the window pass no gradient in reverse mode: worth a word. */
+function unseenDelays(graph: Graph, active: ReadonlySet<NodeId>, window: number): string[] {
+  const lengths = [...active].flatMap((id) => {
+    const node = nodeOf(graph, id);
+    return isDelay(node.op) && node.attrs[0]! >= window ? [node.attrs[0]!] : [];
+  });
+  if (lengths.length === 0) return [];
+  const longest = lengths.reduce((a, b) => Math.max(a, b));
+  return [
+    `no gradient passes through a delay as long as the window of ${window} frames (the longest has ${longest}): use a longer window or forward mode`,
+  ];
+}
+
+interface Choice {
+  readonly way: 'forward' | 'reverse';
+  readonly reasons: readonly string[];
+}
+
+/** Tangents of at most this many parameters are considered at all. */
+const FORWARD_PARAMS = 256;
+
+/** Decides by counting: nothing is differentiated to find out what it would cost. */
+function choose(graph: Graph, objective: Objective, active: ReadonlySet<NodeId>): Choice {
+  const learnable = [...paramNodes(graph).values()].filter((id) => active.has(id));
+  const many = `${learnable.length} parameter${learnable.length === 1 ? '' : 's'}`;
+  const reverseCost = REVERSE_FACTOR * costOf(graph, active);
+  if (!hasMemory(graph, active)) {
     return {
       way: 'reverse',
-      made: reverse,
       reasons: [
         `${many}; no derivative passes through a delay, so reverse mode is exact`,
-        `cost about ${reverseCost} operations per sample`,
+        `about ${reverseCost} operations per sample for the gradient`,
       ],
     };
   }
-  // Tangents cost at least one operation each: do not even build forward mode for a large model.
-  if (params > FORWARD_BONUS * reverseCost) {
-    return {
-      way: 'reverse',
-      made: reverse,
-      reasons: [`${many}: too many for forward mode; reverse mode, truncated at the window`],
-    };
+  if (learnable.length > FORWARD_PARAMS) {
+    return { way: 'reverse', reasons: [`${many}: too many for forward mode`, TRUNCATED] };
   }
-  const forward = build('forward');
-  const forwardCost = cost(forward);
-  const costs = `cost about ${forwardCost} operations per sample forward, ${reverseCost} reverse`;
-  return forwardCost <= FORWARD_BONUS * reverseCost
+  const limit = FORWARD_BONUS * reverseCost;
+  let forwardCost = 0;
+  for (const param of learnable) {
+    if (forwardCost > limit) break;
+    const own = activity(graph, [param], [objective.estimate, objective.target]).active;
+    forwardCost += FORWARD_FACTOR * costOf(graph, own);
+  }
+  const forward = forwardCost <= limit;
+  const atLeast = forward ? 'about' : 'more than';
+  const costs = `${atLeast} ${forwardCost} operations per sample forward, about ${reverseCost} reverse`;
+  return forward
     ? {
         way: 'forward',
-        made: forward,
         reasons: [`${many}; forward mode is exact through recursion over all time`, costs],
       }
-    : {
-        way: 'reverse',
-        made: reverse,
-        reasons: [`${many}; reverse mode, truncated at the window, is cheaper`, costs],
-      };
+    : { way: 'reverse', reasons: [`${many}; reverse mode is cheaper`, TRUNCATED, costs] };
 }
 
-/** Operations per sample: four samples at a time outside of recursion. */
-function cost(d: Differentiated): number {
-  return Math.round(signalCost(d.stream) + signalCost(d.backward));
-}
+const TRUNCATED = 'what a parameter does through earlier windows is not seen (truncation)';
 
-function signalCost(graph: Graph): number {
+/** Operations that a derivative adds for each operation it passes: tangents, cotangents and tapes. */
+const FORWARD_FACTOR = 2;
+const REVERSE_FACTOR = 3;
+
+function costOf(graph: Graph, nodes: ReadonlySet<NodeId>): number {
   let total = 0;
-  for (const node of graph.nodes) if (node.rate === 'sample') total += OPS[node.op].cost;
+  for (const id of nodes) {
+    const node = nodeOf(graph, id);
+    if (node.rate === 'sample') total += OPS[node.op].cost;
+  }
   return total;
 }

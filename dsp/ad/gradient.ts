@@ -8,7 +8,7 @@
  */
 
 import { Builder } from '../ir/builder.ts';
-import { isDelay, nodeOf } from '../ir/graph.ts';
+import { dependents, isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph, Node, NodeId, Output } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import { gradientName, tapeName } from '../ir/program.ts';
@@ -105,8 +105,9 @@ export function differentiate(
       if (gradient !== null) gradients.set(index, gradient);
     }
   } else {
-    const primal = recompute(stream, backward, tape);
-    const cotangents = vjp(backward, stream, seeds, active, primal, window);
+    const isConstant = constantOverWindow(stream);
+    const primal = recompute(stream, backward, tape, isConstant);
+    const cotangents = vjp(backward, stream, seeds, active, primal, window, isConstant);
     for (const [index, param] of paramNodes(stream)) {
       const cotangent = cotangents.get(param);
       if (cotangent !== undefined) gradients.set(index, cotangent);
@@ -127,11 +128,19 @@ export function differentiate(
   };
 }
 
+/** Parameters change at window ends only; a slider may be moved anywhere in a window. */
+function constantOverWindow(stream: Graph): (id: NodeId) => boolean {
+  const sliders = stream.nodes.flatMap(({ op }, id) => (op === 'slider' ? [id as NodeId] : []));
+  const moving = dependents(stream, sliders);
+  return (id) => nodeOf(stream, id).rate !== 'sample' && !moving.has(id);
+}
+
 /** Values of the stream graph inside of the backward graph: computed again, or from a tape. */
 function recompute(
   stream: Graph,
   backward: Builder,
   tape: (id: NodeId) => NodeId,
+  isConstant: (id: NodeId) => boolean,
 ): (id: NodeId) => NodeId {
   const known = new Map<NodeId, NodeId>();
   const again = ({ op, args, attrs }: Node): NodeId =>
@@ -142,7 +151,7 @@ function recompute(
     );
   // What is constant over the window stays so: a tape of it would be a signal.
   stream.nodes.forEach((node, i) => {
-    if (node.rate !== 'sample') known.set(i as NodeId, again(node));
+    if (isConstant(i as NodeId)) known.set(i as NodeId, again(node));
   });
   const value = (id: NodeId, depth: number): NodeId => {
     const found = known.get(id);

@@ -23,7 +23,9 @@ import type { Primal } from './partials.ts';
  * @param source  the graph that is differentiated; may be the one in `b` itself
  * @param seeds   cotangents given from outside, by node of `source`
  * @param primal  the value of a node of `source` as a node of `b`
- * @param window  frames
+ * @param window      frames
+ * @param isConstant  does a node of `source` keep its value over the window? Its cotangent is one
+ *                    value then, the sum of what comes at every sample
  */
 export function vjp(
   b: Builder,
@@ -32,6 +34,7 @@ export function vjp(
   active: ReadonlySet<NodeId>,
   primal: (id: NodeId) => NodeId,
   window: number,
+  isConstant: (id: NodeId) => boolean = (id) => nodeOf(source, id).rate !== 'sample',
 ): ReadonlyMap<NodeId, NodeId> {
   const cotangents = new Map<NodeId, NodeId>();
 
@@ -41,8 +44,7 @@ export function vjp(
   /** Adds ȳ's share to x̄; `fast`: does it come once a sample? */
   const give = (to: NodeId, share: NodeId, fast: boolean): void => {
     if (!active.has(to)) return;
-    const slow = nodeOf(source, to).rate !== 'sample';
-    const into = fast && slow ? perSample : cotangents;
+    const into = fast && isConstant(to) ? perSample : cotangents;
     const total = plus(b, into.get(to) ?? null, share);
     if (total !== null) into.set(to, total);
   };
@@ -66,7 +68,8 @@ export function vjp(
     const node = nodeOf(source, id);
     if (cotangent === undefined || isDelay(node.op)) continue;
     if (node.op === 'sum') {
-      give(node.args[0]!, cotangent, false);
+      // Every sample of the operand gets all of it; an operand that is one value, as often.
+      give(node.args[0]!, cotangent, true);
       continue;
     }
     const row = derivativeOf(node.op);
@@ -79,7 +82,7 @@ export function vjp(
     node.args.forEach((arg, k) => {
       const partial = row[k];
       if (partial && active.has(arg)) {
-        give(arg, partial(b, cotangent, values), node.rate === 'sample');
+        give(arg, partial(b, cotangent, values), !isConstant(id));
       }
     });
   }

@@ -55,6 +55,11 @@ const WINDOWS = 3;
 const STEP = 1e-6;
 /** Gradients this much smaller than the largest are compared with the largest. */
 const FLOOR = 1e-4;
+/**
+ * A loss in double precision is off by some 1e-15 of itself; what that makes of a slope must stay
+ * below the 1e-4 that gradients are held to.
+ */
+const ROUNDING = 1e-11;
 
 export function gradcheck(patch: Patch, options: GradcheckOptions): Result<GradcheckReport> {
   const modes: ModeCheck[] = [];
@@ -82,7 +87,8 @@ export function gradcheck(patch: Patch, options: GradcheckOptions): Result<Gradc
     const check = checkMode(program.value, artifact.value, mode, options.seed);
     modes.push(check.summary);
     for (const [id, entry] of Object.entries(check.params)) {
-      if (!(id in params) || entry.relativeError > params[id]!.relativeError) params[id] = entry;
+      const known = Object.hasOwn(params, id) ? params[id]! : undefined;
+      if (known === undefined || entry.relativeError > known.relativeError) params[id] = entry;
     }
   }
   return ok({ patch: patch.name, modes, params });
@@ -107,7 +113,11 @@ function checkMode(
   });
   const compiled = compiledGradient(artifact, seed);
 
-  const floor = FLOOR * Math.max(1e-12, ...numeric.map(Math.abs));
+  // A difference of two losses is no more exact than the losses: 2⁻⁵² of them, over the step.
+  const noise = Math.max(
+    ...program.params.map((spec) => (ROUNDING * analytic.loss) / (STEP * (spec.max - spec.min))),
+  );
+  const floor = Math.max(noise, FLOOR * Math.max(1e-12, ...numeric.map(Math.abs)));
   const relative = (a: number, b: number): number =>
     Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b), floor);
   const params: Record<string, ParamCheck> = {};

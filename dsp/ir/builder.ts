@@ -40,19 +40,14 @@ export class Builder {
   /** A builder that goes on where `graph` ends; its node ids stay valid. */
   static from(graph: Graph): Builder {
     const builder = new Builder(graph.domain);
-    graph.nodes.forEach((node, i) => {
-      const id = i as NodeId;
-      const source = graph.delays.get(id);
+    graph.nodes.forEach((node, id) => {
       const [frames = 1, init = 0] = node.attrs;
-      const made =
-        source === undefined
-          ? builder.node(node.op, node.args, node.attrs)
-          : source < id
-            ? builder.delay(source, frames, init)
-            : builder.feedback(node.type, frames, init);
+      const made = isDelay(node.op)
+        ? builder.feedback(node.type, frames, init)
+        : builder.node(node.op, node.args, node.attrs);
       if (made !== id) throw new Error(`node ${id} stands twice in the graph, first as ${made}`);
     });
-    for (const id of builder.#open) builder.close(id, graph.delays.get(id)!);
+    for (const [id, source] of graph.delays) builder.close(id, source);
     return builder;
   }
 
@@ -173,38 +168,40 @@ export class Builder {
   }
 }
 
-/** Builds a changed copy: `rule` makes each node from its operands' copies, in order. */
-export function rewrite(
-  graph: Graph,
-  rule: (builder: Builder, node: Node, args: readonly NodeId[]) => NodeId,
-): Graph {
+type Rule = (builder: Builder, node: Node, args: readonly NodeId[]) => NodeId;
+
+const same: Rule = (builder, { op, attrs }, args) => builder.node(op, args, attrs);
+
+/**
+ * Builds a changed copy: `rule` makes each live node from its operands' copies, in order. Delays are
+ * copied; those of a source that came before become one where they are equal.
+ *
+ * @param live  what to copy; must hold everything that its members depend on
+ */
+export function rewrite(graph: Graph, rule: Rule = same, live?: ReadonlySet<NodeId>): Graph {
   const builder = new Builder(graph.domain);
-  const copy: NodeId[] = [];
+  const copy = new Map<NodeId, NodeId>();
   const open: { readonly delay: NodeId; readonly source: NodeId }[] = [];
   graph.nodes.forEach((node, i) => {
     const id = i as NodeId;
+    if (live?.has(id) === false) return;
     if (!isDelay(node.op)) {
-      copy.push(
-        rule(
-          builder,
-          node,
-          node.args.map((a) => copy[a]!),
-        ),
-      );
+      const args = node.args.map((a) => copy.get(a)!);
+      copy.set(id, rule(builder, node, args));
       return;
     }
     const source = graph.delays.get(id)!;
     const [frames = 1, init = 0] = node.attrs;
     if (source < id) {
-      copy.push(builder.delay(copy[source]!, frames, init));
+      copy.set(id, builder.delay(copy.get(source)!, frames, init));
     } else {
       const delay = builder.feedback(node.type, frames, init);
       open.push({ delay, source });
-      copy.push(delay);
+      copy.set(id, delay);
     }
   });
-  for (const { delay, source } of open) builder.close(delay, copy[source]!);
-  return builder.finish(graph.outputs.map(({ name, node }) => ({ name, node: copy[node]! })));
+  for (const { delay, source } of open) builder.close(delay, copy.get(source)!);
+  return builder.finish(graph.outputs.map(({ name, node }) => ({ name, node: copy.get(node)! })));
 }
 
 /** The type of an operation's result, or undefined where the operands do not fit. */

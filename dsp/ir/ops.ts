@@ -2,7 +2,7 @@
  * The op table: every operation of the IR, one row each.
  *
  * Invariant: a row is data. What an operation does is said once per room by a total rule table
- * keyed by `OpKind` (`interpret/rules`, `ad/jvp`, `ad/vjp`, `wasm/rules`), so a forgotten rule
+ * keyed by `OpKind` (`interpret/rules`, `ad/partials`, `wasm/rules`), so a forgotten rule
  * does not compile.
  *
  * Semantics shared by all rooms:

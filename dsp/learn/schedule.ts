@@ -1,8 +1,7 @@
 /**
  * Learning-rate schedules: pure functions of the optimiser step.
  *
- * Invariant: `learningRate` computes in double precision from the step alone, allocates nothing
- * and keeps no state, so a preview is exactly what happens, and a running schedule can be
+ * Invariant: a rate is computed in double precision from the step alone and keeps no state, so a preview is exactly what happens, and a running schedule can be
  * exchanged at any step.
  */
 
@@ -47,22 +46,31 @@ const CEILING = 1e6;
  * Tested: test/dsp/learn/schedule.test.ts
  */
 export function learningRate(schedule: Schedule, step: number): number {
+  const into = new Float64Array(1);
+  writeLearningRate(schedule, step, into);
+  return into[0]!;
+}
+
+/** As `learningRate`, into the first element of an array: a returned double would be allocated. */
+export function writeLearningRate(schedule: Schedule, step: number, into: Float64Array): void {
   switch (schedule.kind) {
     case 'constant':
-      return schedule.rate;
+      into[0] = schedule.rate;
+      break;
     case 'exponential':
-      return Math.min(
-        CEILING,
-        schedule.rate * Math.exp(schedule.delta * Math.floor(step / schedule.every)),
-      );
+      into[0] = schedule.rate * Math.exp(schedule.delta * Math.floor(step / schedule.every));
+      break;
     case 'step':
-      return Math.min(
-        CEILING,
-        schedule.rate * Math.pow(schedule.factor, Math.floor(step / schedule.every)),
-      );
+      into[0] = schedule.rate * Math.pow(schedule.factor, Math.floor(step / schedule.every));
+      break;
     case 'cosine': {
       const t = Math.min(step, schedule.steps) / schedule.steps;
-      return schedule.final + ((schedule.rate - schedule.final) * (1 + Math.cos(Math.PI * t))) / 2;
+      into[0] =
+        schedule.final + ((schedule.rate - schedule.final) * (1 + Math.cos(Math.PI * t))) / 2;
+      break;
     }
   }
+  // A rate of 0 that has grown without bound is still 0.
+  if (schedule.rate === 0 && schedule.kind !== 'cosine') into[0] = 0;
+  if (into[0]! > CEILING) into[0] = CEILING;
 }

@@ -2,9 +2,9 @@
  * Constant folding and algebraic identities.
  *
  * Constants are folded in double precision, so a folded expression is at least as exact as one
- * computed at run time in single precision. The identities are exact for every value (x + 0, x · 1,
- * −(−x), a choice by a constant, division by a power of two); none assumes that a value is finite,
- * and none trades rounding for speed.
+ * computed at run time in single precision. The identities are exact for every value but for the
+ * sign of a zero (x + 0, x · 1, −(−x), a choice by a constant, division by a power of two); none
+ * assumes that a value is finite, and none trades rounding for speed.
  *
  * When: after differentiation, which leaves many of them; run to a fixpoint, because folding a
  * delay's source can fold the delay. Cost: linear per round, at most `ROUNDS`.

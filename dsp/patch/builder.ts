@@ -20,6 +20,7 @@ export class PatchBuilder {
   readonly sliders: Record<string, ControlSpec> = {};
   readonly params: Record<string, ControlSpec> = {};
   readonly nodes: Record<string, PatchNode> = {};
+  #count = 0;
 
   slider(id: string, spec: ControlSpec): Signal {
     this.sliders[id] = spec;
@@ -72,9 +73,20 @@ export class PatchBuilder {
   }
 
   #add(node: PatchNode, id: string | undefined): Signal {
-    const name = id ?? `n${Object.keys(this.nodes).length + 1}`;
+    if (id !== undefined && this.#isTaken(id)) throw new Error(`"${id}" is used twice`);
+    const name = id ?? this.#freeName();
     this.nodes[name] = node;
     return name as Signal;
+  }
+
+  #isTaken(id: string): boolean {
+    return [this.nodes, this.sliders, this.params].some((group) => Object.hasOwn(group, id));
+  }
+
+  #freeName(): string {
+    do this.#count++;
+    while (this.#isTaken(`n${this.#count}`));
+    return `n${this.#count}`;
   }
 }
 

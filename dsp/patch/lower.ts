@@ -9,11 +9,12 @@
 import { diagnostic, ok } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { Builder, resultType } from '../ir/builder.ts';
+import { components } from '../ir/components.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import type { ValueType } from '../ir/ops.ts';
 import { outName } from '../ir/program.ts';
-import { instantOperands, pathOf } from './schema.ts';
+import { pathOf } from './schema.ts';
 import type { Operand, Patch, PatchNode, PlainOp } from './schema.ts';
 
 export interface LowerOptions {
@@ -48,17 +49,35 @@ export function lower(patch: Patch, options: LowerOptions): Result<Lowered> {
   Object.keys(patch.sliders).forEach((id, k) => values.set(id, b.node('slider', [], [k])));
   Object.keys(patch.params).forEach((id, k) => values.set(id, b.node('param', [], [k])));
 
-  // Delays first: they are what recursion goes through.
-  const open: { readonly id: string; readonly delay: NodeId; readonly source: Operand }[] = [];
+  const operand = (value: Operand, type: ValueType): NodeId => {
+    if (typeof value === 'number') return type === 'int' ? b.int(value) : b.real(value);
+    const id = values.get(value)!;
+    return type === 'real' ? b.asReal(id) : id;
+  };
+
+  const { order, recursive } = arrange(patch);
   let delayFrames = 0;
-  for (const [id, node] of Object.entries(patch.nodes)) {
-    if (node.op !== 'delay') continue;
-    delayFrames += node.frames;
-    const type = types.get(id) ?? 'real';
-    const delay = b.feedback(type, node.frames, node.init ?? 0);
-    values.set(id, delay);
-    origin.set(delay, id);
-    open.push({ id, delay, source: node.in[0] });
+  for (const id of order) {
+    const node = patch.nodes[id]!;
+    const first = b.nodes.length;
+    if (node.op === 'delay') {
+      delayFrames += node.frames;
+      const type = types.get(id) ?? 'real';
+      const { frames, init = 0 } = node;
+      const delay = recursive.has(id)
+        ? b.feedback(type, frames, init)
+        : b.delay(operand(node.in[0], type), frames, init);
+      values.set(id, delay);
+    } else {
+      values.set(id, lowerNode(b, id, node, operand, types, options, diagnostics));
+    }
+    for (let k = first; k < b.nodes.length; k++) origin.set(k as NodeId, id);
+  }
+  for (const id of recursive) {
+    const node = patch.nodes[id];
+    if (node?.op === 'delay') {
+      b.close(values.get(id)!, operand(node.in[0], types.get(id) ?? 'real'));
+    }
   }
   if (delayFrames > MAX_DELAY_FRAMES) {
     diagnostics.push(
@@ -68,23 +87,6 @@ export function lower(patch: Patch, options: LowerOptions): Result<Lowered> {
         `all delays together: expected at most ${MAX_DELAY_FRAMES} frames, got ${delayFrames}`,
       ),
     );
-  }
-
-  const operand = (value: Operand, type: ValueType): NodeId => {
-    if (typeof value === 'number') return type === 'int' ? b.int(value) : b.real(value);
-    const id = values.get(value)!;
-    return type === 'real' ? b.asReal(id) : id;
-  };
-
-  for (const id of inOrder(patch)) {
-    const node = patch.nodes[id]!;
-    if (node.op === 'delay') continue;
-    const first = b.nodes.length;
-    values.set(id, lowerNode(b, id, node, operand, types, options, diagnostics));
-    for (let k = first; k < b.nodes.length; k++) origin.set(k as NodeId, id);
-  }
-  for (const { id, delay, source } of open) {
-    b.close(delay, operand(source, types.get(id) ?? 'real'));
   }
 
   const outputs = patch.outputs.map((value, k) => ({
@@ -166,7 +168,7 @@ function plain(
         diagnostic(
           'PATCH_OPERAND_TYPE',
           pathOf(['nodes', id, 'in', i]),
-          `"${node.op}" takes a whole number here, got ${typeof value === 'number' ? value : `the real signal "${value}"`}`,
+          `"${node.op}" takes a 32-bit whole number here, got ${typeof value === 'number' ? value : `the real signal "${value}"`}`,
           'use "toInt", or a comparison for a condition',
         ),
       );
@@ -179,7 +181,7 @@ function plain(
 
 /** A literal is an int only where its neighbours are; a control is real. */
 function typeOf(value: Operand, types: ReadonlyMap<string, ValueType>): ValueType | 'literal' {
-  if (typeof value === 'number') return Number.isInteger(value) ? 'literal' : 'real';
+  if (typeof value === 'number') return isInt(value) ? 'literal' : 'real';
   return types.get(value) ?? 'real';
 }
 
@@ -225,29 +227,37 @@ function inferTypes(patch: Patch): ReadonlyMap<string, ValueType> {
       (plainOp && resultType(node.op as PlainOp, asInts(node.op as PlainOp)) === 'int');
     types.set(id, mayBeInt ? 'int' : 'real');
   }
-  const decide = (id: string, node: PatchNode): ValueType => {
-    if (types.get(id) === 'real') return 'real';
+  const decide = (node: PatchNode): ValueType => {
     if (node.op === 'delay') {
       const [source] = node.in;
-      if (node.init !== undefined && !Number.isInteger(node.init)) return 'real';
+      if (node.init !== undefined && !isInt(node.init)) return 'real';
       return typeof source === 'string' ? (types.get(source) ?? 'real') : 'real';
     }
     if (!('in' in node) || !Object.hasOwn(OPS, node.op)) return 'real';
     const op = node.op as PlainOp;
     return resultType(op, operandTypes(op, node.in, types)) ?? 'real';
   };
-  for (let changed = true; changed;) {
-    changed = false;
-    for (const [id, node] of entries) {
-      const type = decide(id, node);
-      if (type !== types.get(id)) {
-        types.set(id, type);
-        changed = true;
-      }
+  const users = new Map<string, string[]>();
+  for (const [id, node] of entries) {
+    for (const used of 'in' in node ? node.in : []) {
+      if (typeof used !== 'string') continue;
+      const list = users.get(used);
+      if (list === undefined) users.set(used, [id]);
+      else list.push(id);
     }
+  }
+  // A type only ever changes from int to real, so every node is looked at again a few times at most.
+  const open = entries.map(([id]) => id);
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (types.get(id) === 'real' || decide(patch.nodes[id]!) === 'int') continue;
+    types.set(id, 'real');
+    for (const user of users.get(id) ?? []) open.push(user);
   }
   return types;
 }
+
+/** Whether a number can be a 32-bit integer. */
+const isInt = (value: number): boolean => Number.isInteger(value) && value === (value | 0);
 
 /** Operand types that let an operation give an int, if any do. */
 function asInts(op: PlainOp): readonly ValueType[] {
@@ -255,27 +265,30 @@ function asInts(op: PlainOp): readonly ValueType[] {
   return Array.from({ length: arity }, () => (OPS[op].signature === 'real→int' ? 'real' : 'int'));
 }
 
-/** Node ids so that operands come first; delays do not count. The patch has no instant loop. */
-function inOrder(patch: Patch): readonly string[] {
-  const order: string[] = [];
-  const done = new Set<string>();
-  for (const start of Object.keys(patch.nodes)) {
-    const trail = [{ id: start, next: 0 }];
-    for (let top = trail.at(-1); top !== undefined; top = trail.at(-1)) {
-      const node = patch.nodes[top.id];
-      const next = node === undefined ? undefined : instantOperands(node)[top.next++];
-      if (next === undefined) {
-        trail.pop();
-        if (node !== undefined && !done.has(top.id)) {
-          done.add(top.id);
-          order.push(top.id);
-        }
-      } else if (typeof next === 'string' && Object.hasOwn(patch.nodes, next) && !done.has(next)) {
-        trail.push({ id: next, next: 0 });
-      }
-    }
+/**
+ * Node ids so that operands come first, and the delays that are part of a recursion: those alone
+ * may come before their source. The patch has no instant loop.
+ */
+function arrange(patch: Patch): {
+  readonly order: readonly string[];
+  readonly recursive: ReadonlySet<string>;
+} {
+  const names = Object.keys(patch.nodes);
+  const numbers = new Map(names.map((name, k) => [name, k]));
+  const needs = names.map((name) => {
+    const node = patch.nodes[name]!;
+    const operands: readonly Operand[] = 'in' in node ? node.in : [];
+    return operands.flatMap((o) => (typeof o === 'string' ? (numbers.get(o) ?? []) : []));
+  });
+  const recursive = new Set<string>();
+  for (const component of components(names.length, (k: number) => needs[k]!)) {
+    const [first] = component as [number];
+    if (component.length === 1 && !needs[first]!.includes(first)) continue;
+    for (const k of component) if (patch.nodes[names[k]!]!.op === 'delay') recursive.add(names[k]!);
   }
-  return order;
+  const ahead = (k: number): readonly number[] => (recursive.has(names[k]!) ? [] : needs[k]!);
+  const order = components(names.length, ahead).map(([k]) => names[k!]!);
+  return { order, recursive };
 }
 
 /**

@@ -27,7 +27,8 @@ export const idSchema = z
     'expected letters, digits, "-" and "_", in parts divided by "/", starting with a letter',
   );
 
-const number = z.number();
+/** What a binary32 can hold: a larger one would be infinite in the running program. */
+const number = z.number().min(-3.4e38).max(3.4e38);
 
 export const controlSchema: z.ZodType<ControlSpec> = z.strictObject({
   initial: number,
@@ -58,7 +59,7 @@ export const nodeSchema = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('input'), channel: z.number().int().min(1).max(64) }),
   /** Its operand `frames` samples ago; recursion goes through this. `init` is what was before. */
   z.strictObject({ op: z.literal('delay'), in: one, frames, init: number.optional() }),
-  /** White noise in [−1, 1), the same for the same seed. */
+  /** White noise in [−1, 1], the same for the same seed. */
   z.strictObject({
     op: z.literal('noise'),
     seed: z
@@ -161,10 +162,23 @@ export function parsePatch(json: unknown): Result<Patch> {
       }
     }
   }
+  const hidden = hiddenNames(json);
+  if (hidden.length > 0) return { ok: false, diagnostics: hidden };
   const parsed = patchSchema.safeParse(json, { reportInput: true });
   if (!parsed.success) return { ok: false, diagnostics: parsed.error.issues.flatMap(fromIssue) };
   const diagnostics = checkMeaning(parsed.data);
   return diagnostics.length > 0 ? { ok: false, diagnostics } : ok(parsed.data);
+}
+
+/** Names that a JavaScript object keeps for itself, which the schema would pass over in silence. */
+function hiddenNames(json: unknown): Diagnostic[] {
+  if (typeof json !== 'object' || json === null) return [];
+  return (['sliders', 'params', 'nodes'] as const).flatMap((kind) => {
+    const group: unknown = (json as Record<string, unknown>)[kind];
+    if (typeof group !== 'object' || group === null || !Object.hasOwn(group, '__proto__'))
+      return [];
+    return [diagnostic('PATCH_INVALID', `${kind}.__proto__`, 'unusable id: "__proto__"')];
+  });
 }
 
 /** A path as a person writes it: nodes.estimate.in[1], nodes["hidden/x"].op. */
@@ -215,8 +229,17 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
         ),
       ];
     default:
-      return [diagnostic('PATCH_INVALID', path, `${issue.message}; got ${got}`)];
+      return [diagnostic('PATCH_INVALID', path, plainly(issue.message, got))];
   }
+}
+
+/** The schema's own sentence, without its "Invalid input", and with what was got. */
+function plainly(message: string, got: string): string {
+  const said = message
+    .replace(/^Invalid input: /u, '')
+    .replace(/, received .*$/u, '')
+    .replace(/^Invalid /u, 'unusable ');
+  return got === 'nothing' ? `missing: ${said}` : `${said}, got ${got}`;
 }
 
 /** Every operation a patch node may name. */
@@ -224,8 +247,11 @@ export function nodeOps(): readonly string[] {
   return ['input', 'delay', 'noise', 'sine', 'runningMean', 'align', ...PLAIN_OPS];
 }
 
+/** A value as a message quotes it: short, and no deeper than needed, however deep it is. */
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
   const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

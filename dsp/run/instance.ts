@@ -8,7 +8,7 @@
  */
 
 import type { Artifact } from '../artifact.ts';
-import { learningRate } from '../learn/schedule.ts';
+import { writeLearningRate } from '../learn/schedule.ts';
 import type { Schedule } from '../learn/schedule.ts';
 import type { Kernel, Samples } from './kernel.ts';
 import { wasmKernel } from './wasm-kernel.ts';
@@ -36,7 +36,6 @@ export class Instance {
   windows = 0;
   /** Of the last finished window. */
   loss = 0;
-  learningRate = 0;
   fault: number = FAULT.none;
 
   readonly #kernel: Kernel;
@@ -63,21 +62,27 @@ export class Instance {
     this.reset();
   }
 
-  setSchedule(schedule: Schedule): void {
-    this.#schedule = schedule;
-    this.learningRate = learningRate(schedule, this.step);
+  /** Of the next optimiser step, or of the last one taken in this window. */
+  get learningRate(): number {
+    return this.#kernel.learningRate[0]!;
   }
 
-  /** Processes the first `frames` frames of the inputs into the outputs. */
+  setSchedule(schedule: Schedule): void {
+    this.#schedule = schedule;
+    writeLearningRate(schedule, this.step, this.#kernel.learningRate);
+  }
+
+  /** Processes the first `frames` frames, `maxBlock` at most, of the inputs into the outputs. */
   process(frames: number): void {
+    const total = Math.min(frames, this.artifact.maxBlock);
     if (this.#window === 0) {
-      this.#kernel.stream(0, 0, frames);
+      this.#kernel.stream(0, 0, total);
       return;
     }
     let done = 0;
-    while (done < frames) {
+    while (done < total) {
       const left = this.#window - this.#position;
-      const count = frames - done < left ? frames - done : left;
+      const count = total - done < left ? total - done : left;
       this.#kernel.stream(done, this.#position, count);
       done += count;
       this.#position += count;
@@ -101,10 +106,13 @@ export class Instance {
       this.#confirmed[k] = params[k]!;
     }
     this.step = step;
-    this.learningRate = learningRate(this.#schedule, step);
+    writeLearningRate(this.#schedule, step, this.#kernel.learningRate);
   }
 
-  /** Parameters to their initial values, step to 0, signal state to the start. */
+  /**
+   * Parameters to their initial values, step to 0, signal state to the start. Sliders, schedule,
+   * frozen flags and whether it learns stay.
+   */
   reset(): void {
     for (let k = 0; k < this.params.length; k++) {
       this.params[k] = this.artifact.params[k]!.initial;
@@ -114,7 +122,7 @@ export class Instance {
     this.step = 0;
     this.loss = 0;
     this.fault = FAULT.none;
-    this.learningRate = learningRate(this.#schedule, 0);
+    writeLearningRate(this.#schedule, 0, this.#kernel.learningRate);
     this.resetState();
   }
 
@@ -129,9 +137,8 @@ export class Instance {
     }
     this.loss = loss;
     for (let k = 0; k < this.params.length; k++) this.#confirmed[k] = this.params[k]!;
-    this.learningRate = learningRate(this.#schedule, this.step);
+    writeLearningRate(this.#schedule, this.step, kernel.learningRate);
     if (!this.learning || this.held) return;
-    kernel.learningRate[0] = this.learningRate;
     kernel.update();
     this.step++;
   }

@@ -34,8 +34,14 @@ export interface Ports {
   value(name: string): number | undefined;
 }
 
-/** State below this is zeroed after each run: a decaying tail must not end in denormals. */
+/**
+ * State below this is zeroed after each run: a decaying tail must not end in denormals. So is what
+ * is not a number or infinite: a recursion would keep it for ever.
+ */
 const SILENCE = 1e-15;
+const LOUDEST = 3.4e38;
+/** At most 1.5e-5 of the sum of magnitudes is lost to rounding. */
+const LANE_TERMS = 256;
 
 /** A place in memory for a signal: static address plus, maybe, a local that moves it. */
 interface Site {
@@ -110,6 +116,12 @@ export function emitGraph(
       );
     }
   });
+  const recursiveLines = new Set(
+    [...schedule.recursive].flatMap((id) => {
+      const line = storage.lines.get(id);
+      return line !== undefined && typeOf(line.source) === 'real' ? [line] : [];
+    }),
+  );
   const loopOf = (id: NodeId): string | undefined => {
     const at = schedule.place.get(id);
     return at === undefined ? undefined : `${at.stage} ${at.kind}`;
@@ -287,6 +299,10 @@ export function emitGraph(
 
   // ---- Loops -----------------------------------------------------------------------------------
 
+  /** Sums of more terms than this per lane are added up in double precision. */
+  const isLong = frames > 4 * LANE_TERMS;
+  const addLanes = (sums: Local, terms: Local): Instr[] =>
+    isLong ? addPairs(sums, terms) : [get(sums), get(terms), ['f32x4.add'], set(sums)];
   const bytes = 4 * frames;
   const vectorBytes = bytes & ~15;
 
@@ -348,9 +364,9 @@ export function emitGraph(
     const sums = members.filter((id) => nodeOf(graph, id).op === 'sum');
     const accumulators = new Map<NodeId, { vector: Local; scalar: Local }>();
     for (const id of sums) {
-      const pair = { vector: func.local('v128'), scalar: func.local('f32') };
+      const pair = { vector: func.local('v128'), scalar: func.local('f64') };
       accumulators.set(id, pair);
-      func.emit(splatReal(0), set(pair.vector), ['f32.const', 0], set(pair.scalar));
+      func.emit(splatReal(0), set(pair.vector), ['f64.const', 0], set(pair.scalar));
     }
     // State of one-frame recursions.
     const states = new Map<NodeId, Local>();
@@ -391,11 +407,17 @@ export function emitGraph(
           body.known.set(id, local);
           keep(id, local);
         } else if (node.op === 'sum') {
-          const pair = accumulators.get(id)!;
-          const total = form === 'f32x4' ? pair.vector : pair.scalar;
+          const { vector, scalar } = accumulators.get(id)!;
           const operand = valueIn(body, node.args[0]!);
-          const add: Instr = [form === 'f32x4' ? 'f32x4.add' : 'f32.add'];
-          body.code.push(get(total), get(operand), add, set(total));
+          if (form === 'f32x4') body.code.push(...addLanes(vector, operand));
+          else
+            body.code.push(
+              get(scalar),
+              get(operand),
+              ['f64.promote_f32'],
+              ['f64.add'],
+              set(scalar),
+            );
         } else {
           keep(id, isDelay(node.op) ? valueIn(body, id) : compute(body, id));
         }
@@ -413,10 +435,16 @@ export function emitGraph(
     for (const [id, { vector, scalar }] of accumulators) {
       const total = func.local('f32');
       func.emit(get(scalar));
-      for (let lane = 0; lane < 4; lane++) {
-        func.emit(get(vector), ['f32x4.extract_lane', lane], ['f32.add']);
+      if (isLong) {
+        for (const lane of [0, 1]) {
+          func.emit(get(vector), ['f64x2.extract_lane', lane], ['f64.add']);
+        }
+      } else {
+        for (const lane of [0, 1, 2, 3]) {
+          func.emit(get(vector), ['f32x4.extract_lane', lane], ['f64.promote_f32'], ['f64.add']);
+        }
       }
-      func.emit(set(total));
+      func.emit(['f32.demote_f64'], set(total));
       values.set(id, total);
     }
     if (isStream) {
@@ -424,7 +452,7 @@ export function emitGraph(
         const address = storage.carries.get(id)!;
         func.emit(['i32.const', 0]);
         if (state.type === 'i32') func.emit(get(state), ['i32.store', address]);
-        else func.emit(...audible(state), ['f32.store', address]);
+        else func.emit(...sound(state), ['f32.store', address]);
       }
     }
   };
@@ -439,9 +467,10 @@ export function emitGraph(
         continue;
       }
       const address = leafAddress(ports, node.op, node.attrs[0]!, storage.carries.get(id));
-      const local = func.local(scalarForm);
-      body.code.push(['i32.const', 0], ['f64.load', address]);
-      if (scalarForm === 'f32') body.code.push(['f32.demote_f64']);
+      const isInt = node.type === 'int';
+      const local = func.local(isInt ? 'i32' : scalarForm);
+      body.code.push(['i32.const', 0], [isInt ? 'i32.load' : 'f64.load', address]);
+      if (local.type === 'f32') body.code.push(['f32.demote_f64']);
       body.code.push(set(local));
       values.set(id, local);
       body.known.set(id, local);
@@ -491,48 +520,71 @@ export function emitGraph(
       value: valueIn(last, source),
     }));
     for (const { address, value } of next) {
-      last.code.push(['i32.const', 0], get(value), ['f64.store', address]);
+      const store: Instr = [value.type === 'i32' ? 'i32.store' : 'f64.store', address];
+      last.code.push(['i32.const', 0], get(value), store);
     }
   }
   func.append(last.before);
   func.append(last.code);
 
-  for (const [line, head] of heads) {
-    if (schedule.recursive.size > 0 && isRecursive(line)) {
-      const site: Site = { address: line.base + 4 * line.depth, base: head };
-      run('vector', (form) => {
-        const body = newBody(form);
+  // One loop for all lines that a recursion writes: what decays must not end in denormals.
+  const decaying = [...heads].filter(([line]) => recursiveLines.has(line));
+  if (decaying.length > 0) {
+    run('vector', (form) => {
+      const body = newBody(form);
+      for (const [line, head] of decaying) {
+        const site: Site = { address: line.base + 4 * line.depth, base: head };
         const value = func.local(realType(form));
         body.code.push(...load(site, form, 'real'), set(value));
         if (form === 'f32x4') {
-          body.code.push(...at(site), get(value), get(value), ['f32x4.abs'], body.real(SILENCE));
-          body.code.push(['f32x4.gt'], ['v128.and'], ['v128.store', site.address]);
+          body.code.push(...at(site), get(value));
+          body.code.push(get(value), ['f32x4.abs'], body.real(SILENCE), ['f32x4.gt']);
+          body.code.push(get(value), ['f32x4.abs'], body.real(LOUDEST), ['f32x4.lt']);
+          body.code.push(['v128.and'], ['v128.and'], ['v128.store', site.address]);
         } else {
-          body.code.push(...at(site), ...audible(value), ['f32.store', site.address]);
+          body.code.push(...at(site), ...sound(value), ['f32.store', site.address]);
         }
-        return body;
-      });
-    }
-    func.emit(['i32.const', 0], get(head), get(length!), ['i32.add'], ['i32.store', line.head]);
+        func.release(value);
+      }
+      return body;
+    });
   }
-
-  function isRecursive(line: Line): boolean {
-    return (
-      typeOf(line.source) === 'real' &&
-      [...schedule.recursive].some((id) => storage.lines.get(id) === line)
-    );
+  for (const [line, head] of heads) {
+    func.emit(['i32.const', 0], get(head), get(length!), ['i32.add'], ['i32.store', line.head]);
   }
 }
 
-/** The value where it is above the silence threshold, else 0. */
-function audible(value: Local): Instr[] {
+/** Adds four single-precision values to two double-precision sums. */
+function addPairs(sums: Local, values: Local): Instr[] {
+  // Lanes 2 and 3 brought down; what is above them does not matter.
+  const upper: Instr = ['i8x16.shuffle', 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
+  return [
+    get(sums),
+    get(values),
+    ['f64x2.promote_low_f32x4'],
+    ['f64x2.add'],
+    get(values),
+    get(values),
+    upper,
+    ['f64x2.promote_low_f32x4'],
+    ['f64x2.add'],
+    set(sums),
+  ];
+}
+
+/** The value where it is a sound: above silence, and a number; else 0. */
+function sound(value: Local): Instr[] {
+  const size: Instr[] = [get(value), ['f32.abs']];
   return [
     get(value),
     ['f32.const', 0],
-    get(value),
-    ['f32.abs'],
+    ...size,
     ['f32.const', SILENCE],
     ['f32.gt'],
+    ...size,
+    ['f32.const', LOUDEST],
+    ['f32.lt'],
+    ['i32.and'],
     ['select'],
   ];
 }

@@ -96,7 +96,6 @@ export function generate(program: Program, maxBlock: number): Generated {
       frozen: slot(scalars, updateScalars.frozen(0, P)),
       loss,
       learningRate: slot(scalars, updateScalars.learningRate),
-      state: { begin, end },
       bytes: memory.top,
     },
     loops: countLoops(states.map((s) => s.order)),
@@ -115,14 +114,14 @@ function resetFunction(
     for (const [id, address] of storage.carries) {
       const { type, attrs } = nodeOf(graph, id);
       const [, init = 0] = attrs;
-      if (init === 0) continue;
+      if (Object.is(init, 0)) continue;
       func.emit(['i32.const', 0]);
       if (type === 'int') func.emit(['i32.const', init], ['i32.store', address]);
       else if (graph.domain === 'once') func.emit(['f64.const', init], ['f64.store', address]);
       else func.emit(['f32.const', init], ['f32.store', address]);
     }
     for (const line of storage.allLines) {
-      if (line.init === 0) continue;
+      if (Object.is(line.init, 0)) continue;
       const i = func.local('i32');
       const isInt = nodeOf(graph, line.source).type === 'int';
       func.emit(['i32.const', 0], set(i), ['loop'], get(i));

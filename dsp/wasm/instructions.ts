@@ -169,6 +169,9 @@ export const INSTRUCTIONS = {
   'f32x4.div': { bytes: [0xfd, 0xe7, 0x01], immediate: 'none' },
   'f32x4.pmin': { bytes: [0xfd, 0xea, 0x01], immediate: 'none' },
   'f32x4.pmax': { bytes: [0xfd, 0xeb, 0x01], immediate: 'none' },
+  'f64x2.extract_lane': { bytes: [0xfd, 0x21], immediate: 'lane' },
+  'f64x2.promote_low_f32x4': { bytes: [0xfd, 0x5f], immediate: 'none' },
+  'f64x2.add': { bytes: [0xfd, 0xf0, 0x01], immediate: 'none' },
   'i32x4.trunc_sat_f32x4_s': { bytes: [0xfd, 0xf8, 0x01], immediate: 'none' },
   'f32x4.convert_i32x4_s': { bytes: [0xfd, 0xfa, 0x01], immediate: 'none' },
 } as const satisfies Record<string, Instruction>;

@@ -55,6 +55,10 @@ export interface Storage {
   readonly carries: ReadonlyMap<NodeId, number>;
 }
 
+/** Delays of one source share a line, if they start alike; 0 and −0 are not alike. */
+const lineKey = (source: NodeId, init: number): string =>
+  `${source}|${Object.is(init, -0) ? '-0' : init}`;
+
 /** Lines and carries of a graph. `frames`: the most one run can process. */
 export function placeState(
   graph: Graph,
@@ -76,7 +80,7 @@ export function placeState(
       carries.set(id, memory.take(width));
       continue;
     }
-    const key = `${source}|${init}`;
+    const key = lineKey(source, init);
     const known = depth.get(key);
     if (known === undefined) depth.set(key, { source, init, depth: length });
     else known.depth = Math.max(known.depth, length);
@@ -90,7 +94,7 @@ export function placeState(
     made.set(key, { ...line, base: memory.take(capacity + 16), capacity, head });
   }
   for (const [id, source] of graph.delays) {
-    const line = made.get(`${source}|${nodeOf(graph, id).attrs[1]}`);
+    const line = made.get(lineKey(source, nodeOf(graph, id).attrs[1]!));
     if (line !== undefined && !carries.has(id)) lines.set(id, line);
   }
   return { lines, allLines: [...made.values()], carries };

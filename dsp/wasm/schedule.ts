@@ -10,7 +10,8 @@
  * outside of recursion, comes first; in a recursion the delays come first. Cost: linear.
  */
 
-import { dependencies, ids, isDelay, nodeOf } from '../ir/graph.ts';
+import { components } from '../ir/components.ts';
+import { dependencies, isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { isValueOp } from '../interpret/rules.ts';
 import { WASM_RULES } from './rules.ts';
@@ -41,12 +42,12 @@ const isResident = (graph: Graph, id: NodeId): boolean => {
 };
 
 export function schedule(graph: Graph): Schedule {
-  const components = componentsOf(graph);
+  const order = components(graph.nodes.length, (id: NodeId) => dependencies(graph, id));
   const place = new Map<NodeId, { stage: number; kind: Kind }>();
   const recursive = new Set<NodeId>();
   const stages: { value: NodeId[]; vector: NodeId[]; serial: NodeId[] }[] = [];
 
-  for (const component of components) {
+  for (const component of order) {
     const [first] = component as [NodeId];
     if (isResident(graph, first)) continue;
     const cyclic = component.length > 1 || dependencies(graph, first).includes(first);
@@ -82,50 +83,4 @@ export function schedule(graph: Graph): Schedule {
     const takesInt = nodeOf(g, node.args.at(-1)!).type === 'int';
     return (takesInt ? rules.intVector : rules.vector) === null ? 'serial' : 'vector';
   }
-}
-
-/**
- * Strongly connected components, dependencies first (Tarjan's algorithm with an own stack).
- * Source: R. Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1(2), 1972.
- */
-function componentsOf(graph: Graph): NodeId[][] {
-  const index = new Map<NodeId, number>();
-  const low = new Map<NodeId, number>();
-  const open: NodeId[] = [];
-  const isOpen = new Set<NodeId>();
-  const result: NodeId[][] = [];
-
-  for (const root of ids(graph)) {
-    if (index.has(root)) continue;
-    const trail = [{ id: root, next: 0 }];
-    for (let top = trail.at(-1); top !== undefined; top = trail.at(-1)) {
-      const { id } = top;
-      if (top.next === 0) {
-        index.set(id, index.size);
-        low.set(id, index.get(id)!);
-        open.push(id);
-        isOpen.add(id);
-      }
-      const next = dependencies(graph, id)[top.next++];
-      if (next !== undefined) {
-        if (!index.has(next)) trail.push({ id: next, next: 0 });
-        else if (isOpen.has(next)) low.set(id, Math.min(low.get(id)!, index.get(next)!));
-        continue;
-      }
-      trail.pop();
-      const parent = trail.at(-1)?.id;
-      if (parent !== undefined) low.set(parent, Math.min(low.get(parent)!, low.get(id)!));
-      if (low.get(id) === index.get(id)) {
-        const component: NodeId[] = [];
-        for (;;) {
-          const member = open.pop()!;
-          isOpen.delete(member);
-          component.push(member);
-          if (member === id) break;
-        }
-        result.push(component);
-      }
-    }
-  }
-  return result;
 }

@@ -47,6 +47,11 @@ test('a cosine ends at its final rate and stays there', () => {
   expect(learningRate(schedule, 1e6)).toBeCloseTo(0.1, 12);
 });
 
+test('a rate of nothing stays nothing, however it grows', () => {
+  expect(learningRate({ kind: 'exponential', rate: 0, delta: 1, every: 1 }, 800)).toBe(0);
+  expect(learningRate({ kind: 'step', rate: 0, factor: 10, every: 1 }, 400)).toBe(0);
+});
+
 test('a growing rate stays finite', () => {
   expect(learningRate({ kind: 'exponential', rate: 1, delta: 10, every: 1 }, 1e6)).toBe(1e6);
   expect(learningRate({ kind: 'step', rate: 1, factor: 10, every: 1 }, 1e6)).toBe(1e6);

@@ -140,6 +140,41 @@ describe('delays', () => {
   });
 });
 
+test('an infinity that went through a recursion does not stay in it', () => {
+  const y = render(
+    (p) => {
+      const x = p.input(1);
+      const loop = p.feedback(1, (past) => p.op('add', [x, p.op('mul', [past, 0.9])]));
+      return p.op('min', [1, loop]);
+    },
+    2000,
+    (n) => (n < 10 ? 3e38 : 0),
+  );
+  expect(y[1999]).toBe(0);
+});
+
+test('a whole number that no int can hold is a real', () => {
+  const y = render((p) => {
+    const hundred = p.op('toInt', [p.op('add', [p.input(1), 100])]);
+    const sum = p.op('add', [hundred, 4294967296]);
+    return p.op('add', [sum, p.op('toReal', [p.op('lt', [hundred, 3_000_000_000])])]);
+  }, 4);
+  expect(y[3]).toBe(Math.fround(4294967296 + 100 + 1));
+});
+
+test('equal delays are one, also of controls and behind each other', () => {
+  const y = render(
+    (p) => {
+      const once = p.delay(p.input(1), 1);
+      const [a, b] = [p.delay(once, 3), p.delay(once, 3)];
+      return p.op('sub', [a, b]);
+    },
+    100,
+    (n) => n,
+  );
+  expect(y.every((v) => v === 0)).toBe(true);
+});
+
 test('ints count in ints and come back as reals', () => {
   const y = render(
     (p) => p.op('toReal', [p.feedback(1, (past) => p.op('and', [p.op('add', [past, 1]), 7]))]),

@@ -145,6 +145,20 @@ const WRONG: readonly (readonly [string, unknown, string, string, RegExp])[] = [
     /from -1 to 1, got 3/u,
   ],
   [
+    'a number that single precision cannot hold',
+    withNode({ op: 'mul', in: ['x', 1e39] }),
+    'PATCH_INVALID',
+    'nodes.z.in[1]',
+    /got 1e\+39/u,
+  ],
+  [
+    'a name that objects keep for themselves',
+    { ...base, nodes: JSON.parse('{ "__proto__": { "op": "noise" } }') as unknown },
+    'PATCH_INVALID',
+    'nodes.__proto__',
+    /unusable id/u,
+  ],
+  [
     'a logarithmic range from 0',
     { ...base, params: { g: { initial: 0, min: 0, max: 1, scale: 'log' } } },
     'PATCH_CONTROL_RANGE',
@@ -190,10 +204,40 @@ const UNCOMPILABLE: typeof WRONG = [
   ],
   [
     'nothing to learn',
-    { ...base, training: { ...training, estimate: 'x' } },
+    {
+      ...base,
+      nodes: { ...base.nodes, n: { op: 'noise' } },
+      training: { ...training, estimate: 'n' },
+    },
     'PATCH_NOTHING_TO_LEARN',
     'training',
     /no parameter has a gradient/u,
+  ],
+  [
+    'an estimate that is its own target',
+    { ...base, training: { ...training, target: 'y' } },
+    'PATCH_NOTHING_TO_LEARN',
+    'training.target',
+    /the same signal/u,
+  ],
+  [
+    'forward mode with a million tangents',
+    {
+      ...base,
+      params: Object.fromEntries(Array.from({ length: 1500 }, (_, k) => [`p${k}`, control])),
+      nodes: Object.fromEntries([
+        ['x', { op: 'input', channel: 1 }],
+        ...Array.from({ length: 1500 }, (_, k) => [
+          `y${k}`,
+          { op: 'mul', in: [k === 0 ? 'x' : `y${k - 1}`, `p${k}`] },
+        ]),
+      ]),
+      outputs: [],
+      training: { ...training, estimate: 'y1499', mode: 'forward' },
+    },
+    'PATCH_TOO_LARGE',
+    'training.mode',
+    /at most 1000000, got up to/u,
   ],
   [
     'a parameter behind bits',
@@ -264,6 +308,18 @@ describe('a wrong patch', () => {
     ]);
   });
 
+  test('however deep a document is, it is answered and not thrown at', () => {
+    const deep = JSON.parse('['.repeat(5000) + ']'.repeat(5000)) as unknown;
+    for (const json of [
+      withNode({ op: deep }),
+      withNode({ op: 'neg', in: [deep] }),
+      { ...base, name: deep },
+      { ...base, format: deep },
+    ]) {
+      expect(parsePatch(json).ok).toBe(false);
+    }
+  });
+
   test('a near miss gets a suggestion', () => {
     expect(nearest('hidden/gian', ['gain', 'hidden/gain', 'x'])).toBe('hidden/gain');
     expect(nearest('zzz', ['gain'])).toBeUndefined();
@@ -314,6 +370,15 @@ describe('the builder', () => {
       };
     });
     expect(built).toEqual({ ok: true, value: gain });
+  });
+
+  test('never uses an id twice', () => {
+    buildPatch('ids', (p) => {
+      p.input(1, 'n2');
+      expect([p.noise(1), p.noise(2), p.noise(3)]).toEqual(['n1', 'n3', 'n4']);
+      expect(() => p.input(2, 'n2')).toThrow(/twice/u);
+      return {};
+    });
   });
 
   test('writes recursion as a function of the past', () => {

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { compile } from '../../../dsp/compile.ts';
 import type { CompileOptions } from '../../../dsp/compile.ts';
 import { EXAMPLES, RIG } from '../../../dsp/examples/index.ts';
+import { buildPatch } from '../../../dsp/patch/builder.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
 import { FAULT } from '../../../dsp/run/instance.ts';
 import type { Instance } from '../../../dsp/run/instance.ts';
@@ -78,6 +79,37 @@ describe.each(Object.values(EXAMPLES).map((patch) => [patch.name, patch] as cons
     });
   },
 );
+
+describe('a slider that moves inside of a training window', () => {
+  const patch = buildPatch('moving', (p) => {
+    const control = { initial: 1, min: -2, max: 2 };
+    const scale = p.op('mul', [p.slider('s', control), p.param('g', control)]);
+    const estimate = p.op('mul', [p.input(1), scale], 'estimate');
+    const target = p.op('mul', [p.input(1), 0.25], 'target');
+    const schedule = { kind: 'constant', rate: 0 } as const;
+    const training = {
+      loss: 'mse',
+      window: 256,
+      mode: 'auto',
+      optimiser: { kind: 'sgd' },
+    } as const;
+    return { training: { ...training, estimate, target, schedule } };
+  });
+  test.each(['forward', 'reverse'] as const)(
+    'counts with its value at each sample in %s mode',
+    (mode) => {
+      if (!patch.ok) throw new Error('the patch is wrong');
+      const instance = running(patch.value, mode);
+      for (const s of [1, 1, 1, -1]) {
+        instance.sliders[0] = s;
+        instance.inputs[0]!.fill(0.5);
+        instance.process(64);
+      }
+      // L = mean (x s g − x/4)², dL/dg = mean 2 (x s g − x/4) x s, with x = 1/2, g = 1.
+      expect(instance.gradients[0]).toBeCloseTo((3 * 0.375 + 0.625) / 4, 6);
+    },
+  );
+});
 
 describe('an instance', () => {
   test('measures but does not move while learning is off', () => {
