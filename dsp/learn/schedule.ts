@@ -72,5 +72,5 @@ export function writeLearningRate(schedule: Schedule, step: number, into: Float6
   }
   // A rate of 0 that has grown without bound is still 0.
   if (schedule.rate === 0 && schedule.kind !== 'cosine') into[0] = 0;
-  if (into[0]! > CEILING) into[0] = CEILING;
+  if (into[0] > CEILING) into[0] = CEILING;
 }

@@ -8,6 +8,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 import { compile } from '../../dsp/compile.ts';
 import { EXAMPLES, RIG } from '../../dsp/examples/index.ts';
+import type { Schedule } from '../../dsp/learn/schedule.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { openVirtual } from '../../server/audio/virtual.ts';
 import { ControlReader, ProgramControls, Switches } from '../../server/engine/controls.ts';
@@ -37,7 +38,9 @@ function instantiate(patch: typeof RIG): Instance {
 const world = instantiate(RIG);
 const shape = { sampleRate: RATE, blockSize: FRAMES, inputs: 2, outputs: 2 };
 const device = openVirtual({ ...shape, world, clock: null });
-const instance = instantiate(EXAMPLES['gain-dc']!);
+const example = EXAMPLES['gain-dc']!;
+/** An optimiser step in every block. */
+const instance = instantiate({ ...example, training: { ...example.training!, window: FRAMES } });
 instance.learning = true;
 const { params, sliders } = instance;
 const layout = recordLayout(params.length, 2, 2);
@@ -61,6 +64,12 @@ const host = new Host({
   onMail: () => undefined,
 });
 
+const SCHEDULES: readonly Schedule[] = [
+  { kind: 'constant', rate: 0.5 },
+  { kind: 'exponential', rate: 0.5, delta: -0.1, every: 100 },
+  { kind: 'step', rate: 0.5, factor: 0.5, every: 1000 },
+  { kind: 'cosine', rate: 0.5, final: 0.01, steps: 5000 },
+];
 let left = 0;
 const block = (frames: number): boolean => {
   time[0]! += PERIOD;
@@ -69,7 +78,7 @@ const block = (frames: number): boolean => {
   if (ring.peek() !== null) ring.pop();
   // As the main thread does: changes while it plays.
   if (left % 100 === 0) steer.setSlider(0, 0.3 + (left % 300) / 1000);
-  if (left % 1000 === 0) steer.setSchedule({ kind: 'constant', rate: 0.5 });
+  if (left % 1000 === 0) steer.setSchedule(SCHEDULES[(left / 1000) % SCHEDULES.length]!);
   return --left > 0;
 };
 

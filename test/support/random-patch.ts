@@ -1,0 +1,125 @@
+/**
+ * Random patch documents for the fuzz tests: what a user could upload, so everything that the
+ * front end makes of a document is in it. Coupled and nested recursions, delays of everything with
+ * starting values, ints, controls and numbers as outputs, estimate or target.
+ */
+
+import { PATCH_FORMAT } from '../../dsp/patch/schema.ts';
+
+type Json = Record<string, unknown>;
+
+export interface RandomPatch {
+  readonly json: Json;
+  readonly window: number;
+  readonly maxBlock: number;
+  readonly latency: number;
+}
+
+export interface PatchOptions {
+  readonly smooth: boolean;
+  readonly mode: 'forward' | 'reverse' | 'auto' | null;
+}
+
+export function randomPatch(next: () => number, { smooth, mode }: PatchOptions): RandomPatch {
+  const below = (n: number): number => Math.floor(next() * n);
+  const pick = <T>(from: readonly T[]): T => from[below(from.length)]!;
+  const chance = (p: number): boolean => next() < p;
+
+  const nodes: Record<string, Json> = {
+    x: { op: 'input', channel: 1 },
+    x2: { op: 'input', channel: 2 },
+  };
+  const reals = ['x', 'x2', 's0', 's1', 'p0', 'p1', 'p2'];
+  const ints: string[] = [];
+  let count = 0;
+  const add = (node: Json, into: string[] | null = reals): string => {
+    const id = `n${count++}`;
+    nodes[id] = node;
+    into?.push(id);
+    return id;
+  };
+  const real = (): string | number =>
+    chance(0.12) ? pick([0.5, -0.75, 1, 0, 2, -1, 0.1]) : pick(reals);
+  const int = (): string | number =>
+    ints.length === 0 || chance(0.15) ? pick([0, 1, -3, 7, 12345, 31]) : pick(ints);
+  const init = (values: readonly number[]): Json => (chance(0.4) ? { init: pick(values) } : {});
+  /** Kept between −1 and 1. */
+  const bounded = (id: string): string => {
+    if (!smooth) return add({ op: 'max', in: [-1, add({ op: 'min', in: [1, id] }, null)] });
+    return add({ op: 'div', in: [id, atLeastOne(id)] });
+  };
+  const atLeastOne = (id: string | number): string =>
+    add({ op: 'add', in: [1, add({ op: 'mul', in: [id, id] }, null)] }, null);
+
+  // Recursions: delays whose sources come later.
+  const loops = Array.from({ length: below(5) }, () => {
+    const isInt = !smooth && chance(0.25);
+    const frames = pick([1, 1, 1, 2, 3, 4, 5, 7, 16, 63, 64, 65, 130, 300]);
+    const node: Json = { op: 'delay', in: [0], frames };
+    Object.assign(node, init(isInt ? [17, -4, 0] : [0.5, -0.25, 1, 0]));
+    return { id: add(node, isInt ? ints : reals), isInt, node };
+  });
+  const size = 3 + below(22);
+  for (let k = 0; k < size; k++) {
+    const kind = next();
+    if (kind < 0.35) {
+      bounded(add({ op: pick(['add', 'sub', 'mul', 'mul']), in: [real(), real()] }, null));
+    } else if (kind < 0.4) add({ op: 'div', in: [real(), atLeastOne(real())] });
+    else if (kind < 0.44) add({ op: 'sqrt', in: [atLeastOne(real())] });
+    else if (kind < 0.48) add({ op: 'neg', in: [real()] });
+    else if (kind < 0.6) {
+      const frames = pick([1, 1, 2, 3, 3, 4, 5, 6, 8, 33, 100]);
+      add({ op: 'delay', in: [real()], frames, ...init([0.5, -0.25, 0, 1]) });
+    } else if (kind < 0.64) {
+      add({ op: 'runningMean', in: [real()], frames: pick([1, 2, 3, 5, 7, 8, 13, 64, 100]) });
+    } else if (kind < 0.67) add({ op: 'align', in: [real()] });
+    else if (kind < 0.7) add({ op: 'noise', seed: below(5) });
+    else if (smooth) {
+      if (kind < 0.8) add({ op: pick(['sin', 'cos']), in: [real()] });
+      else add({ op: 'mul', in: [real(), pick([0.3, -0.7, 0.9])] });
+    } else if (kind < 0.76) add({ op: pick(['min', 'max']), in: [real(), real()] });
+    else if (kind < 0.79) add({ op: 'abs', in: [real()] });
+    else if (kind < 0.85) {
+      const op = pick(['lt', 'le', 'gt', 'ge', 'eq', 'ne']);
+      const condition = add({ op, in: [real(), real()] }, ints);
+      add({ op: 'select', in: [condition, real(), real()] });
+    } else if (kind < 0.88) {
+      add({ op: 'toInt', in: [add({ op: 'mul', in: [real(), 1000] }, null)] }, ints);
+    } else if (ints.length > 0) {
+      const op = pick(['add', 'sub', 'mul', 'min', 'max', 'and', 'or', 'xor', 'shl', 'shr', 'lt']);
+      add({ op, in: [pick(ints), int()] }, ints);
+      add({ op: 'delay', in: [pick(ints)], frames: 1 + below(9), ...init([7, -2]) }, ints);
+      const low = add({ op: 'and', in: [pick(ints), 1023] }, null);
+      add({ op: 'mul', in: [add({ op: 'toReal', in: [low] }, null), 1 / 1024] });
+    }
+  }
+  for (const { id, isInt, node } of loops) {
+    const others = ints.filter((other) => other !== id);
+    node['in'] = [isInt ? (others.length > 0 ? pick(others) : 5) : pick(reals)];
+  }
+  const control = (initial: number): Json => ({ initial, min: -4, max: 4 });
+  const window = pick([1, 2, 3, 4, 5, 7, 13, 40, 64, 100, 257]);
+  const signal = (): string => (chance(0.2) ? pick(reals) : pick(reals.slice(-4)));
+  const training = {
+    estimate: signal(),
+    target: signal(),
+    loss: smooth ? 'mse' : pick(['mse', 'mae']),
+    window,
+    mode,
+    schedule: { kind: 'constant', rate: 0.05 },
+  };
+  return {
+    json: {
+      format: PATCH_FORMAT,
+      name: 'random',
+      sliders: { s0: control(0.3), s1: control(-0.6) },
+      params: { p0: control(0.4), p1: control(-0.7), p2: control(0.9) },
+      nodes,
+      outputs: Array.from({ length: below(5) }, () => (chance(0.15) ? 0.5 : pick(reals))),
+      ...(mode === null ? {} : { training }),
+    },
+    window,
+    maxBlock: pick([1, 2, 3, 5, 16, 64, 128]),
+    latency: pick([0, 1, 7, 200]),
+  };
+}
