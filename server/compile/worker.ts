@@ -7,7 +7,9 @@
 
 import { parentPort } from 'node:worker_threads';
 import { compile } from '../../dsp/compile.ts';
+import { diagnostic, type Diagnostic } from '../../dsp/diagnostic.ts';
 import { parsePatch } from '../../dsp/patch/schema.ts';
+import { LONGEST_TRANSLATION, translate } from '../engine/translate.ts';
 import type { CompileAnswer, CompileRequest } from './compiler.ts';
 
 parentPort?.on('message', (request: CompileRequest) => {
@@ -20,9 +22,21 @@ function answer({ id, json, options }: CompileRequest): CompileAnswer {
     if (!patch.ok) return { id, kind: 'refused', diagnostics: patch.diagnostics };
     const artifact = compile(patch.value, options);
     if (!artifact.ok) return { id, kind: 'refused', diagnostics: artifact.diagnostics };
+    const slow = tooSlow(artifact.value.wasm);
+    if (slow !== null) return { id, kind: 'refused', diagnostics: [slow] };
     return { id, kind: 'compiled', patch: patch.value, artifact: artifact.value };
   } catch (error) {
     const reason = error instanceof RangeError ? 'it is nested too deeply' : String(error);
     return { id, kind: 'failed', reason };
   }
+}
+
+/** Tries what the engine will do, where it disturbs nobody: an engine that is busy counts as hung. */
+function tooSlow(wasm: Uint8Array): Diagnostic | null {
+  const begin = performance.now();
+  translate(wasm);
+  const seconds = (performance.now() - begin) / 1000;
+  if (seconds < LONGEST_TRANSLATION) return null;
+  const took = `expected less than ${LONGEST_TRANSLATION} s, got ${seconds.toFixed(1)} s`;
+  return diagnostic('PATCH_TOO_LARGE', 'nodes', `it takes too long to translate: ${took}`);
 }

@@ -7,7 +7,6 @@
  * It never leaves by itself with an open device except through the audio thread's own closing.
  */
 import { writeSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, Worker } from 'node:worker_threads';
 
 import { messageOf, problem } from '../audio/problem.ts';
@@ -18,6 +17,7 @@ import type { RecordLayout } from './record.ts';
 import { decode, recordLayout } from './record.ts';
 import { Ring } from './ring.ts';
 import type { Mail, OpenSettings, Ready, ThreadData, ThreadReport } from './thread.ts';
+import { translate } from './translate.ts';
 import type {
   Artifact,
   Command,
@@ -57,20 +57,8 @@ function leave(report: Report | null): void {
   else process.send(report, undefined, undefined, end);
 }
 
-/**
- * Compiles with the optimising compiler, whole, at once: the audio thread must not meet slow code
- * first. The flags hold for the process, so they are set for this moment only: Node's own
- * WebAssembly (it strips the types of these sources) compiled this way costs two seconds.
- */
 function prepare(artifact: Artifact): Ready {
-  try {
-    setFlagsFromString('--no-liftoff');
-    setFlagsFromString('--no-wasm-lazy-compilation');
-    return { artifact, module: new WebAssembly.Module(artifact.wasm) };
-  } finally {
-    setFlagsFromString('--liftoff');
-    setFlagsFromString('--wasm-lazy-compilation');
-  }
+  return { artifact, module: translate(artifact.wasm) };
 }
 
 async function open(command: Extract<Command, { kind: 'open' }>): Promise<void> {

@@ -32,6 +32,20 @@ test('a document too deep to be copied fails, and the next patch compiles', asyn
   expect((await compiler.compile(EXAMPLES['gain'], options)).kind).toBe('compiled');
 });
 
+test('code that would keep the engine busy is refused before it gets there', async () => {
+  const nodes: Record<string, unknown> = { y0: { op: 'input', channel: 1 } };
+  for (let k = 1; k <= 6500; k++) {
+    nodes[`d${k}`] = { op: 'delay', in: [`y${k}`], frames: 2 + (k % 3) };
+    nodes[`m${k}`] = { op: 'mul', in: [`d${k}`, 0.3] };
+    nodes[`y${k}`] = { op: 'add', in: [`y${k - 1}`, `m${k}`] };
+  }
+  const patch = { format: 'livegrad.patch/1', name: 'rings', nodes, outputs: ['y6500'] };
+  const answer = await compiler.compile(patch, options);
+  // A fast machine translates it within the limit of the thread but not of the engine.
+  const said = answer.kind === 'refused' ? answer.diagnostics[0]?.message : reasonOf(answer);
+  expect(said).toMatch(/too long to translate|did not finish/u);
+});
+
 test('calls are answered in their order', async () => {
   const order: string[] = [];
   await Promise.all(

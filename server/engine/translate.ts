@@ -1,0 +1,23 @@
+/**
+ * Generated code -> machine code, by the optimising compiler, whole, at once: the audio thread must
+ * not meet slow code first.
+ *
+ * The flags hold for the process, so they are set for this moment only: Node's own WebAssembly (it
+ * strips the types of these sources) compiled this way costs two seconds.
+ */
+import { setFlagsFromString } from 'node:v8';
+
+/** Longest translation that the engine may be busy with, seconds: then it counts as hung. */
+export const LONGEST_TRANSLATION = 1;
+
+/** Throws a CompileError for code that this engine refuses. */
+export function translate(wasm: Uint8Array): WebAssembly.Module {
+  try {
+    setFlagsFromString('--no-liftoff');
+    setFlagsFromString('--no-wasm-lazy-compilation');
+    return new WebAssembly.Module(wasm);
+  } finally {
+    setFlagsFromString('--liftoff');
+    setFlagsFromString('--wasm-lazy-compilation');
+  }
+}
