@@ -43,6 +43,13 @@ const where = (b: Builder, condition: NodeId, v: NodeId): NodeId =>
 const unless = (b: Builder, condition: NodeId, v: NodeId): NodeId =>
   b.node('select', [condition, b.real(0), v]);
 
+/** A quotient by x² + y², or 0 where that is 0. */
+function unlessAtOrigin(b: Builder, p: Primal, quotient: (size: NodeId) => NodeId): NodeId {
+  const square = (k: number): NodeId => b.node('mul', [p.x(k), p.x(k)]);
+  const size = b.node('add', [square(0), square(1)]);
+  return where(b, b.node('gt', [size, b.real(0)]), quotient(size));
+}
+
 export const PARTIALS = {
   const: { structural: 'constant' },
   constInt: { structural: 'constant' },
@@ -91,6 +98,24 @@ export const PARTIALS = {
   ],
   sin: [(b, v, p) => b.node('mul', [v, b.node('cos', [p.x(0)])])],
   cos: [(b, v, p) => b.node('neg', [b.node('mul', [v, b.node('sin', [p.x(0)])])])],
+  tan: [(b, v, p) => b.node('mul', [v, b.node('add', [b.real(1), b.node('mul', [p.y(), p.y()])])])],
+  atan2: [
+    (b, v, p) => unlessAtOrigin(b, p, (size) => b.node('div', [b.node('mul', [v, p.x(1)]), size])),
+    (b, v, p) =>
+      unlessAtOrigin(b, p, (size) =>
+        b.node('div', [b.node('neg', [b.node('mul', [v, p.x(0)])]), size]),
+      ),
+  ],
+  exp: [(b, v, p) => b.node('mul', [v, p.y()])],
+  exp2: [(b, v, p) => b.node('mul', [v, b.node('mul', [p.y(), b.real(Math.LN2)])])],
+  ln: [(b, v, p) => where(b, b.node('gt', [p.x(0), b.real(0)]), b.node('div', [v, p.x(0)]))],
+  tanh: [
+    (b, v, p) => b.node('mul', [v, b.node('sub', [b.real(1), b.node('mul', [p.y(), p.y()])])]),
+  ],
+  floor: [null],
+  ceil: [null],
+  trunc: [null],
+  rint: [null],
   toInt: [identity],
   toReal: [identity],
 

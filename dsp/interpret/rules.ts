@@ -47,6 +47,16 @@ export const RULES: Rules = {
   sqrt: { real: (a) => Math.sqrt(a), int: never },
   sin: { real: (a) => Math.sin(a), int: never },
   cos: { real: (a) => Math.cos(a), int: never },
+  tan: { real: (a) => Math.tan(a), int: never },
+  atan2: { real: (a, b) => (a === 0 && b === 0 ? 0 : Math.atan2(a, b)), int: never },
+  exp: { real: (a) => Math.exp(a), int: never },
+  exp2: { real: (a) => Math.pow(2, a), int: never },
+  ln: { real: (a) => Math.log(Math.max(a, SMALLEST)), int: never },
+  tanh: { real: (a) => Math.tanh(a), int: never },
+  floor: { real: (a) => Math.floor(a), int: never },
+  ceil: { real: (a) => Math.ceil(a), int: never },
+  trunc: { real: (a) => Math.trunc(a), int: never },
+  rint: { real: nearestEven, int: never },
   toInt: { real: saturate, int: never },
   toReal: { real: never, int: (a) => a },
   and: { real: never, int: (a, b) => a & b },
@@ -62,6 +72,17 @@ export const RULES: Rules = {
   ne: both((a, b) => bool(a !== b)),
   select: both((c, a, b) => (c === 0 ? b : a)),
 };
+
+/** The smallest normal number of single precision: what a logarithm takes 0 and less for. */
+const SMALLEST = 2 ** -126;
+
+/** The nearest whole number, of two the even one. */
+function nearestEven(value: number): number {
+  const down = Math.floor(value);
+  const rest = value - down;
+  if (rest !== 0.5) return rest < 0.5 ? down : down + 1;
+  return down % 2 === 0 ? down : down + 1;
+}
 
 /** A real as an int: toward zero, held at the ends of the range, NaN to 0. */
 export function saturate(value: number): number {

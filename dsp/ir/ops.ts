@@ -26,6 +26,7 @@ export type Signature =
   | 'same'
   | 'select'
   | 'real→real'
+  | 'real,real→real'
   | 'real→int'
   | 'int→real'
   | 'int→int'
@@ -70,6 +71,8 @@ const realMaths = (cost: number, doc: string, convention?: string) =>
     ...(convention === undefined ? {} : { convention }),
   }) as const;
 
+const ROUNDING = 'derivative 0: the result is piecewise constant';
+
 const comparison = (doc: string) =>
   ({
     arity: 2,
@@ -78,7 +81,7 @@ const comparison = (doc: string) =>
     cost: 1,
     inPatch: true,
     doc,
-    convention: 'derivative 0: the result is piecewise constant',
+    convention: ROUNDING,
   }) as const;
 
 const bitwise = (doc: string) =>
@@ -89,7 +92,7 @@ const bitwise = (doc: string) =>
     cost: 1,
     inPatch: true,
     doc,
-    convention: 'derivative 0: the result is piecewise constant',
+    convention: ROUNDING,
   }) as const;
 
 export const OPS = {
@@ -127,6 +130,30 @@ export const OPS = {
   sqrt: realMaths(4, '√a', 'derivative 0 at 0'),
   sin: realMaths(12, 'sin a, a in radians'),
   cos: realMaths(12, 'cos a, a in radians'),
+  tan: realMaths(20, 'tan a, a in radians'),
+  atan2: {
+    arity: 2,
+    signature: 'real,real→real',
+    attrs: [],
+    cost: 24,
+    inPatch: true,
+    doc: 'the angle of the point (b, a), in radians, in [−π, π]',
+    convention: 'derivative 0 at the origin',
+  },
+  exp: realMaths(12, 'eᵃ, saturating near the largest and smallest normal numbers'),
+  exp2: realMaths(12, '2ᵃ, saturating near the largest and smallest normal numbers'),
+  ln: realMaths(
+    14,
+    'the natural logarithm; 0 and below count as the smallest normal number',
+    'derivative 0 at 0 and below',
+  ),
+  tanh: realMaths(20, 'the hyperbolic tangent'),
+
+  // Rounding.
+  floor: realMaths(1, 'the largest whole number ≤ a', ROUNDING),
+  ceil: realMaths(1, 'the smallest whole number ≥ a', ROUNDING),
+  trunc: realMaths(1, 'a without its fraction', ROUNDING),
+  rint: realMaths(1, 'the nearest whole number, halves to the even one', ROUNDING),
 
   // Types.
   toInt: {

@@ -206,6 +206,7 @@ function operandTypes(
     case 'int→int':
       return operands.map(() => 'int');
     case 'real→real':
+    case 'real,real→real':
     case 'real→int':
       return operands.map(() => 'real');
   }

@@ -167,7 +167,7 @@ export function emitGraph(
 
   interface Body extends Scope {
     /** Before the loop. */
-    readonly before: Instr[];
+    readonly prologue: Instr[];
     readonly code: Instr[];
     readonly known: Map<NodeId, Local>;
     readonly masks: Map<number, Local>;
@@ -179,7 +179,8 @@ export function emitGraph(
 
   const newBody = (form: Form): Body => {
     const constants = new Map<string, Local>();
-    const before: Instr[] = [];
+    const prologue: Instr[] = [];
+    const code: Instr[] = [];
     const masks = new Map<number, Local>();
     const hoisted: Local[] = [];
     const scratch: Local[] = [];
@@ -189,14 +190,14 @@ export function emitGraph(
         local = func.fresh(type);
         constants.set(key, local);
         hoisted.push(local);
-        before.push(make, set(local));
+        prologue.push(make, set(local));
       }
       return get(local);
     };
     return {
       form,
-      before,
-      code: [],
+      prologue,
+      code,
       known: new Map(),
       masks,
       hoisted,
@@ -218,6 +219,9 @@ export function emitGraph(
           intType(form),
           form === 'f32x4' ? splatInt(value) : ['i32.const', value],
         ),
+      before: (made) => {
+        for (const instr of made) code.push(instr);
+      },
       mask: (operand) => masks.get(operand.index),
     };
   };
@@ -246,7 +250,7 @@ export function emitGraph(
       if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
       body.hoisted.push(local);
       const splat = node.type === 'int' ? 'i32x4.splat' : 'f32x4.splat';
-      body.before.push(get(scalar), [splat], set(local));
+      body.prologue.push(get(scalar), [splat], set(local));
     } else {
       const site = sites.get(id);
       if (site === undefined) throw new Error(`signal ${id} is used before it is computed`);
@@ -309,7 +313,7 @@ export function emitGraph(
   /** Runs a body's code over the samples that `form` takes. */
   const wrap = (body: Body): void => {
     const step = body.form === 'f32x4' ? 16 : 4;
-    func.append(body.before);
+    func.append(body.prologue);
     for (const local of body.hoisted) func.release(local);
     if (isStream) {
       const end = body.form === 'f32x4' ? whole! : length!;
@@ -475,7 +479,7 @@ export function emitGraph(
       values.set(id, local);
       body.known.set(id, local);
     }
-    func.append(body.before);
+    func.append(body.prologue);
     func.append(body.code);
   };
 
@@ -524,7 +528,7 @@ export function emitGraph(
       last.code.push(['i32.const', 0], get(value), store);
     }
   }
-  func.append(last.before);
+  func.append(last.prologue);
   func.append(last.code);
 
   // One loop for all lines that a recursion writes: what decays must not end in denormals.

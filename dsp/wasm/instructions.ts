@@ -12,6 +12,7 @@ export type Immediate =
   | 'index'
   | 'memory'
   | 'i32'
+  | 'i64'
   | 'f32'
   | 'f64'
   | 'v128'
@@ -169,6 +170,18 @@ export const INSTRUCTIONS = {
   'f32x4.div': { bytes: [0xfd, 0xe7, 0x01], immediate: 'none' },
   'f32x4.pmin': { bytes: [0xfd, 0xea, 0x01], immediate: 'none' },
   'f32x4.pmax': { bytes: [0xfd, 0xeb, 0x01], immediate: 'none' },
+  'i64.const': { bytes: [0x42], immediate: 'i64' },
+  'i64.add': { bytes: [0x7c], immediate: 'none' },
+  'i64.sub': { bytes: [0x7d], immediate: 'none' },
+  'i64.shl': { bytes: [0x86], immediate: 'none' },
+  'i64.shr_s': { bytes: [0x87], immediate: 'none' },
+  'i64.trunc_sat_f64_s': { bytes: [0xfc, 6], immediate: 'none' },
+  'f64.convert_i64_s': { bytes: [0xb9], immediate: 'none' },
+  'i64.reinterpret_f64': { bytes: [0xbd], immediate: 'none' },
+  'f64.reinterpret_i64': { bytes: [0xbf], immediate: 'none' },
+  'f32x4.ceil': { bytes: [0xfd, 0x67], immediate: 'none' },
+  'f32x4.floor': { bytes: [0xfd, 0x68], immediate: 'none' },
+  'f32x4.trunc': { bytes: [0xfd, 0x69], immediate: 'none' },
   'f64x2.extract_lane': { bytes: [0xfd, 0x21], immediate: 'lane' },
   'f64x2.promote_low_f32x4': { bytes: [0xfd, 0x5f], immediate: 'none' },
   'f64x2.add': { bytes: [0xfd, 0xf0, 0x01], immediate: 'none' },

@@ -9,7 +9,7 @@
 import { INSTRUCTIONS, alignmentOf } from './instructions.ts';
 import type { Mnemonic } from './instructions.ts';
 
-export type WasmType = 'i32' | 'f32' | 'f64' | 'v128';
+export type WasmType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 
 /** Mnemonic, then immediates: an index, a memory offset, a constant, or 16 bytes. */
 export type Instr = readonly [Mnemonic, ...number[]];
@@ -78,7 +78,7 @@ export const get = (local: Local): Instr => ['local.get', local.index];
 export const set = (local: Local): Instr => ['local.set', local.index];
 export const tee = (local: Local): Instr => ['local.tee', local.index];
 
-const TYPE_BYTE = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
+const TYPE_BYTE = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 const VOID = 0x40;
 
 /** A growing byte array: no number is boxed, however large the module. */
@@ -123,6 +123,20 @@ class Bytes {
       const low = rest & 127;
       rest >>= 7;
       if ((rest === 0 && (low & 64) === 0) || (rest === -1 && (low & 64) !== 0)) {
+        this.byte(low);
+        return;
+      }
+      this.byte(low | 128);
+    }
+  }
+
+  /** LEB128, signed; a whole number that a double holds exactly. */
+  signed64(value: number): void {
+    let rest = BigInt(value);
+    for (;;) {
+      const low = Number(rest & 127n);
+      rest >>= 7n;
+      if ((rest === 0n && (low & 64) === 0) || (rest === -1n && (low & 64) !== 0)) {
         this.byte(low);
         return;
       }
@@ -244,6 +258,9 @@ function encodeInstr(b: Bytes, instr: Instr): void {
     case 'i32':
       b.signed(first);
       break;
+    case 'i64':
+      b.signed64(first);
+      break;
     case 'f32':
       b.float32(first);
       break;
@@ -301,6 +318,7 @@ function printInstr(instr: Instr): string {
     case 'index':
     case 'lane':
     case 'i32':
+    case 'i64':
       return `${mnemonic} ${immediates[0]}`;
   }
 }

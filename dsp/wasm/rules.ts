@@ -9,6 +9,9 @@
 
 import type { ValueOp } from '../interpret/rules.ts';
 import type { Mnemonic } from './instructions.ts';
+import { arithmetic } from './code.ts';
+import type { Arithmetic, Code } from './code.ts';
+import * as m from './maths.ts';
 import { get, set, tee } from './module.ts';
 import type { Instr, Local, WasmType } from './module.ts';
 
@@ -19,6 +22,8 @@ export interface Scope {
   readonly form: Form;
   /** A fresh local. */
   local(type: WasmType): Local;
+  /** Code that runs before the value that the rule returns: for what is needed more than once. */
+  before(code: readonly Instr[]): void;
   /** A real constant of this form, hoisted out of the loop. */
   real(value: number): Instr;
   /** An integer constant of this form, hoisted out of the loop. */
@@ -164,6 +169,12 @@ const SIN_DOUBLE = [
   -8.22063524662433e-18, 1.9572941063391263e-20,
 ];
 
+/** A function of `maths` as a rule. */
+const maths =
+  (write: (a: Arithmetic, x: Code, y: Code) => Code): Rule =>
+  ([x, y], s) =>
+    write(arithmetic(s), [get(x!)], y === undefined ? [] : [get(y)]);
+
 export const WASM_RULES = {
   add: {
     scalar: direct('add'),
@@ -220,6 +231,16 @@ export const WASM_RULES = {
   sqrt: realOnly(direct('sqrt')),
   sin: realOnly(sinusoid(0)),
   cos: realOnly(sinusoid(0.5)),
+  tan: realOnly(maths(m.tan)),
+  atan2: realOnly(maths(m.atan2)),
+  exp: realOnly(maths(m.exp)),
+  exp2: realOnly(maths(m.exp2)),
+  ln: realOnly(maths(m.ln)),
+  tanh: realOnly(maths(m.tanh)),
+  floor: realOnly(direct('floor')),
+  ceil: realOnly(direct('ceil')),
+  trunc: realOnly(direct('trunc')),
+  rint: realOnly(direct('nearest')),
   toInt: realOnly(
     ([a], s) => [get(a!), op(s.form === 'f64' ? 'i32.trunc_sat_f64_s' : 'i32.trunc_sat_f32_s')],
     ([a]) => [get(a!), ['i32x4.trunc_sat_f32x4_s']],

@@ -30,7 +30,7 @@ export const FUZZ_PARAMS = 3;
 export interface Options {
   /** Operations to add. */
   readonly size: number;
-  /** Sine and cosine, which are not equal to the bit. */
+  /** Functions that are not equal to the bit. */
   readonly transcendental: boolean;
   /** Kinks, jumps, ints: no place for finite differences. */
   readonly smoothOnly: boolean;
@@ -79,7 +79,18 @@ export function randomGraph(next: () => number, options: Options): RandomGraph {
       b.close(past, sum);
       reals.push(sum, past);
     } else if (kind < 0.78 && options.transcendental) {
-      reals.push(b.node(next() < 0.5 ? 'sin' : 'cos', [b.node('mul', [x, b.real(3)])]));
+      const scaled = b.node('mul', [x, b.real(3)]);
+      const functions = [
+        () => b.node('sin', [scaled]),
+        () => b.node('cos', [scaled]),
+        () => b.node('tanh', [scaled]),
+        () => bounded(b.node('exp', [x])),
+        () => bounded(b.node('exp2', [x])),
+        () => b.node('ln', [divisor(x)]),
+        () => b.node('atan2', [x, divisor(y)]),
+        () => bounded(b.node('tan', [x])),
+      ];
+      reals.push(functions[below(functions.length)]!());
     } else if (options.smoothOnly) {
       reals.push(b.node('mul', [x, b.real(next() * 2 - 1)]));
     } else if (kind < 0.84) {

@@ -75,7 +75,7 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     } else if (kind < 0.67) add({ op: 'align', in: [real()] });
     else if (kind < 0.7) add({ op: 'noise', seed: below(5) });
     else if (smooth) {
-      if (kind < 0.8) add({ op: pick(['sin', 'cos']), in: [real()] });
+      if (kind < 0.8) add({ op: pick(['sin', 'cos', 'tanh', 'exp']), in: [real()] });
       else add({ op: 'mul', in: [real(), pick([0.3, -0.7, 0.9])] });
     } else if (kind < 0.76) add({ op: pick(['min', 'max']), in: [real(), real()] });
     else if (kind < 0.79) add({ op: 'abs', in: [real()] });

@@ -37,6 +37,7 @@ test('every instruction has the bytes that an independent assembler gives it', (
     lane: [3],
     memory: [300],
     i32: [-70000],
+    i64: [-(2 ** 52)],
     f32: [0.1],
     f64: [-1e300],
   };
