@@ -9,6 +9,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import type { Config } from '../config/schema.ts';
@@ -102,13 +103,19 @@ async function run(config: Config): Promise<void> {
   }
   if (!opened.ok) log.error({ diagnostics: opened.problem.diagnostics }, opened.problem.detail);
   store.follow(() => session.state);
-  console.log(announce(session, address));
+  console.log(announce(session, reachable(address, host)));
 }
 
 /** One listing at a time, however many ask: each is a process. */
 function coalesced<T>(list: () => Promise<T>): () => Promise<T> {
   let listing: Promise<T> | undefined;
   return () => (listing ??= list().finally(() => (listing = undefined)));
+}
+
+/** The address as others reach it, where it listens on every address of the machine. */
+function reachable(address: string, host: string): string {
+  const isAny = host === '0.0.0.0' || host === '::';
+  return isAny ? address.replace(/\/\/[^/]*:/u, `//${hostname()}:`) : address;
 }
 
 /** livegrad 0.1.0 at http://127.0.0.1:8440 learns "gain" on virtual rig, 48000 Hz, 256 frames */

@@ -7,6 +7,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { parseDocument } from 'yaml';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
 import { nearest } from '../../dsp/diagnostic.ts';
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
@@ -42,6 +43,8 @@ export function readPatch(name: string): Read<PatchSource> {
   if (!text.ok) return text;
   const json = parseJson(name, text.value);
   if (!json.ok) return json;
+  const twice = repeatedKeys(name, text.value);
+  if (twice.length > 0) return bad(...twice);
   const parsed = parsePatch(json.value);
   if (!parsed.ok) return bad(...locateIn({ file: name, text: text.value }, parsed.diagnostics));
   return { ok: true, value: { patch: parsed.value, file: name, text: text.value } };
@@ -97,6 +100,21 @@ function parseJson(file: string, text: string): Read<unknown> {
       ...positions(text)(syntaxErrorAt(text)),
     });
   }
+}
+
+/** Keys that stand twice in one object: JSON takes the last in silence, a person meant both. */
+function repeatedKeys(file: string, text: string): Finding[] {
+  const { errors } = parseDocument(text, { uniqueKeys: true, strict: false });
+  return errors
+    .filter(({ code }) => code === 'DUPLICATE_KEY')
+    .map(({ pos }) => {
+      const key = /^"((?:[^"\\]|\\.)*)"/u.exec(text.slice(pos[0]))?.[1] ?? '';
+      return {
+        ...finding('CLI_PATCH_SYNTAX', '', `"${key}" stands twice in the same object`),
+        file,
+        ...positions(text)(pos[0]),
+      };
+    });
 }
 
 const messageOf = (error: unknown): string =>

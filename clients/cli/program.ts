@@ -4,6 +4,8 @@
  * Invariant: `--json` is understood before and after the command's name. It runs nothing.
  */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Deliver } from './command.ts';
 import { check } from './commands/check.ts';
@@ -23,6 +25,10 @@ import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
 import { train } from './commands/train.ts';
 import { watch } from './commands/watch.ts';
+
+const { version: VERSION } = JSON.parse(
+  readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'),
+) as { version: string };
 
 const COMMANDS = [
   start,
@@ -47,6 +53,7 @@ const COMMANDS = [
 export function createProgram(deliver: Deliver): Command {
   const program = new Command('livegrad')
     .description('learn DSP parameters by gradient descent, live and offline')
+    .version(VERSION, '--version', 'print the version')
     .option('--json', 'print exactly one JSON document')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })

@@ -165,7 +165,9 @@ export function parsePatch(json: unknown): Result<Patch> {
   const hidden = hiddenNames(json);
   if (hidden.length > 0) return { ok: false, diagnostics: hidden };
   const parsed = patchSchema.safeParse(json, { reportInput: true });
-  if (!parsed.success) return { ok: false, diagnostics: parsed.error.issues.flatMap(fromIssue) };
+  if (!parsed.success) {
+    return { ok: false, diagnostics: onePerPath(parsed.error.issues.flatMap(fromIssue)) };
+  }
   const diagnostics = checkMeaning(parsed.data);
   return diagnostics.length > 0 ? { ok: false, diagnostics } : ok(parsed.data);
 }
@@ -193,19 +195,61 @@ export function pathOf(keys: readonly PropertyKey[]): string {
     .join('');
 }
 
+/** Of several things that the schema says of one value, the first is the one that helps. */
+function onePerPath(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const seen = new Set<string>();
+  return diagnostics.filter(({ path }) => {
+    const isNew = !seen.has(path);
+    seen.add(path);
+    return isNew;
+  });
+}
+
+/** What people write for an operation that has another name here. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  absolute: 'abs',
+  average: 'runningMean',
+  divide: 'div',
+  float: 'toReal',
+  if: 'select',
+  int: 'toInt',
+  log: 'ln',
+  maximum: 'max',
+  mean: 'runningMean',
+  mem: 'delay',
+  minimum: 'min',
+  minus: 'sub',
+  multiply: 'mul',
+  negate: 'neg',
+  osc: 'sine',
+  plus: 'add',
+  round: 'rint',
+  subtract: 'sub',
+  times: 'mul',
+};
+
+/** Fields of the parts of a patch, for suggestions. */
+const FIELDS = (
+  'format name title doc sliders params nodes outputs training expect estimate target loss window mode optimiser schedule kind ' +
+  'rate delta every factor final steps initial min max step unit scale op in channel frames init seed param value tolerance seconds'
+).split(' ');
+
 function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
   const path = pathOf(issue.path);
   const got = 'input' in issue ? show(issue.input) : 'nothing';
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) =>
-        diagnostic('PATCH_INVALID', pathOf([...issue.path, key]), `unknown field "${key}"`),
-      );
+      return issue.keys.map((key) => {
+        const near = nearest(key, FIELDS);
+        const hint = near === undefined ? undefined : `did you mean "${near}"?`;
+        const where = pathOf([...issue.path, key]);
+        return diagnostic('PATCH_INVALID', where, `unknown field "${key}"`, hint);
+      });
     case 'invalid_union': {
       const op = (issue.input as { op?: unknown } | undefined)?.op;
       if (issue.discriminator === 'op') {
         const known = nodeOps();
-        const near = typeof op === 'string' ? nearest(op, known) : undefined;
+        const near = typeof op === 'string' ? (synonymOf(op) ?? nearest(op, known)) : undefined;
         return [
           diagnostic(
             'PATCH_INVALID',
@@ -216,7 +260,24 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
         ];
       }
       if (issue.discriminator !== undefined) {
-        return [diagnostic('PATCH_INVALID', path, `${issue.message}, got ${got}`)];
+        const field =
+          issue.path.at(-1) === issue.discriminator
+            ? issue.path
+            : [...issue.path, issue.discriminator];
+        const input = (issue.input as Record<string, unknown> | undefined)?.[issue.discriminator];
+        const given = typeof issue.input === 'object' ? input : issue.input;
+        const options =
+          'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+        const near = typeof given === 'string' ? nearest(given, options) : undefined;
+        const known = options.length > 0 ? `one of ${options.join(', ')}` : 'another value';
+        return [
+          diagnostic(
+            'PATCH_INVALID',
+            pathOf(field),
+            `unknown ${issue.discriminator}: expected ${known}; got ${show(given)}`,
+            near === undefined ? undefined : `did you mean "${near}"?`,
+          ),
+        ];
       }
       return [diagnostic('PATCH_INVALID', path, `expected an id or a finite number, got ${got}`)];
     }
@@ -237,10 +298,17 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
 function plainly(message: string, got: string): string {
   const said = message
     .replace(/^Invalid input: /u, '')
+    .replace(/expected (array|tuple)/u, 'expected a list')
+    .replace(/expected (string|number|object|record)/u, 'expected a $1')
+    .replace('a record', 'an object')
+    .replace('a object', 'an object')
     .replace(/, received .*$/u, '')
     .replace(/^Invalid /u, 'unusable ');
   return got === 'nothing' ? `missing: ${said}` : `${said}, got ${got}`;
 }
+
+const synonymOf = (op: string): string | undefined =>
+  Object.hasOwn(SYNONYMS, op) ? SYNONYMS[op] : undefined;
 
 /** Every operation a patch node may name. */
 export function nodeOps(): readonly string[] {

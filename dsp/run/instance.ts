@@ -110,12 +110,12 @@ export class Instance {
   }
 
   /**
-   * Parameters to their initial values, step to 0, signal state to the start. Sliders, schedule,
-   * frozen flags and whether it learns stay.
+   * Parameters that are not frozen to their initial values, step to 0, signal state to the start.
+   * Sliders, schedule, frozen flags and whether it learns stay.
    */
   reset(): void {
     for (let k = 0; k < this.params.length; k++) {
-      this.params[k] = this.artifact.params[k]!.initial;
+      if (this.frozen[k] === 0) this.params[k] = this.artifact.params[k]!.initial;
       this.#confirmed[k] = this.params[k]!;
       this.gradients[k] = 0;
     }

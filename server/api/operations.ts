@@ -101,7 +101,7 @@ export const OPERATIONS = {
   },
   'patch.set': {
     summary: 'Play another patch',
-    doc: 'Compiled off to the side while the old one plays; swapped in at a block boundary, or not at all. Values stay by id.',
+    doc: 'Compiled off to the side while the old one plays; swapped in at a block boundary, or not at all. A patch of the same name keeps its values; another one starts with its own.',
     input: s.patchInputSchema,
     output: s.patchInfoSchema.extend(revision),
     errors: ['UNKNOWN_EXAMPLE', ...COMPILES],
@@ -183,7 +183,7 @@ export const OPERATIONS = {
   },
   'training.reset': {
     summary: 'Forget what was learned',
-    doc: 'Learnable parameters go back to their initial values, the step to 0. Sliders stay.',
+    doc: 'Learnable parameters go back to their initial values, the step to 0. Sliders and frozen parameters stay.',
     input: nothing,
     output: trainingAnswer,
     errors: [],

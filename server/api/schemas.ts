@@ -50,6 +50,9 @@ export const engineSchema = outputSchema.extend({
 
 export const progressSchema = z.object({
   running: z.boolean(),
+  waiting: z
+    .boolean()
+    .describe('Takes no steps: the patch learns from what it plays, and the output is muted.'),
   step: z.number().describe('Optimiser steps done.'),
   loss: known.describe('Of the last finished window.'),
   learningRate: known.describe('Of the last step, or of the next one before the first.'),

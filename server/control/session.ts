@@ -141,7 +141,7 @@ export class Session {
       patch: this.#state.patch.name,
       program: this.#state.program,
       engine: this.engine(),
-      training: s.progressOf(this.#state),
+      training: s.progressOf(this.#state, this.output().muted),
     };
   }
 
@@ -168,7 +168,7 @@ export class Session {
   }
 
   training(): Revised<TrainingState> {
-    return { ...s.trainingOf(this.#state), revision: this.#revision };
+    return { ...s.trainingOf(this.#state, this.output().muted), revision: this.#revision };
   }
 
   schedule(): Outcome<Revised<{ readonly schedule: Schedule }>> {
@@ -278,7 +278,7 @@ export class Session {
       this.#engine.reset();
       this.#revise();
       this.#tell('params.changed', { params: s.paramsOf(this.#state) }, origin);
-      this.#tell('training.changed', s.trainingOf(this.#state), origin);
+      this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
       return answer(this.training());
     });
   }
@@ -330,7 +330,7 @@ export class Session {
       this.#engine.setTraining({ learning: false });
       this.#log.warn({ fault: measurement.fault }, 'learning met a value that is not finite');
       this.#revise();
-      this.#tell('training.changed', s.trainingOf(this.#state), undefined);
+      this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), undefined);
     }
   }
 
@@ -408,7 +408,10 @@ export class Session {
     const learning =
       how.learning ?? (this.#state.learning || this.#state.patch.training === undefined);
     const step = how.fresh ? 0 : this.#state.step;
-    const wanted = s.stateOf(patch, { ...this.#state, learning, step });
+    // An edit of what plays goes on where it was; another patch starts as it is written.
+    const isEdit = patch.name === this.#state.patch.name;
+    const kept = isEdit ? this.#state : only(this.#state, new Set());
+    const wanted = s.stateOf(patch, { ...kept, learning, step });
     const loaded = await this.#engine.load(s.programOf(wanted, artifact));
     const touched = this.#touched;
     this.#touched = undefined;
@@ -418,7 +421,7 @@ export class Session {
     const { loss, rate, gradients } = this.#state;
     const before = this.#state;
     this.#state = {
-      ...s.stateOf(patch, { ...before, learning, step }),
+      ...s.stateOf(patch, { ...(isEdit ? before : only(before, touched)), learning, step }),
       artifact,
       program: loaded.value,
       ...(how.fresh ? {} : { loss, rate, gradients }),
@@ -429,7 +432,7 @@ export class Session {
     this.#revise();
     this.#tell('patch.changed', s.infoOf(patch, artifact), how.origin);
     this.#tell('params.changed', { params: s.paramsOf(this.#state) }, how.origin);
-    this.#tell('training.changed', s.trainingOf(this.#state), how.origin);
+    this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), how.origin);
     return answer({ ...s.infoOf(patch, artifact), revision: this.#revision });
   }
 
@@ -448,7 +451,7 @@ export class Session {
         : { schedule }),
     });
     this.#revise();
-    this.#tell('training.changed', s.trainingOf(this.#state), origin);
+    this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
     return answer(this.training());
   }
 
@@ -518,3 +521,14 @@ const defined = <T extends object>(fields: T): Defined<T> =>
   Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),
   ) as Defined<T>;
+
+/** What clients have set of a state, by the ids that they touched. */
+function only(
+  { values, frozen }: s.State,
+  ids: ReadonlySet<string>,
+): Pick<s.Kept, 'values' | 'frozen'> {
+  return {
+    values: new Map([...values].filter(([id]) => ids.has(id))),
+    frozen: new Set([...frozen].filter((id) => ids.has(id))),
+  };
+}

@@ -122,10 +122,12 @@ export function withLearning(state: State, learning: boolean): Outcome<State> {
   return answer({ ...state, learning, fault: learning ? false : state.fault });
 }
 
-/** Learnable parameters to their initial values, progress to its start; sliders stay. */
+/** Learnable parameters that are not frozen to their initial values, progress to its start; sliders stay. */
 export function withReset(state: State): State {
   const values = new Map(state.values);
-  for (const [id, spec] of Object.entries(state.patch.params)) values.set(id, spec.initial);
+  for (const [id, spec] of Object.entries(state.patch.params)) {
+    if (!state.frozen.has(id)) values.set(id, spec.initial);
+  }
   return { ...state, values, gradients: new Map(), step: 0, loss: null, rate: null, fault: false };
 }
 
@@ -193,19 +195,23 @@ export function paramsOf(state: State, ids: Iterable<string> = state.values.keys
   });
 }
 
+/** @param muted  whether nothing of what is played can be heard */
 export function progressOf(
   state: State,
-): Pick<TrainingState, 'running' | 'step' | 'loss' | 'learningRate' | 'fault'> {
-  const { learning, step, loss, rate, fault, patch } = state;
+  muted: boolean,
+): Omit<TrainingState, 'settings' | 'schedule'> {
+  const { learning, step, loss, rate, fault, patch, artifact } = state;
   const next = patch.training && learningRate(patch.training.schedule, step);
-  return { running: learning, step, loss, learningRate: rate ?? next ?? null, fault };
+  const waiting = learning && muted && artifact?.throughDevice === true;
+  return { running: learning, waiting, step, loss, learningRate: rate ?? next ?? null, fault };
 }
 
-export function trainingOf(state: State): TrainingState {
+export function trainingOf(state: State, muted: boolean): TrainingState {
   const { training } = state.patch;
-  if (training === undefined) return { ...progressOf(state), settings: null, schedule: null };
+  const progress = progressOf(state, muted);
+  if (training === undefined) return { ...progress, settings: null, schedule: null };
   const { schedule, ...settings } = training;
-  return { ...progressOf(state), settings, schedule };
+  return { ...progress, settings, schedule };
 }
 
 export function infoOf(patch: Patch, artifact: Artifact): PatchInfo {

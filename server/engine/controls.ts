@@ -236,7 +236,14 @@ export class ControlReader {
     this.#seen = newest;
     target.sliders.set(sliders);
     const reset = stamps[RESET_STAMP]!;
-    if (reset > seen && reset <= newest) target.reset();
+    // A reset spares what is frozen at its time: flags written before it count, later ones do not.
+    if (reset > seen && reset <= newest) {
+      for (let p = 0; p < this.#params; p++) {
+        const written = stamps[PARAM_STAMPS + this.#params + p]!;
+        if (written > seen && written < reset) target.frozen[p] = frozen[p]!;
+      }
+      target.reset();
+    }
     for (let p = 0; p < this.#params; p++) {
       const written = stamps[PARAM_STAMPS + p]!;
       if (written > seen && written <= newest && (reset <= seen || written > reset)) {

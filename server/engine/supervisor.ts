@@ -226,9 +226,12 @@ export class Supervisor {
     }
   }
 
-  /** Parameters to their initial values, signal state to zero, step 0. */
+  /** Parameters that are not frozen to their initial values, signal state to zero, step 0. */
   reset(): void {
-    this.#remember((p) => ({ params: p.artifact.params.map((c) => c.initial), step: 0 }));
+    this.#remember((p) => ({
+      params: p.artifact.params.map((c, k) => (p.frozen[k] === true ? p.params[k]! : c.initial)),
+      step: 0,
+    }));
     this.#steer({ what: 'reset' });
   }
 

@@ -260,8 +260,15 @@ test('every shipped example loads', () => {
   const files = readdirSync(root).filter((name) => name.endsWith('.yaml'));
   expect(files).toContain('livegrad.yaml');
   for (const name of files) {
-    expect(good({ yaml: readFileSync(new URL(name, root), 'utf8') }), name).toBeDefined();
+    // One of them listens on a network: the token is the user's own.
+    const env = { LIVEGRAD_HTTP_TOKEN: 'a-token-of-my-own' };
+    expect(good({ yaml: readFileSync(new URL(name, root), 'utf8'), env }), name).toBeDefined();
   }
+});
+
+test('the example for a network does not start without a token', () => {
+  const yaml = readFileSync(new URL('headless.yaml', root), 'utf8');
+  expect(bad({ yaml }).map((d) => d.path)).toEqual(['http.host']);
 });
 
 test('the commented example shows every key with its default', () => {

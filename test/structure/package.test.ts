@@ -38,7 +38,7 @@ describe('package.json', () => {
 
   it('has scripts that start files which are there', () => {
     const missing = Object.values(manifest.scripts)
-      .map((script) => /^node (\S+)/.exec(script)?.[1] ?? script)
+      .map((script) => /^(?:exec )?node (\S+)/.exec(script)?.[1] ?? script)
       .filter((path) => !existsSync(join(ROOT, path)));
     expect(missing).toEqual([]);
   });

@@ -19,9 +19,11 @@ export const status: Register = (program, deliver) => {
           const known = (x: number | null): string => (x === null ? 'none yet' : number(x));
           const learning = training.fault
             ? 'stopped, loss not finite'
-            : training.running
-              ? 'on'
-              : 'off';
+            : training.waiting
+              ? 'waits until the output is unmuted'
+              : training.running
+                ? 'on'
+                : 'off';
           return answer(
             s,
             table([

@@ -148,10 +148,13 @@ function run(name: string, options: Options, around: Surroundings): Answer {
     samplesPerSecond: Math.round(frames / outcome.secondsTaken),
     artifactSha256: sha256(artifact.value.wasm),
   };
+  const edges = artifact.value.params
+    .filter(({ id, min, max }) => learned.get(id) === min || learned.get(id) === max)
+    .map(({ id }) => id);
   const changed = options.input !== undefined || (options.set ?? []).length > 0;
   return answer(
     document,
-    describe(document, outcome, changed, around.style),
+    describe(document, outcome, edges, changed, around.style),
     expect.every((e) => e.ok) ? EXIT.done : EXIT.unmet,
   );
 }
@@ -240,7 +243,25 @@ interface Document {
   readonly samplesPerSecond: number;
 }
 
-function describe(d: Document, outcome: Outcome, changed: boolean, style: Style): string {
+/** What the numbers say to somebody who has seen a few. */
+function warnings(d: Document, edges: readonly string[]): string[] {
+  const { first, last } = d.loss;
+  const found: string[] = [];
+  if (first === null) found.push('No window was finished: give more sound, or a shorter window.');
+  if (first !== null && last !== null && last > first) {
+    found.push('The loss grew: try a lower learning rate.');
+  }
+  if (edges.length > 0) found.push(`At the edge of its range: ${edges.join(', ')}.`);
+  return found;
+}
+
+function describe(
+  d: Document,
+  outcome: Outcome,
+  edges: readonly string[],
+  changed: boolean,
+  style: Style,
+): string {
   const head = ['', 'PARAM', 'START', 'LEARNED', 'EXPECTED'].map((h) => paint(style, 'dim', h));
   const rows = Object.entries(d.params).map(([id, p]) => {
     const e = d.expect.find((x) => x.param === id);
@@ -268,6 +289,9 @@ function describe(d: Document, outcome: Outcome, changed: boolean, style: Style)
     '',
     `loss ${loss}`,
   ];
+  for (const warning of warnings(d, edges)) {
+    lines.push('', paint(style, 'yellow', warning));
+  }
   if (changed && d.expect.some((e) => !e.ok)) {
     lines.push(
       '',

@@ -29,7 +29,7 @@ const withNode = (node: unknown) => ({ ...base, nodes: { ...base.nodes, z: node 
 
 /** Wrong documents: what is wrong, the document, the code, where, and words of the message. */
 const WRONG: readonly (readonly [string, unknown, string, string, RegExp])[] = [
-  ['no object at all', 7, 'PATCH_INVALID', '', /expected object/iu],
+  ['no object at all', 7, 'PATCH_INVALID', '', /expected an object, got 7/u],
   [
     'another format',
     { ...base, format: 'x/2' },
@@ -170,7 +170,7 @@ const WRONG: readonly (readonly [string, unknown, string, string, RegExp])[] = [
     { ...base, training: { ...training, schedule: { kind: 'zigzag' } } },
     'PATCH_INVALID',
     'training.schedule.kind',
-    /invalid/iu,
+    /one of constant, exponential/u,
   ],
   [
     'more nodes than allowed',

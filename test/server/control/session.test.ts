@@ -122,18 +122,18 @@ test('a fault stops learning, once, and is told', async () => {
   expect(session.state.learning).toBe(true);
 });
 
-test('another patch keeps values by id, within its ranges, and starts at step 0', async () => {
+test('an edited patch keeps values by id, within its ranges, and starts at step 0', async () => {
   const { session, engine, told } = await start();
   session.setParams({ values: { 'hidden/gain': 1.5, gain: 0.25 } }, undefined);
   engine.crank();
   told.length = 0;
   const revision = session.revision;
-  const patch = structuredClone(example('gain-dc'));
+  const patch = { ...structuredClone(example('gain-dc')), name: 'gain' };
   const slider = patch.sliders['hidden/gain'];
   if (slider === undefined) throw new Error('the example changed');
   patch.sliders['hidden/gain'] = { ...slider, max: 1 };
   const set = await session.setPatch(patch, undefined);
-  expect(set).toMatchObject({ ok: true, value: { name: 'gain-dc', revision: revision + 1 } });
+  expect(set).toMatchObject({ ok: true, value: { name: 'gain', revision: revision + 1 } });
   expect(session.state.values.get('hidden/gain')).toBe(1);
   expect(session.state.values.get('gain')).toBe(0.25);
   expect(engine.program?.step).toBe(0);
@@ -142,6 +142,14 @@ test('another patch keeps values by id, within its ranges, and starts at step 0'
     ['params.changed', revision + 1],
     ['training.changed', revision + 1],
   ]);
+});
+
+test('another patch starts with its own values', async () => {
+  const { session } = await start();
+  session.setParams({ values: { 'hidden/gain': 1.5 }, frozen: { gain: true } }, undefined);
+  await session.setPatch(example('gain-dc'), undefined);
+  expect(session.state.values.get('hidden/gain')).toBe(0.6);
+  expect([...session.state.frozen]).toEqual([]);
 });
 
 test('a patch that does not compile or load leaves everything as it was', async () => {

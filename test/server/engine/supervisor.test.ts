@@ -133,7 +133,11 @@ test('a parameter can be set, frozen, and reset while it runs', async () => {
   expect(last().params[0]).toBe(-0.5);
   supervisor.setTraining({ learning: false });
   supervisor.reset();
-  await until('the reset', () => last().step === 0 && last().params[0] === 1);
+  await until('the reset', () => last().step === 0);
+  expect(last().params[0]).toBe(-0.5);
+  supervisor.setFrozen(0, false);
+  supervisor.reset();
+  await until('the value to go back', () => last().params[0] === 1);
 });
 
 test('a program that does not fit is refused with every reason, and the one before plays on', async () => {
