@@ -13,12 +13,15 @@
 import { isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { isValueOp } from '../interpret/rules.ts';
+import { makeBody } from './body.ts';
+import type { Body } from './body.ts';
 import type { Line, Storage } from './memory.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import { COMPARISONS, WASM_RULES, intType, realType } from './rules.ts';
-import type { Form, FormRules, Scope } from './rules.ts';
+import type { Form, FormRules } from './rules.ts';
 import type { Kind, Schedule } from './schedule.ts';
+import { LOUDEST, SILENCE, addPairs, sound, splatReal } from './snippets.ts';
 
 /** Static addresses of what a graph reads and writes. */
 export interface Ports {
@@ -34,12 +37,6 @@ export interface Ports {
   value(name: string): number | undefined;
 }
 
-/**
- * State below this is zeroed after each run: a decaying tail must not end in denormals. So is what
- * is not a number or infinite: a recursion would keep it for ever.
- */
-const SILENCE = 1e-15;
-const LOUDEST = 3.4e38;
 /** At most 1.5e-5 of the sum of magnitudes is lost to rounding. */
 const LANE_TERMS = 256;
 
@@ -165,66 +162,7 @@ export function emitGraph(
 
   // ---- One body: a loop in one form, or the values of a stage ------------------------------------
 
-  interface Body extends Scope {
-    /** Before the loop. */
-    readonly prologue: Instr[];
-    readonly code: Instr[];
-    readonly known: Map<NodeId, Local>;
-    readonly masks: Map<number, Local>;
-    /** Locals of constants and copies made before the loop. */
-    readonly hoisted: Local[];
-    /** Locals that a rule took for itself. */
-    readonly scratch: Local[];
-  }
-
-  const newBody = (form: Form): Body => {
-    const constants = new Map<string, Local>();
-    const prologue: Instr[] = [];
-    const code: Instr[] = [];
-    const masks = new Map<number, Local>();
-    const hoisted: Local[] = [];
-    const scratch: Local[] = [];
-    const hoist = (key: string, type: Local['type'], make: Instr): Instr => {
-      let local = constants.get(key);
-      if (local === undefined) {
-        local = func.fresh(type);
-        constants.set(key, local);
-        hoisted.push(local);
-        prologue.push(make, set(local));
-      }
-      return get(local);
-    };
-    return {
-      form,
-      prologue,
-      code,
-      known: new Map(),
-      masks,
-      hoisted,
-      scratch,
-      local: (type) => {
-        const local = func.local(type);
-        scratch.push(local);
-        return local;
-      },
-      real: (value) =>
-        hoist(
-          `r${Object.is(value, -0) ? '-0' : value}`,
-          realType(form),
-          form === 'f32x4' ? splatReal(value) : [`${form}.const`, value],
-        ),
-      int: (value) =>
-        hoist(
-          `i${value}`,
-          intType(form),
-          form === 'f32x4' ? splatInt(value) : ['i32.const', value],
-        ),
-      before: (made) => {
-        for (const instr of made) code.push(instr);
-      },
-      mask: (operand) => masks.get(operand.index),
-    };
-  };
+  const newBody = (form: Form): Body => makeBody(func, form);
 
   /** The local that holds a node's value in this body. */
   const valueIn = (body: Body, id: NodeId): Local => {
@@ -558,53 +496,10 @@ export function emitGraph(
   }
 }
 
-/** Adds four single-precision values to two double-precision sums. */
-function addPairs(sums: Local, values: Local): Instr[] {
-  // Lanes 2 and 3 brought down; what is above them does not matter.
-  const upper: Instr = ['i8x16.shuffle', 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
-  return [
-    get(sums),
-    get(values),
-    ['f64x2.promote_low_f32x4'],
-    ['f64x2.add'],
-    get(values),
-    get(values),
-    upper,
-    ['f64x2.promote_low_f32x4'],
-    ['f64x2.add'],
-    set(sums),
-  ];
-}
-
-/** The value where it is a sound: above silence, and a number; else 0. */
-function sound(value: Local): Instr[] {
-  const size: Instr[] = [get(value), ['f32.abs']];
-  return [
-    get(value),
-    ['f32.const', 0],
-    ...size,
-    ['f32.const', SILENCE],
-    ['f32.gt'],
-    ...size,
-    ['f32.const', LOUDEST],
-    ['f32.lt'],
-    ['i32.and'],
-    ['select'],
-  ];
-}
-
 function leafAddress(ports: Ports, op: string, index: number, carry: number | undefined): number {
   if (carry !== undefined) return carry;
   if (op === 'slider') return ports.slider(index);
   if (op === 'param') return ports.param(index);
   if (op === 'scalar') return ports.scalar(index);
   throw new Error(`${op} is not a value`);
-}
-
-function splatReal(value: number): Instr {
-  return ['v128.const', ...new Uint8Array(new Float32Array(4).fill(value).buffer)];
-}
-
-function splatInt(value: number): Instr {
-  return ['v128.const', ...new Uint8Array(new Int32Array(4).fill(value).buffer)];
 }

@@ -18,31 +18,9 @@ import { startDaemon } from '../support/daemon.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { Jack } from '../support/jack.ts';
 import { describeWith } from '../support/packages.ts';
+import { attenuationPatch } from '../support/supervised.ts';
 
 const ATTENUATION = 0.37;
-
-/** Plays noise through the box and learns by how much it comes back quieter on input 2. */
-const PATCH = {
-  format: 'livegrad.patch/1',
-  name: 'box',
-  sliders: { level: { initial: 0.4, min: 0, max: 1 } },
-  params: { gain: { initial: 1, min: -2, max: 2 } },
-  nodes: {
-    hiss: { op: 'noise', seed: 7 },
-    sent: { op: 'mul', in: ['hiss', 'level'] },
-    aligned: { op: 'align', in: ['sent'] },
-    estimate: { op: 'mul', in: ['aligned', 'gain'] },
-    heard: { op: 'input', channel: 2 },
-  },
-  outputs: ['sent', 'sent'],
-  training: {
-    estimate: 'estimate',
-    target: 'heard',
-    loss: 'mse',
-    window: 256,
-    schedule: { kind: 'constant', rate: 0.5 },
-  },
-};
 
 /** A client on the socket: what it was told and what it measured. */
 class Client {
@@ -118,7 +96,7 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a host on a 
 
   beforeAll(async () => {
     const file = join(folder, 'box.json');
-    writeFileSync(file, JSON.stringify(PATCH));
+    writeFileSync(file, JSON.stringify(attenuationPatch(2, 1.3)));
     jack = await Jack.start({ period: 256 });
     const box = await jack.attenuator(ATTENUATION);
     daemon = await startDaemon({

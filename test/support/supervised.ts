@@ -105,8 +105,8 @@ export function programOf(patch: Patch, options: ProgramOptions = {}): Program {
   };
 }
 
-/** Plays noise at a level and learns by how much it comes back quieter on input 1. */
-export function attenuationPatch(): Patch {
+/** Plays noise at a level and learns by how much it comes back quieter on an input. */
+export function attenuationPatch(channel = 1, rate = 2): Patch {
   const patch = parsePatch({
     format: 'livegrad.patch/1',
     name: 'attenuation',
@@ -117,7 +117,7 @@ export function attenuationPatch(): Patch {
       sent: { op: 'mul', in: ['hiss', 'level'] },
       aligned: { op: 'align', in: ['sent'] },
       estimate: { op: 'mul', in: ['aligned', 'gain'] },
-      heard: { op: 'input', channel: 1 },
+      heard: { op: 'input', channel },
     },
     outputs: ['sent', 'sent'],
     training: {
@@ -127,7 +127,7 @@ export function attenuationPatch(): Patch {
       window: 256,
       mode: 'auto',
       optimiser: { kind: 'sgd' },
-      schedule: { kind: 'constant', rate: 2 },
+      schedule: { kind: 'constant', rate },
     },
   });
   if (!patch.ok) throw new Error(JSON.stringify(patch.diagnostics));
