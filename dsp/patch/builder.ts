@@ -8,6 +8,7 @@
 
 import type { ControlSpec } from '../control.ts';
 import type { Result } from '../diagnostic.ts';
+import type { FunctionName } from './functions.ts';
 import { PATCH_FORMAT, parsePatch } from './schema.ts';
 import type { Expectation, Operand, Patch, PatchNode, PlainOp, Training } from './schema.ts';
 
@@ -40,6 +41,11 @@ export class PatchBuilder {
   /** Any operation of the IR: `op('mul', [x, gain])`. */
   op(op: PlainOp, operands: readonly Value[], id?: string): Signal {
     return this.#add({ op, in: [...operands] }, id);
+  }
+
+  /** A function made of operations: `fn('sigmoid', [x])`. */
+  fn(name: FunctionName, operands: readonly Value[], id?: string): Signal {
+    return this.#add({ op: name, in: [...operands] }, id);
   }
 
   delay(x: Value, frames: number, id?: string): Signal {

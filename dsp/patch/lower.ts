@@ -14,6 +14,7 @@ import type { Graph, NodeId } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import type { ValueType } from '../ir/ops.ts';
 import { outName } from '../ir/program.ts';
+import { FUNCTIONS, isFunction } from './functions.ts';
 import { pathOf } from './schema.ts';
 import type { Operand, Patch, PatchNode, PlainOp } from './schema.ts';
 
@@ -146,8 +147,13 @@ function lowerNode(
       const x = operand(node.in[0], 'real');
       return latency > 0 ? b.delay(x, latency) : x;
     }
-    default:
-      return plain(b, id, node, operand, types, diagnostics);
+    default: {
+      if (isFunction(node.op)) {
+        const [x, y, z] = node.in.map((value) => operand(value, 'real'));
+        return FUNCTIONS[node.op].build(b, x!, y ?? x!, z ?? x!);
+      }
+      return plain(b, id, { op: node.op, in: node.in }, operand, types, diagnostics);
+    }
   }
 }
 

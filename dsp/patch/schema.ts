@@ -15,6 +15,7 @@ import { OPS, OP_KINDS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
 import { LOSS_KINDS } from '../learn/losses.ts';
 import { scheduleSchema } from '../learn/schedule.ts';
+import { FUNCTIONS, FUNCTION_NAMES, isFunction } from './functions.ts';
 
 export const PATCH_FORMAT = 'livegrad.patch/1';
 
@@ -79,6 +80,7 @@ export const nodeSchema = z.discriminatedUnion('op', [
     op: z.enum(PLAIN_OPS as [PlainOp, ...PlainOp[]]),
     in: z.array(operandSchema).max(3),
   }),
+  z.strictObject({ op: z.enum(FUNCTION_NAMES), in: z.array(operandSchema).max(3) }),
 ]);
 export type PatchNode = z.infer<typeof nodeSchema>;
 
@@ -223,7 +225,6 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   negate: 'neg',
   osc: 'sine',
   plus: 'add',
-  round: 'rint',
   subtract: 'sub',
   times: 'mul',
 };
@@ -312,7 +313,16 @@ const synonymOf = (op: string): string | undefined =>
 
 /** Every operation a patch node may name. */
 export function nodeOps(): readonly string[] {
-  return ['input', 'delay', 'noise', 'sine', 'runningMean', 'align', ...PLAIN_OPS];
+  return [
+    'input',
+    'delay',
+    'noise',
+    'sine',
+    'runningMean',
+    'align',
+    ...PLAIN_OPS,
+    ...FUNCTION_NAMES,
+  ];
 }
 
 /** A value as a message quotes it: short, and no deeper than needed, however deep it is. */
@@ -360,13 +370,13 @@ function checkMeaning(patch: Patch): Diagnostic[] {
 
   for (const [id, node] of Object.entries(patch.nodes)) {
     if (!('in' in node)) continue;
-    const spec = OPS[node.op as OpKind] as { readonly arity: number } | undefined;
-    if (isPlain(node.op) && spec !== undefined && node.in.length !== spec.arity) {
+    const arity = arityOf(node.op);
+    if (arity !== undefined && node.in.length !== arity) {
       found.push(
         diagnostic(
           'PATCH_OPERAND_COUNT',
           pathOf(['nodes', id, 'in']),
-          `"${node.op}" takes ${spec.arity} operand${spec.arity === 1 ? '' : 's'}, got ${node.in.length}`,
+          `"${node.op}" takes ${arity} operand${arity === 1 ? '' : 's'}, got ${node.in.length}`,
         ),
       );
     }
@@ -392,7 +402,11 @@ function checkMeaning(patch: Patch): Diagnostic[] {
   return found;
 }
 
-const isPlain = (op: string): boolean => (PLAIN_OPS as readonly string[]).includes(op);
+/** Operands of an operation or function that takes a list of any length in the schema. */
+function arityOf(op: string): number | undefined {
+  if (isFunction(op)) return FUNCTIONS[op].arity;
+  return (PLAIN_OPS as readonly string[]).includes(op) ? OPS[op as OpKind].arity : undefined;
+}
 
 function taken(found: Diagnostic[], kind: string, id: string, other: string): void {
   found.push(

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { OPS } from '../../../dsp/ir/ops.ts';
 import type { OpSpec, Signature } from '../../../dsp/ir/ops.ts';
 import { LOSS_KINDS } from '../../../dsp/learn/losses.ts';
+import { FUNCTIONS } from '../../../dsp/patch/functions.ts';
 import { PLAIN_OPS, nodeOps, parsePatch } from '../../../dsp/patch/schema.ts';
 
 const FILE = new URL('../../../dsp/patch/README.md', import.meta.url);
@@ -42,7 +43,14 @@ test('the table of operations is the op table', () => {
     return [`\`${op}\``, String(spec.arity), doc, TYPES[spec.signature], spec.convention ?? ''];
   });
   const head = ['op', 'operands', 'result', 'types', 'gradient where it needs saying'];
-  const table = tableOf([head, ...rows]);
+  const functions = Object.entries(FUNCTIONS).map(([name, { arity, doc }]) => [
+    `\`${name}\``,
+    String(arity),
+    doc.replaceAll('|', '\\|'),
+  ]);
+  const others = tableOf([['function', 'operands', 'result'], ...functions]);
+  const between = 'Functions of reals that are made of these:\n';
+  const table = [tableOf([head, ...rows]), between, others].join('\n');
   const text = readFileSync(FILE, 'utf8');
   const [before, rest] = text.split(BEGIN) as [string, string];
   const after = rest.slice(rest.indexOf(END));

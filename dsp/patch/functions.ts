@@ -1,0 +1,219 @@
+/**
+ * Functions that a patch may name and that are made of operations of the IR, so that they need no
+ * rules of their own: their derivatives follow.
+ *
+ * Invariant: every row is total: finite operands give finite results and finite derivatives, at the
+ * edges of a domain too; where the mathematical function ends, its row says what happens.
+ */
+
+import type { Builder } from '../ir/builder.ts';
+import type { NodeId } from '../ir/graph.ts';
+
+export interface PatchFunction {
+  readonly arity: number;
+  readonly doc: string;
+  /** Operands are real. */
+  readonly build: (b: Builder, x: NodeId, y: NodeId, z: NodeId) => NodeId;
+}
+
+const add = (b: Builder, x: NodeId, y: NodeId): NodeId => b.node('add', [x, y]);
+const sub = (b: Builder, x: NodeId, y: NodeId): NodeId => b.node('sub', [x, y]);
+const mul = (b: Builder, x: NodeId, y: NodeId): NodeId => b.node('mul', [x, y]);
+const div = (b: Builder, x: NodeId, y: NodeId): NodeId => b.node('div', [x, y]);
+const scale = (b: Builder, x: NodeId, by: number): NodeId => mul(b, x, b.real(by));
+const choose = (b: Builder, condition: NodeId, yes: NodeId, no: NodeId): NodeId =>
+  b.node('select', [condition, yes, no]);
+const below = (b: Builder, x: NodeId, limit: number): NodeId => b.node('lt', [x, b.real(limit)]);
+const hold = (b: Builder, x: NodeId, low: number, high: number): NodeId =>
+  b.node('max', [b.node('min', [x, b.real(high)]), b.real(low)]);
+
+/** x·(c₀ + c₁x² + c₂x⁴ + …): odd functions near 0, where their formulas cancel. */
+function odd(b: Builder, x: NodeId, coefficients: readonly number[]): NodeId {
+  const z = mul(b, x, x);
+  let sum = b.real(coefficients.at(-1)!);
+  for (const c of coefficients.slice(0, -1).toReversed()) sum = add(b, mul(b, sum, z), b.real(c));
+  return mul(b, x, sum);
+}
+
+/** `near` where |x| is below a limit, else `far`. */
+const around = (b: Builder, x: NodeId, limit: number, near: NodeId, far: NodeId): NodeId =>
+  choose(b, below(b, b.node('abs', [x]), limit), near, far);
+
+/** f(|x|) with the sign of x. */
+const mirrored = (b: Builder, x: NodeId, f: (size: NodeId) => NodeId): NodeId => {
+  const value = f(b.node('abs', [x]));
+  return choose(b, below(b, x, 0), b.node('neg', [value]), value);
+};
+
+/** √(1 − x²), without cancellation near ±1. */
+const complement = (b: Builder, x: NodeId): NodeId =>
+  b.node('sqrt', [mul(b, sub(b, b.real(1), x), add(b, b.real(1), x))]);
+
+/** Largest exponent that is written out as products. */
+const PRODUCTS = 64;
+
+/** xⁿ by squaring. */
+function power(b: Builder, x: NodeId, n: number): NodeId {
+  let result: NodeId | null = null;
+  let square = x;
+  for (let rest = Math.abs(n); rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) result = result === null ? square : mul(b, result, square);
+    if (rest > 1) square = mul(b, square, square);
+  }
+  const positive = result ?? b.real(1);
+  return n < 0 ? div(b, b.real(1), positive) : positive;
+}
+
+export const FUNCTIONS = {
+  relu: {
+    arity: 1,
+    doc: 'a where positive, else 0; derivative 0 at 0',
+    build: (b, x) => b.node('max', [b.real(0), x]),
+  },
+  sigmoid: {
+    arity: 1,
+    doc: '1 / (1 + e⁻ᵃ)',
+    build: (b, x) => div(b, b.real(1), add(b, b.real(1), b.node('exp', [b.node('neg', [x])]))),
+  },
+  softplus: {
+    arity: 1,
+    doc: 'ln(1 + eᵃ)',
+    build: (b, x) => {
+      const held = b.node('min', [x, b.real(15)]);
+      const e = b.node('exp', [held]);
+      const soft = b.node('ln', [add(b, b.real(1), e)]);
+      // ln(1 + e) = e − e²/2 + e³/3 − …, where 1 + e would lose what e is.
+      const series = [1, -1 / 2, 1 / 3, -1 / 4].reduceRight<NodeId>(
+        (sum, c) => add(b, mul(b, sum, e), b.real(c)),
+        b.real(0),
+      );
+      const small = mul(b, e, series);
+      return choose(b, below(b, x, -4), small, choose(b, below(b, x, 15), soft, x));
+    },
+  },
+  log2: {
+    arity: 1,
+    doc: 'the logarithm to base 2, as `ln`',
+    build: (b, x) => scale(b, b.node('ln', [x]), Math.LOG2E),
+  },
+  log10: {
+    arity: 1,
+    doc: 'the logarithm to base 10, as `ln`',
+    build: (b, x) => scale(b, b.node('ln', [x]), Math.LOG10E),
+  },
+  pow: {
+    arity: 2,
+    doc: `aᵇ: products where b is a whole number up to ±${PRODUCTS}; else e^(b·ln a), a below 0 counting as 0`,
+    build: (b, x, y) => {
+      const exponent = b.constant(y);
+      if (exponent !== undefined && Number.isInteger(exponent) && Math.abs(exponent) <= PRODUCTS) {
+        return power(b, x, exponent);
+      }
+      const value = b.node('exp', [mul(b, y, b.node('ln', [x]))]);
+      return choose(b, b.node('gt', [x, b.real(0)]), value, b.real(0));
+    },
+  },
+  sinh: {
+    arity: 1,
+    doc: 'the hyperbolic sine',
+    build: (b, x) => {
+      const far = scale(b, sub(b, b.node('exp', [x]), b.node('exp', [b.node('neg', [x])])), 0.5);
+      return around(b, x, 0.5, odd(b, x, [1, 1 / 6, 1 / 120, 1 / 5040]), far);
+    },
+  },
+  cosh: {
+    arity: 1,
+    doc: 'the hyperbolic cosine',
+    build: (b, x) => scale(b, add(b, b.node('exp', [x]), b.node('exp', [b.node('neg', [x])])), 0.5),
+  },
+  asinh: {
+    arity: 1,
+    doc: 'the inverse hyperbolic sine',
+    build: (b, x) => {
+      const far = mirrored(b, x, (size) =>
+        b.node('ln', [add(b, size, b.node('sqrt', [add(b, mul(b, size, size), b.real(1))]))]),
+      );
+      return around(b, x, 0.25, odd(b, x, [1, -1 / 6, 3 / 40, -15 / 336, 105 / 3456]), far);
+    },
+  },
+  acosh: {
+    arity: 1,
+    doc: 'the inverse hyperbolic cosine; a below 1 counts as 1',
+    build: (b, x) => {
+      const held = b.node('max', [x, b.real(1)]);
+      const root = b.node('sqrt', [mul(b, sub(b, held, b.real(1)), add(b, held, b.real(1)))]);
+      return b.node('ln', [add(b, held, root)]);
+    },
+  },
+  atanh: {
+    arity: 1,
+    doc: 'the inverse hyperbolic tangent; a is held to ±0.999999',
+    build: (b, x) => {
+      const held = hold(b, x, -0.999999, 0.999999);
+      const ratio = div(b, add(b, b.real(1), held), sub(b, b.real(1), held));
+      const far = scale(b, b.node('ln', [ratio]), 0.5);
+      return around(b, x, 0.25, odd(b, x, [1, 1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11]), far);
+    },
+  },
+  atan: {
+    arity: 1,
+    doc: 'the arc tangent',
+    build: (b, x) => b.node('atan2', [x, b.real(1)]),
+  },
+  asin: {
+    arity: 1,
+    doc: 'the arc sine; a is held to ±1, derivative 0 there',
+    build: (b, x) => {
+      const held = hold(b, x, -1, 1);
+      return b.node('atan2', [held, complement(b, held)]);
+    },
+  },
+  acos: {
+    arity: 1,
+    doc: 'the arc cosine; a is held to ±1, derivative 0 there',
+    build: (b, x) => {
+      const held = hold(b, x, -1, 1);
+      return b.node('atan2', [complement(b, held), held]);
+    },
+  },
+  hypot: {
+    arity: 2,
+    doc: '√(a² + b²); derivative 0 at the origin',
+    build: (b, x, y) => b.node('sqrt', [add(b, mul(b, x, x), mul(b, y, y))]),
+  },
+  cbrt: {
+    arity: 1,
+    doc: 'the cube root; derivative 0 at 0',
+    build: (b, x) =>
+      mirrored(b, x, (size) => {
+        const root = b.node('exp', [scale(b, b.node('ln', [size]), 1 / 3)]);
+        return choose(b, b.node('gt', [size, b.real(0)]), root, b.real(0));
+      }),
+  },
+  fmod: {
+    arity: 2,
+    doc: 'a − b·trunc(a / b): the rest has the sign of a; b is not 0',
+    build: (b, x, y) => sub(b, x, mul(b, y, b.node('trunc', [div(b, x, y)]))),
+  },
+  remainder: {
+    arity: 2,
+    doc: 'a − b·rint(a / b): the rest nearest to 0; b is not 0',
+    build: (b, x, y) => sub(b, x, mul(b, y, b.node('rint', [div(b, x, y)]))),
+  },
+  round: {
+    arity: 1,
+    doc: 'the nearest whole number, halves away from 0; derivative 0',
+    build: (b, x) => mirrored(b, x, (size) => b.node('floor', [add(b, size, b.real(0.5))])),
+  },
+  fma: {
+    arity: 3,
+    doc: 'a·b + c',
+    build: (b, x, y, z) => add(b, mul(b, x, y), z),
+  },
+} as const satisfies Record<string, PatchFunction>;
+
+export type FunctionName = keyof typeof FUNCTIONS;
+
+export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as [FunctionName, ...FunctionName[]];
+
+export const isFunction = (op: string): op is FunctionName => Object.hasOwn(FUNCTIONS, op);
