@@ -142,6 +142,7 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a host on a 
     await client.call('subscribe', { topics: ['params', 'loss'], rate: 30 });
     await sleep(1000);
     expect(gain()).toBe(1);
+    expect((await status()).training).toMatchObject({ running: true, waiting: true });
   });
 
   test('learns the attenuation of the box within 2 % in 10 s, gradients arriving at 30 Hz', async () => {
@@ -166,6 +167,8 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a host on a 
     });
     await until('the attenuation', 10, () => near(gain()));
     expect(performance.now() - begin).toBeLessThan(10_000);
+
+    expect((await status()).training.waiting).toBe(false);
 
     await sleep(3000);
     const times = client.frames

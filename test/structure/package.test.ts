@@ -42,6 +42,11 @@ describe('package.json', () => {
       .filter((path) => !existsSync(join(ROOT, path)));
     expect(missing).toEqual([]);
   });
+
+  it('lets a signal to npm reach what lives on: no shell stands in between', () => {
+    expect(manifest.scripts['start']).toMatch(/^exec /);
+    expect(manifest.scripts['livegrad']).toMatch(/^exec /);
+  });
 });
 
 describe('package-lock.json', () => {

@@ -23,6 +23,11 @@ const FAULTY = `{
 }
 `;
 
+it('tells its version', async () => {
+  const { exit, stdout } = await livegrad(['--version']);
+  expect([exit, stdout.trim()]).toEqual([0, '0.1.0']);
+});
+
 describe('examples', () => {
   it('are listed with what they expect', async () => {
     const { exit, document } = await livegradJson<{
@@ -38,6 +43,18 @@ describe('examples', () => {
 });
 
 describe('check', () => {
+  it('finds a name that stands twice, at its second place', async () => {
+    const text =
+      '{"format":"livegrad.patch/1","name":"q","nodes":{\n"x":{"op":"noise"},\n"x":{"op":"noise"}}}';
+    const { exit, document } = await livegradJson<ErrorDocument>('check', textFile('q.json', text));
+    expect(exit).toBe(1);
+    expect(document.error.diagnostics[0]).toMatchObject({
+      message: '"x" stands twice in the same object',
+      line: 3,
+      column: 1,
+    });
+  });
+
   it('says what a right patch is', async () => {
     const { exit, document } = await livegradJson('check', 'gain-dc');
     expect(exit).toBe(0);

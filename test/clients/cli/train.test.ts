@@ -113,9 +113,20 @@ describe('train on a shipped example', () => {
     expect(good.stdout).toMatch(/✔ +gain +1 +0\.3 +0\.3 ± 0\.001/);
     expect(good.stdout).toMatch(/^loss .* → /m);
     expect(good.stderr).toBe('');
+    expect(good.stdout).not.toMatch(/loss grew|edge of its range/);
     const wrong = await livegrad(['train', 'gain', '--seconds', '0.1']);
     expect(wrong.exit).toBe(3);
     expect(wrong.stdout).toMatch(/✘ +gain/);
+  });
+
+  it('says when the loss grew and a parameter stands at the edge of its range', async () => {
+    const onePole = structuredClone(EXAMPLES['one-pole']!);
+    const training = { ...onePole.training!, schedule: { kind: 'constant', rate: 100 } };
+    const file = textFile('wild.json', JSON.stringify({ ...onePole, training }));
+    const { exit, stdout } = await livegrad(['train', file]);
+    expect(exit).toBe(3);
+    expect(stdout).toContain('The loss grew: try a lower learning rate.');
+    expect(stdout).toContain('At the edge of its range: feedback.');
   });
 });
 
