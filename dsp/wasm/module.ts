@@ -76,7 +76,6 @@ export interface Module {
 
 export const get = (local: Local): Instr => ['local.get', local.index];
 export const set = (local: Local): Instr => ['local.set', local.index];
-export const tee = (local: Local): Instr => ['local.tee', local.index];
 
 const TYPE_BYTE = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 const VOID = 0x40;
