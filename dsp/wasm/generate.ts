@@ -86,7 +86,7 @@ export function generate(program: Program, maxBlock: number): Generated {
   functions.push(resetFunction(begin, end, states));
 
   return {
-    module: { functions, pages: Math.ceil(memory.top / PAGE) },
+    module: { functions, pages: Math.ceil(memory.top / PAGE), data: [] },
     layout: {
       inputs,
       outputs,

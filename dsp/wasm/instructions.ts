@@ -120,6 +120,7 @@ export const INSTRUCTIONS = {
   'memory.copy': { bytes: [0xfc, 0x0a], immediate: 'zeros2' },
   'memory.fill': { bytes: [0xfc, 0x0b], immediate: 'zeros1' },
   'v128.load': { bytes: [0xfd, 0x00], immediate: 'memory' },
+  'v128.load32_splat': { bytes: [0xfd, 0x09], immediate: 'memory' },
   'v128.store': { bytes: [0xfd, 0x0b], immediate: 'memory' },
   'v128.const': { bytes: [0xfd, 0x0c], immediate: 'v128' },
   'i8x16.shuffle': { bytes: [0xfd, 0x0d], immediate: 'v128' },
@@ -193,6 +194,6 @@ export type Mnemonic = keyof typeof INSTRUCTIONS;
 
 /** Natural alignment of a memory instruction, as a power of two. */
 export function alignmentOf(name: Mnemonic): number {
-  if (name.startsWith('v128')) return 4;
+  if (name === 'v128.load' || name === 'v128.store') return 4;
   return name.startsWith('f64') ? 3 : 2;
 }

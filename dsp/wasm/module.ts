@@ -20,17 +20,23 @@ export interface Local {
   readonly type: WasmType;
 }
 
-/** One exported function under construction. */
+/** One function under construction: exported by its name, unless only other functions call it. */
 export class Func {
   readonly name: string;
   readonly params: readonly WasmType[];
+  readonly internal: boolean;
   readonly locals: WasmType[] = [];
   readonly body: Instr[] = [];
   readonly #released = new Map<WasmType, Local[]>();
 
-  constructor(name: string, params: readonly WasmType[]) {
+  constructor(
+    name: string,
+    params: readonly WasmType[],
+    { internal = false }: { readonly internal?: boolean } = {},
+  ) {
     this.name = name;
     this.params = params;
+    this.internal = internal;
   }
 
   param(index: number): Local {
@@ -68,14 +74,24 @@ export class Func {
   }
 }
 
+/** Bytes that are in memory when the module has been instantiated. */
+export interface Data {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
+
 export interface Module {
+  /** A function's place in this list is the index that `call` takes. */
   readonly functions: readonly Func[];
   /** 64 KiB each; the memory never grows. */
   readonly pages: number;
+  readonly data: readonly Data[];
 }
 
 export const get = (local: Local): Instr => ['local.get', local.index];
 export const set = (local: Local): Instr => ['local.set', local.index];
+/** @param index  the callee's place in `Module.functions`; its arguments are on the stack */
+export const call = (index: number): Instr => ['call', index];
 
 const TYPE_BYTE = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 const VOID = 0x40;
@@ -197,10 +213,11 @@ export function encode(module: Module): Uint8Array<ArrayBuffer> {
     b.unsigned(module.pages);
   });
   section(7, (b) => {
-    b.unsigned(functions.length + 1);
+    b.unsigned(functions.filter((f) => !f.internal).length + 1);
     name(b, 'memory');
     b.bytes([2, 0]);
     functions.forEach((f, i) => {
+      if (f.internal) return;
       name(b, f.name);
       b.byte(0);
       b.unsigned(i);
@@ -222,6 +239,19 @@ export function encode(module: Module): Uint8Array<ArrayBuffer> {
       b.bytes(body.done());
     }
   });
+  if (module.data.length > 0) {
+    section(11, (b) => {
+      b.unsigned(module.data.length);
+      for (const { address, bytes } of module.data) {
+        // Active, in memory 0, at a constant address.
+        b.byte(0);
+        encodeInstr(b, ['i32.const', address]);
+        b.byte(0x0b);
+        b.unsigned(bytes.length);
+        b.bytes(bytes);
+      }
+    });
+  }
   return out.done();
 }
 
@@ -283,7 +313,8 @@ export function printWat(module: Module): string {
   const lines = ['(module', `  (memory (export "memory") ${module.pages} ${module.pages})`];
   for (const f of module.functions) {
     const params = f.params.length > 0 ? ` (param ${f.params.join(' ')})` : '';
-    lines.push(`  (func (export "${f.name}")${params}`);
+    const name = f.internal ? `$${f.name}` : `(export "${f.name}")`;
+    lines.push(`  (func ${name}${params}`);
     if (f.locals.length > 0) lines.push(`    (local ${f.locals.join(' ')})`);
     let depth = 2;
     for (const instr of f.body) {
@@ -293,6 +324,10 @@ export function printWat(module: Module): string {
       if (mnemonic === 'else' || INSTRUCTIONS[mnemonic].immediate === 'block') depth++;
     }
     lines.push('  )');
+  }
+  for (const { address, bytes } of module.data) {
+    const text = Array.from(bytes, (byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('');
+    lines.push(`  (data (i32.const ${address}) "${text}")`);
   }
   return [...lines, ')', ''].join('\n');
 }

@@ -11,7 +11,7 @@ import { optimise } from '../../../dsp/passes/pipeline.ts';
 import { generate } from '../../../dsp/wasm/generate.ts';
 import { INSTRUCTIONS } from '../../../dsp/wasm/instructions.ts';
 import type { Mnemonic } from '../../../dsp/wasm/instructions.ts';
-import { Func, encode, printWat } from '../../../dsp/wasm/module.ts';
+import { Func, call, encode, get, printWat } from '../../../dsp/wasm/module.ts';
 import type { Instr, Module } from '../../../dsp/wasm/module.ts';
 import { plainProgram } from '../../support/program.ts';
 import { random, randomGraph } from '../../support/random-graph.ts';
@@ -49,8 +49,29 @@ test('every instruction has the bytes that an independent assembler gives it', (
     func.local('i32');
     // Unreachable code accepts any operands, so each instruction stands alone.
     func.emit(['return'], [name as Mnemonic, ...values] as Instr);
-    check({ functions: [func], pages: 1 });
+    check({ functions: [func], pages: 1, data: [] });
   }
+});
+
+test('data and functions that are not exported assemble from their printed text', () => {
+  const outer = new Func('outer', ['i32']);
+  const inner = new Func('inner', ['i32'], { internal: true });
+  outer.emit(get(outer.param(0)), call(1));
+  inner.emit(get(inner.param(0)), ['i32.const', 300], ['i32.load', 0], ['i32.store', 4]);
+  const module = {
+    functions: [outer, inner],
+    pages: 1,
+    data: [
+      { address: 300, bytes: Uint8Array.from([1, 2, 3, 255]) },
+      { address: 40000, bytes: Uint8Array.from({ length: 200 }, (_, k) => k) },
+    ],
+  };
+  check(module);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(encode(module)));
+  expect(Object.keys(exports)).toEqual(['memory', 'outer']);
+  (exports['outer'] as (at: number) => void)(16);
+  const { buffer } = exports['memory'] as { readonly buffer: ArrayBuffer };
+  expect([...new Uint8Array(buffer, 20, 4)]).toEqual([1, 2, 3, 255]);
 });
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
