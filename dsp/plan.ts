@@ -8,7 +8,7 @@
  */
 
 import { activity, hasMemory } from './ad/active.ts';
-import { differentiate, objectiveActivity } from './ad/gradient.ts';
+import { differentiate, objectiveActivity, tangentGroups } from './ad/gradient.ts';
 import type { Objective } from './ad/gradient.ts';
 import { paramNodes } from './ad/jvp.ts';
 import type { Control } from './control.ts';
@@ -53,7 +53,6 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
       window: 0,
       mode: 'none',
       reasons: ['the patch has no training'],
-      tapes: 0,
     });
   }
 
@@ -103,7 +102,7 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
     mode === 'auto'
       ? choose(graph, objective, active)
       : { way: mode, reasons: [`${mode} mode, as the patch asks`] };
-  const tangents = learnable.length * active.size;
+  const tangents = tangentGroups(graph, active).length * active.size;
   if (choice.way === 'forward' && tangents > MAX_TANGENTS) {
     return fail(
       diagnostic(
@@ -124,7 +123,6 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
     window: training.window,
     mode: choice.way,
     reasons: [...choice.reasons, ...blind],
-    tapes: made.tapes,
   });
 }
 
@@ -151,8 +149,9 @@ const FORWARD_PARAMS = 256;
 
 /** Decides by counting: nothing is differentiated to find out what it would cost. */
 function choose(graph: Graph, objective: Objective, active: ReadonlySet<NodeId>): Choice {
-  const learnable = [...paramNodes(graph).values()].filter((id) => active.has(id));
-  const many = `${learnable.length} parameter${learnable.length === 1 ? '' : 's'}`;
+  const groups = tangentGroups(graph, active);
+  const count = groups.reduce((sum, group) => sum + group.length, 0);
+  const many = `${count} parameter${count === 1 ? '' : 's'}`;
   const reverseCost = REVERSE_FACTOR * costOf(graph, active);
   if (!hasMemory(graph, active)) {
     return {
@@ -163,14 +162,15 @@ function choose(graph: Graph, objective: Objective, active: ReadonlySet<NodeId>)
       ],
     };
   }
-  if (learnable.length > FORWARD_PARAMS) {
+  if (count > FORWARD_PARAMS) {
     return { way: 'reverse', reasons: [`${many}: too many for forward mode`, TRUNCATED] };
   }
   const limit = FORWARD_BONUS * reverseCost;
   let forwardCost = 0;
-  for (const param of learnable) {
+  for (const group of groups) {
     if (forwardCost > limit) break;
-    const own = activity(graph, [param], [objective.estimate, objective.target]).active;
+    const wrt = group.map(({ node }) => node);
+    const own = activity(graph, wrt, [objective.estimate, objective.target]).active;
     forwardCost += FORWARD_FACTOR * costOf(graph, own);
   }
   const forward = forwardCost <= limit;

@@ -7,7 +7,7 @@
 
 import { dependents, ids, isDelay, nodeOf, reach } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
-import { derivativeOf } from './partials.ts';
+import { derivativeOf, mapOf } from './partials.ts';
 
 /** An operation without a derivative that a parameter reaches on its way to the loss. */
 export interface Obstacle {
@@ -31,7 +31,7 @@ export function activity(graph: Graph, from: readonly NodeId[], to: readonly Nod
     nodes: graph.nodes.map((node) => {
       const row = derivativeOf(node.op);
       if ('structural' in row || 'none' in row) return node;
-      return { ...node, args: node.args.filter((_, i) => row[i] !== null) };
+      return { ...node, args: node.args.filter((_, i) => mapOf(node.op, i) !== null) };
     }),
   };
   const forward = dependents(smooth, from);

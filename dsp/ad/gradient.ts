@@ -12,9 +12,9 @@ import { dependents, isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph, Node, NodeId, Output } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import { gradientName, tapeName } from '../ir/program.ts';
-import { activity } from './active.ts';
+import { activity, hasMemory } from './active.ts';
 import type { Activity } from './active.ts';
-import { jvp, paramNodes } from './jvp.ts';
+import { isPackable, jvp, paramNodes } from './jvp.ts';
 import { plus } from './partials.ts';
 import { vjp } from './vjp.ts';
 
@@ -35,8 +35,10 @@ export interface Differentiated {
   /** The given graph with tangents (forward mode) and `tape:K` outputs. */
   readonly stream: Graph;
   readonly backward: Graph;
-  readonly tapes: number;
 }
+
+/** Records a node's signal: it as it was `lag` frames before, in the backward graph. */
+type Record = (id: NodeId, lag?: number) => NodeId;
 
 /** Cheap values are computed again, up to this many operations deep, rather than recorded. */
 const RECOMPUTE_DEPTH = 8;
@@ -58,11 +60,12 @@ export function differentiate(
   const backward = new Builder('backward');
   /** What is recorded, and its tape. */
   const recorded = new Map<NodeId, number>();
-  const tape = (id: NodeId): NodeId => {
-    const op = forward.type(id) === 'int' ? 'tapeInt' : 'tape';
+  const tape: Record = (id, lag = 0) => {
     const index = recorded.get(id) ?? recorded.size;
     recorded.set(id, index);
-    return backward.node(op, [], [index]);
+    return forward.type(id) === 'int'
+      ? backward.node('tapeInt', [], [index, lag])
+      : backward.node('tape', [], [index, lag, forward.shape(id)]);
   };
 
   // The loss, on leaves of its own: estimate and target are recorded as they are.
@@ -90,11 +93,10 @@ export function differentiate(
 
   const gradients = new Map<number, NodeId>();
   if (mode === 'forward') {
-    for (const [index, param] of paramNodes(stream)) {
-      if (!active.has(param)) continue;
-      const seed = new Map([[param, forward.real(1)]]);
-      const own = activity(stream, [param], [...seeds.keys()]).active;
-      const tangents = jvp(forward, stream, seed, own);
+    for (const group of tangentGroups(stream, active)) {
+      const wrt = group.map(({ node }) => node);
+      const own = activity(stream, wrt, [...seeds.keys()]).active;
+      const tangents = jvp(forward, stream, oneHot(forward, group), own, group.length);
       let gradient: NodeId | null = null;
       for (const [signal, cotangent] of seeds) {
         const tangent = tangents.get(signal);
@@ -102,7 +104,14 @@ export function differentiate(
         const term = backward.node('mul', [cotangent, tape(tangent)]);
         gradient = plus(backward, gradient, backward.node('sum', [term]));
       }
-      if (gradient !== null) gradients.set(index, gradient);
+      if (gradient === null) continue;
+      group.forEach(({ index }, lane) => {
+        const total = gradient as NodeId;
+        gradients.set(
+          index,
+          group.length === 1 ? total : backward.node('slice', [total], [lane, 1]),
+        );
+      });
     }
   } else {
     const isConstant = constantOverWindow(stream);
@@ -115,8 +124,10 @@ export function differentiate(
   }
 
   const outputs: Output[] = [{ name: 'loss', node: loss }];
-  for (let k = 0; k < objective.params; k++) {
-    outputs.push({ name: gradientName(k), node: gradients.get(k) ?? backward.real(0) });
+  for (let k = 0; k < objective.params;) {
+    const node = gradients.get(k) ?? backward.real(0);
+    outputs.push({ name: gradientName(k), node });
+    k += backward.shape(node);
   }
   return {
     stream: forward.finish([
@@ -124,8 +135,62 @@ export function differentiate(
       ...Array.from(recorded, ([node, k]) => ({ name: tapeName(k), node })),
     ]),
     backward: backward.finish(outputs),
-    tapes: recorded.size,
   };
+}
+
+/** A number of the parameter bank: a parameter, or a lane of one. */
+interface Direction {
+  readonly index: number;
+  readonly node: NodeId;
+  readonly lane: number;
+}
+
+/** Tangents that ride side by side: the lanes of one machine vector. */
+const DIRECTIONS = 4;
+
+/**
+ * What each forward pass differentiates with respect to. Parameters go together in the order in
+ * which the signal meets them, so that a group starts as late as it can.
+ */
+export function tangentGroups(
+  stream: Graph,
+  active: ReadonlySet<NodeId>,
+): readonly (readonly Direction[])[] {
+  const all = [...paramNodes(stream)]
+    .filter(([, node]) => active.has(node))
+    .flatMap(([index, node]): Direction[] =>
+      Array.from({ length: nodeOf(stream, node).shape }, (_, lane) => ({
+        index: index + lane,
+        node,
+        lane,
+      })),
+    );
+  const size = isPackable(stream, active) && hasMemory(stream, active) ? DIRECTIONS : 1;
+  if (size > 1) {
+    const first = new Map<NodeId, number>();
+    stream.nodes.forEach(({ args }, id) => {
+      for (const arg of args) if (!first.has(arg)) first.set(arg, id);
+    });
+    all.sort((a, b) => (first.get(a.node) ?? 0) - (first.get(b.node) ?? 0));
+  }
+  const groups: Direction[][] = [];
+  for (let k = 0; k < all.length; k += size) groups.push(all.slice(k, k + size));
+  return groups;
+}
+
+/** The tangents of a group's parameters: 1 in its own direction. */
+function oneHot(b: Builder, group: readonly Direction[]): ReadonlyMap<NodeId, NodeId> {
+  const [first] = group as [Direction];
+  const unit = (lanes: number, at: number): NodeId =>
+    b.node(
+      'const',
+      [],
+      Array.from({ length: lanes }, (_, k) => (k === at ? 1 : 0)),
+    );
+  if (group.length > 1) {
+    return new Map(group.map(({ node }, k) => [node, unit(group.length, k)]));
+  }
+  return new Map([[first.node, unit(b.shape(first.node), first.lane)]]);
 }
 
 /** Parameters change at window ends only; a slider may be moved anywhere in a window. */
@@ -139,7 +204,7 @@ function constantOverWindow(stream: Graph): (id: NodeId) => boolean {
 function recompute(
   stream: Graph,
   backward: Builder,
-  tape: (id: NodeId) => NodeId,
+  tape: Record,
   isConstant: (id: NodeId) => boolean,
 ): (id: NodeId) => NodeId {
   const known = new Map<NodeId, NodeId>();
@@ -158,9 +223,12 @@ function recompute(
     if (found !== undefined) return found;
     const node = nodeOf(stream, id);
     const isLeaf = node.args.length === 0;
-    const isDear = isDelay(node.op) || OPS[node.op].cost > RECOMPUTE_COST;
+    const isDear = OPS[node.op].cost > RECOMPUTE_COST;
     let made: NodeId;
-    if (isLeaf || isDear || depth >= RECOMPUTE_DEPTH) {
+    if (isDelay(node.op) && Object.is(node.attrs[1], 0)) {
+      // Before the first sample a recording holds zeros, as such a delay does.
+      made = tape(stream.delays.get(id)!, node.attrs[0]!);
+    } else if (isLeaf || isDear || depth >= RECOMPUTE_DEPTH) {
       made = tape(id);
     } else {
       for (const arg of node.args) value(arg, depth + 1);

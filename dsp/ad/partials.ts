@@ -7,29 +7,49 @@
  * convention; `none` is an operation that has no derivative and says why; `structural` is handled
  * by the mode itself.
  *
+ * An operation that does not work lane by lane has two maps per operand: J, from a tangent of the
+ * operand to its share of the result's, and Jᵀ, from a cotangent of the result to the operand's.
+ *
  * Invariant: no rule makes a NaN or an infinity from finite operands at a kink: the convention in
  * `OPS` holds there instead.
  */
 
 import type { Builder } from '../ir/builder.ts';
-import type { NodeId } from '../ir/graph.ts';
+import { nodeOf } from '../ir/graph.ts';
+import type { Graph, NodeId } from '../ir/graph.ts';
 import type { OpKind } from '../ir/ops.ts';
 
 /** What a rule may look at: the operation's operands and result, fetched when asked for. */
 export interface Primal {
+  /** Lanes of operand i, and of the result. */
+  lanes(i: number): number;
+  readonly own: number;
   /** Operand i. */
   x(i: number): NodeId;
   /** Operand i, converted to real. */
   real(i: number): NodeId;
   /** The result. */
   y(): NodeId;
+  /** The first attribute, if there is one. */
+  readonly from: number | undefined;
 }
 
 /** v ↦ v · ∂y/∂xᵢ */
 export type Partial = (b: Builder, v: NodeId, primal: Primal) => NodeId;
 
+/** v ↦ J·v and v ↦ Jᵀ·v for operand i. */
+export interface LinearMap {
+  readonly jvp: (b: Builder, v: NodeId, primal: Primal) => NodeId;
+  readonly vjp: (b: Builder, v: NodeId, primal: Primal) => NodeId;
+}
+
 export type Derivative =
-  readonly (Partial | null)[] | { readonly none: string } | { readonly structural: string };
+  | readonly (Partial | null)[]
+  | { readonly none: string }
+  | { readonly structural: string }
+  | { readonly linear: readonly LinearMap[] }
+  /** Linear in all of any number of operands: the map of operand i. */
+  | { readonly linearIn: (i: number) => LinearMap };
 
 const identity: Partial = (_b, v) => v;
 const negative: Partial = (b, v) => b.node('neg', [v]);
@@ -50,6 +70,42 @@ function unlessAtOrigin(b: Builder, p: Primal, quotient: (size: NodeId) => NodeI
   return where(b, b.node('gt', [size, b.real(0)]), quotient(size));
 }
 
+/** v in the middle of zeros, from lane `from` of `lanes`. */
+function placed(b: Builder, v: NodeId, from: number, lanes: number): NodeId {
+  const after = lanes - from - b.shape(v);
+  const parts = [
+    ...(from > 0 ? [b.filled(0, from)] : []),
+    v,
+    ...(after > 0 ? [b.filled(0, after)] : []),
+  ];
+  return parts.length === 1 ? v : b.node('concat', parts);
+}
+
+/** Lanes of the operands before operand i. */
+function before(p: Primal, i: number): number {
+  let lanes = 0;
+  for (let k = 0; k < i; k++) lanes += p.lanes(k);
+  return lanes;
+}
+
+/** What rules see of a node, its operands and result fetched by `value`. */
+export function primalOf(
+  b: Builder,
+  graph: Pick<Graph, 'nodes'>,
+  id: NodeId,
+  value: (id: NodeId) => NodeId,
+): Primal {
+  const { args, attrs, shape } = nodeOf(graph, id);
+  return {
+    x: (i) => value(args[i]!),
+    real: (i) => b.asReal(value(args[i]!)),
+    lanes: (i) => nodeOf(graph, args[i]!).shape,
+    y: () => value(id),
+    own: shape,
+    from: attrs[0],
+  };
+}
+
 export const PARTIALS = {
   const: { structural: 'constant' },
   constInt: { structural: 'constant' },
@@ -62,6 +118,74 @@ export const PARTIALS = {
   delay: { structural: 'delays tangents; reverse mode delays cotangents in reversed time' },
   delayInt: { structural: 'as delay' },
   sum: { structural: 'sums tangents; reverse mode gives its cotangent to every sample' },
+  sumOuter: { structural: 'as the sum of outer' },
+
+  concat: {
+    linearIn: (i) => ({
+      jvp: (b, v, p) => placed(b, v, before(p, i), p.own),
+      vjp: (b, v, p) => b.node('slice', [v], [before(p, i), p.lanes(i)]),
+    }),
+  },
+  slice: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('slice', [v], [p.from!, p.own]),
+        vjp: (b, v, p) => placed(b, v, p.from!, p.lanes(0)),
+      },
+    ],
+  },
+  splat: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('splat', [v], [p.own]),
+        vjp: (b, v) => b.node('laneSum', [v]),
+      },
+    ],
+  },
+  laneSum: {
+    linear: [
+      {
+        jvp: (b, v) => b.node('laneSum', [v]),
+        vjp: (b, v, p) => b.node('splat', [v], [p.lanes(0)]),
+      },
+    ],
+  },
+  matvec: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('matvec', [v, p.x(1)]),
+        vjp: (b, v, p) => b.node('outer', [v, p.x(1)]),
+      },
+      {
+        jvp: (b, v, p) => b.node('matvec', [p.x(0), v]),
+        vjp: (b, v, p) => b.node('matvecT', [p.x(0), v]),
+      },
+    ],
+  },
+  matvecT: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('matvecT', [v, p.x(1)]),
+        vjp: (b, v, p) => b.node('outer', [p.x(1), v]),
+      },
+      {
+        jvp: (b, v, p) => b.node('matvecT', [p.x(0), v]),
+        vjp: (b, v, p) => b.node('matvec', [p.x(0), v]),
+      },
+    ],
+  },
+  outer: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('outer', [v, p.x(1)]),
+        vjp: (b, v, p) => b.node('matvec', [v, p.x(1)]),
+      },
+      {
+        jvp: (b, v, p) => b.node('outer', [p.x(0), v]),
+        vjp: (b, v, p) => b.node('matvecT', [v, p.x(0)]),
+      },
+    ],
+  },
 
   add: [identity, identity],
   sub: [identity, negative],
@@ -136,6 +260,16 @@ export const PARTIALS = {
 
 /** The row of an operation, its type widened. */
 export const derivativeOf = (op: OpKind): Derivative => PARTIALS[op];
+
+/** The maps of operand i of an operation: null where its derivative is zero or handled elsewhere. */
+export function mapOf(op: OpKind, i: number): LinearMap | null {
+  const row = derivativeOf(op);
+  if ('structural' in row || 'none' in row) return null;
+  if ('linear' in row) return row.linear[i] ?? null;
+  if ('linearIn' in row) return row.linearIn(i);
+  const partial = row[i];
+  return partial ? { jvp: partial, vjp: partial } : null;
+}
 
 /** Adds two terms, either of which may be absent. */
 export function plus(b: Builder, x: NodeId | null, y: NodeId | null): NodeId | null {

@@ -13,8 +13,7 @@
 import type { Builder } from '../ir/builder.ts';
 import { isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
-import { derivativeOf, plus } from './partials.ts';
-import type { Primal } from './partials.ts';
+import { mapOf, plus, primalOf } from './partials.ts';
 
 /**
  * Cotangents of all active nodes of `source`, as nodes of `b`.
@@ -39,14 +38,21 @@ export function vjp(
   const cotangents = new Map<NodeId, NodeId>();
 
   /** What comes once a sample for a value that is constant over the window: summed in one go. */
-  const perSample = new Map<NodeId, NodeId>();
+  const perSample = new Map<NodeId, NodeId[]>();
 
   /** Adds ȳ's share to x̄; `fast`: does it come once a sample? */
-  const give = (to: NodeId, share: NodeId, fast: boolean): void => {
+  const give = (to: NodeId, given: NodeId, fast: boolean): void => {
     if (!active.has(to)) return;
-    const into = fast && isConstant(to) ? perSample : cotangents;
-    const total = plus(b, into.get(to) ?? null, share);
-    if (total !== null) into.set(to, total);
+    const lanes = nodeOf(source, to).shape;
+    // A number that met a vector is in all of its lanes.
+    const share = lanes === 1 && b.shape(given) > 1 ? b.node('laneSum', [given]) : given;
+    const whole = b.asLanes(share, lanes);
+    if (fast && isConstant(to)) {
+      perSample.set(to, [...(perSample.get(to) ?? []), whole]);
+      return;
+    }
+    const total = plus(b, cotangents.get(to) ?? null, whole);
+    if (total !== null) cotangents.set(to, total);
   };
 
   for (const [id, seed] of seeds) give(id, seed, b.rate(seed) === 'sample');
@@ -55,7 +61,8 @@ export function vjp(
   const promised = new Map<NodeId, NodeId>();
   for (const [id, from] of source.delays) {
     if (!active.has(id) || !active.has(from)) continue;
-    const share = b.feedback('real', nodeOf(source, id).attrs[0]!);
+    const { attrs, shape } = nodeOf(source, id);
+    const share = b.feedback('real', attrs[0]!, 0, shape);
     promised.set(id, share);
     give(from, share, true);
   }
@@ -63,7 +70,7 @@ export function vjp(
   for (let i = source.nodes.length - 1; i >= 0; i--) {
     const id = i as NodeId;
     const shares = perSample.get(id);
-    if (shares !== undefined) give(id, overWindow(b, shares, window), false);
+    for (const total of overWindow(b, shares ?? [], window)) give(id, total, false);
     const cotangent = cotangents.get(id);
     const node = nodeOf(source, id);
     if (cotangent === undefined || isDelay(node.op)) continue;
@@ -72,27 +79,32 @@ export function vjp(
       give(node.args[0]!, cotangent, true);
       continue;
     }
-    const row = derivativeOf(node.op);
-    if ('structural' in row || 'none' in row) continue;
-    const values: Primal = {
-      x: (k) => primal(node.args[k]!),
-      real: (k) => b.asReal(primal(node.args[k]!)),
-      y: () => primal(id),
-    };
+    const values = primalOf(b, source, id, primal);
     node.args.forEach((arg, k) => {
-      const partial = row[k];
-      if (partial && active.has(arg)) {
-        give(arg, partial(b, cotangent, values), !isConstant(id));
-      }
+      if (!active.has(arg)) return;
+      const map = mapOf(node.op, k);
+      if (map !== null) give(arg, map.vjp(b, cotangent, values), !isConstant(id));
     });
   }
-  for (const [id, share] of promised) b.close(share, cotangents.get(id) ?? b.real(0));
+  for (const [id, share] of promised) {
+    b.close(share, cotangents.get(id) ?? b.filled(0, b.shape(share)));
+  }
   return cotangents;
 }
 
-/** A value's sum over the window: a signal is summed, a constant multiplied by the length. */
-function overWindow(b: Builder, value: NodeId, window: number): NodeId {
-  return b.rate(value) === 'sample'
-    ? b.node('sum', [value])
-    : b.node('mul', [value, b.real(window)]);
+/**
+ * The sums of values over the window: a signal is summed, a constant multiplied by the length. A
+ * matrix of products is never made per sample: its sum over the window is one matrix product.
+ */
+function overWindow(b: Builder, values: readonly NodeId[], window: number): NodeId[] {
+  const totals: NodeId[] = [];
+  let signal: NodeId | null = null;
+  for (const value of values) {
+    const { op, args } = nodeOf(b, value);
+    if (b.rate(value) !== 'sample') totals.push(b.node('mul', [value, b.real(window)]));
+    else if (op === 'outer' && args.every((a) => b.rate(a) === 'sample')) {
+      totals.push(b.node('sumOuter', args));
+    } else signal = plus(b, signal, value);
+  }
+  return signal === null ? totals : [...totals, b.node('sum', [signal])];
 }

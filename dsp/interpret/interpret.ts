@@ -6,9 +6,9 @@
  * It knows one graph; `run/interpreter-kernel` puts the three of a program together.
  */
 
-import { dependencies, ids, isDelay, nodeOf } from '../ir/graph.ts';
-import type { Graph, NodeId } from '../ir/graph.ts';
-import { evaluate, isValueOp } from './rules.ts';
+import { dependencies, ids, isDelay, isReduction, nodeOf } from '../ir/graph.ts';
+import type { Graph, Node, NodeId } from '../ir/graph.ts';
+import { STRUCTURES, evaluate, isStructureOp, isValueOp } from './rules.ts';
 
 /** Where a graph's leaves get their values. */
 export interface Leaves {
@@ -16,7 +16,8 @@ export interface Leaves {
   slider(index: number): number;
   param(index: number): number;
   scalar(index: number): number;
-  tape(index: number, frame: number): number;
+  /** Frames before the window are negative. */
+  tape(index: number, frame: number, lane: number): number;
 }
 
 const identity = (x: number): number => x;
@@ -26,6 +27,7 @@ export class Interpreter {
   readonly graph: Graph;
   readonly #round: (x: number) => number;
   readonly #phases: readonly (readonly NodeId[])[];
+  /** The past of each delay: [frames][lanes], a ring. */
   readonly #lines = new Map<NodeId, Float64Array>();
   readonly #heads = new Map<NodeId, number>();
 
@@ -34,7 +36,8 @@ export class Interpreter {
     this.#round = round;
     this.#phases = phases(graph);
     for (const id of graph.delays.keys()) {
-      this.#lines.set(id, new Float64Array(nodeOf(graph, id).attrs[0]!));
+      const { attrs, shape } = nodeOf(graph, id);
+      this.#lines.set(id, new Float64Array(attrs[0]! * shape));
     }
     this.reset();
   }
@@ -48,33 +51,30 @@ export class Interpreter {
 
   /**
    * Runs the graph over `frames` frames.
-   * @returns per output its values, [frames]; a value that is not a signal has length 1
+   * @returns per output its values, [frames][lanes]; a value that is not a signal is [lanes]
    */
   run(leaves: Leaves, frames: number): Map<string, Float64Array> {
     const { graph } = this;
     if (graph.domain === 'backward') this.reset();
-    const signals = graph.nodes.map(({ rate }) => new Float64Array(rate === 'sample' ? frames : 1));
-    const read = (id: NodeId, frame: number): number => {
+    const signals = graph.nodes.map(
+      ({ rate, shape }) => new Float64Array((rate === 'sample' ? frames : 1) * shape),
+    );
+    const read = (id: NodeId, frame: number): Float64Array => {
+      const { rate, shape } = nodeOf(graph, id);
       const values = signals[id]!;
-      return values.length === 1 ? values[0]! : values[frame]!;
+      return rate === 'sample' ? values.subarray(frame * shape, (frame + 1) * shape) : values;
     };
     for (const phase of this.#phases) {
       for (const id of phase) {
         const node = nodeOf(graph, id);
-        if (node.op === 'sum') {
-          const of = node.args[0]!;
-          let total = 0;
-          for (let n = 0; n < frames; n++) total += read(of, n);
-          signals[id]![0] = this.#round(total);
-        } else if (node.rate !== 'sample') {
-          signals[id]![0] = this.#value(id, 0, leaves, read);
-        }
+        if (isReduction(node.op)) this.#reduce(node, signals[id]!, frames, read);
+        else if (node.rate !== 'sample') this.#compute(id, 0, signals[id]!, leaves, read);
       }
       for (let i = 0; i < frames; i++) {
         const frame = graph.domain === 'backward' ? frames - 1 - i : i;
         for (const id of phase) {
           if (nodeOf(graph, id).rate === 'sample') {
-            signals[id]![frame] = this.#value(id, frame, leaves, read);
+            this.#compute(id, frame, read(id, frame), leaves, read);
           }
         }
         for (const id of phase) {
@@ -88,59 +88,83 @@ export class Interpreter {
     return new Map(graph.outputs.map(({ name, node }) => [name, signals[node]!]));
   }
 
-  #value(
-    id: NodeId,
-    frame: number,
-    leaves: Leaves,
-    read: (id: NodeId, frame: number) => number,
-  ): number {
-    const { op, args, attrs } = nodeOf(this.graph, id);
-    const attr = attrs[0] ?? 0;
-    if (isDelay(op)) return this.#lines.get(id)![this.#heads.get(id)!]!;
-    if (isValueOp(op)) {
-      const last = args.at(-1)!;
-      return this.#typed(
-        id,
-        evaluate(
-          op,
-          nodeOf(this.graph, last).type,
-          read(args[0]!, frame),
-          args[1] === undefined ? 0 : read(args[1], frame),
-          args[2] === undefined ? 0 : read(args[2], frame),
-        ),
-      );
+  /** A sum over the window: of a signal, or of the products of all lanes of two. */
+  #reduce(node: Node, into: Float64Array, frames: number, read: Read): void {
+    const totals = new Float64Array(into.length);
+    for (let n = 0; n < frames; n++) {
+      const [a, b] = node.args.map((arg) => read(arg, n)) as [Float64Array, Float64Array?];
+      for (let lane = 0; lane < into.length; lane++) {
+        totals[lane]! +=
+          b === undefined ? a[lane]! : a[lane % a.length]! * b[Math.floor(lane / a.length)]!;
+      }
     }
-    switch (op) {
-      case 'const':
-      case 'constInt':
-        return this.#typed(id, attr);
-      case 'input':
-        return leaves.input(attr, frame);
-      case 'slider':
-        return this.#round(leaves.slider(attr));
-      case 'param':
-        return this.#round(leaves.param(attr));
-      case 'scalar':
-        return this.#round(leaves.scalar(attr));
-      case 'tape':
-      case 'tapeInt':
-        return leaves.tape(attr, frame);
-      case 'sum':
-        throw new Error('a sum is computed between phases');
+    for (let lane = 0; lane < into.length; lane++) into[lane] = this.#round(totals[lane]!);
+  }
+
+  /** One node at one frame, all lanes. */
+  #compute(id: NodeId, frame: number, into: Float64Array, leaves: Leaves, read: Read): void {
+    const { op, args, attrs, shape } = nodeOf(this.graph, id);
+    if (isDelay(op)) {
+      const from = this.#heads.get(id)! * shape;
+      into.set(this.#lines.get(id)!.subarray(from, from + shape));
+    } else if (isValueOp(op)) {
+      const { type } = nodeOf(this.graph, args.at(-1)!);
+      const operands = args.map((arg) => read(arg, frame));
+      const lane = (k: number, i: number): number => {
+        const values = operands[i];
+        return values === undefined ? 0 : values[values.length === 1 ? 0 : k]!;
+      };
+      for (let k = 0; k < shape; k++) {
+        into[k] = this.#typed(id, evaluate(op, type, lane(k, 0), lane(k, 1), lane(k, 2)));
+      }
+    } else if (isStructureOp(op)) {
+      STRUCTURES[op](
+        into,
+        attrs,
+        args.map((arg) => read(arg, frame)),
+      );
+      for (let k = 0; k < shape; k++) into[k] = this.#round(into[k]!);
+    } else {
+      for (let k = 0; k < shape; k++) into[k] = this.#leaf(id, k, frame, leaves);
     }
   }
 
-  #push(id: NodeId, value: number): void {
+  #leaf(id: NodeId, lane: number, frame: number, leaves: Leaves): number {
+    const { op, attrs } = nodeOf(this.graph, id);
+    const [index = 0, lag = 0] = attrs;
+    switch (op) {
+      case 'const':
+      case 'constInt':
+        return this.#typed(id, attrs[lane]!);
+      case 'input':
+        return leaves.input(index, frame);
+      case 'slider':
+        return this.#round(leaves.slider(index));
+      case 'param':
+        return this.#round(leaves.param(index + lane));
+      case 'scalar':
+        return this.#round(leaves.scalar(index));
+      case 'tape':
+      case 'tapeInt':
+        return leaves.tape(index, frame - lag, lane);
+      default:
+        throw new Error(`${op} is no leaf`);
+    }
+  }
+
+  #push(id: NodeId, values: Float64Array): void {
     const line = this.#lines.get(id)!;
     const head = this.#heads.get(id)!;
-    line[head] = value;
-    this.#heads.set(id, (head + 1) % line.length);
+    line.set(values, head * values.length);
+    this.#heads.set(id, (head + 1) % (line.length / values.length));
   }
 
   #typed(id: NodeId, value: number): number {
     return nodeOf(this.graph, id).type === 'int' ? value | 0 : this.#round(value);
   }
 }
+
+type Read = (id: NodeId, frame: number) => Float64Array;
 
 /**
  * Nodes by the number of reductions in front of them: a sum needs the whole window of its operand
@@ -151,7 +175,7 @@ function phases(graph: Graph): NodeId[][] {
   for (let changed = true; changed;) {
     changed = false;
     for (const id of ids(graph)) {
-      const own = nodeOf(graph, id).op === 'sum' ? 1 : 0;
+      const own = isReduction(nodeOf(graph, id).op) ? 1 : 0;
       const p = Math.max(0, ...dependencies(graph, id).map((d) => phase[d]!)) + own;
       if (p > phase[id]!) {
         phase[id] = p;

@@ -9,21 +9,37 @@
 import type { OpKind } from '../ir/ops.ts';
 import type { ValueType } from '../ir/ops.ts';
 
-/** Operations that compute a value from operand values; leaves, delays and sum are the machine's. */
-export type ValueOp = Exclude<
-  OpKind,
-  | 'const'
-  | 'constInt'
-  | 'input'
-  | 'slider'
-  | 'param'
-  | 'scalar'
-  | 'tape'
-  | 'tapeInt'
-  | 'delay'
-  | 'delayInt'
-  | 'sum'
->;
+const MACHINE = [
+  'const',
+  'constInt',
+  'input',
+  'slider',
+  'param',
+  'scalar',
+  'tape',
+  'tapeInt',
+  'delay',
+  'delayInt',
+  'sum',
+  'sumOuter',
+] as const satisfies OpKind[];
+
+const STRUCTURE = [
+  'concat',
+  'slice',
+  'splat',
+  'laneSum',
+  'matvec',
+  'matvecT',
+  'outer',
+] as const satisfies OpKind[];
+
+/** Leaves, delays and reductions over the window: the machine computes them itself. */
+type MachineOp = (typeof MACHINE)[number];
+/** Operations that do not work lane by lane. */
+export type StructureOp = (typeof STRUCTURE)[number];
+/** Operations that compute each lane of their result from the same lane of their operands. */
+export type ValueOp = Exclude<OpKind, MachineOp | StructureOp>;
 
 type Rule = (a: number, b: number, c: number) => number;
 type Rules = { readonly [K in ValueOp]: { readonly real: Rule; readonly int: Rule } };
@@ -101,18 +117,50 @@ export function evaluate(
   return RULES[op][operandType](a, b, c);
 }
 
-const MACHINE_OPS: ReadonlySet<OpKind> = new Set([
-  'const',
-  'constInt',
-  'input',
-  'slider',
-  'param',
-  'scalar',
-  'tape',
-  'tapeInt',
-  'delay',
-  'delayInt',
-  'sum',
-] satisfies Exclude<OpKind, ValueOp>[]);
+type Lanes = ArrayLike<number>;
 
-export const isValueOp = (op: OpKind): op is ValueOp => !MACHINE_OPS.has(op);
+/** Lanes of the result from the lanes of the operands. `into` has the length of the result. */
+type StructureRule = (
+  into: Float64Array,
+  attrs: readonly number[],
+  x: readonly Lanes[],
+) => void;
+
+export const STRUCTURES = {
+  concat: (into, _, x) => {
+    let at = 0;
+    for (const part of x) for (let k = 0; k < part.length; k++) into[at++] = part[k]!;
+  },
+  slice: (into, [from = 0], [a]) => {
+    for (let k = 0; k < into.length; k++) into[k] = a![from + k]!;
+  },
+  splat: (into, _, [a]) => into.fill(a![0]!),
+  laneSum: (into, _, [a]) => {
+    into[0] = 0;
+    for (let k = 0; k < a!.length; k++) into[0] += a![k]!;
+  },
+  matvec: (into, _, [m, x]) => {
+    for (let r = 0; r < into.length; r++) {
+      into[r] = 0;
+      for (let k = 0; k < x!.length; k++) into[r]! += m![k * into.length + r]! * x![k]!;
+    }
+  },
+  matvecT: (into, _, [m, y]) => {
+    for (let k = 0; k < into.length; k++) {
+      into[k] = 0;
+      for (let r = 0; r < y!.length; r++) into[k]! += m![k * y!.length + r]! * y![r]!;
+    }
+  },
+  outer: (into, _, [a, b]) => {
+    for (let k = 0; k < b!.length; k++) {
+      for (let r = 0; r < a!.length; r++) into[k * a!.length + r] = a![r]! * b![k]!;
+    }
+  },
+} as const satisfies { readonly [K in StructureOp]: StructureRule };
+
+const MACHINE_OPS: ReadonlySet<OpKind> = new Set(MACHINE);
+const STRUCTURE_OPS: ReadonlySet<OpKind> = new Set(STRUCTURE);
+
+export const isStructureOp = (op: OpKind): op is StructureOp => STRUCTURE_OPS.has(op);
+export const isValueOp = (op: OpKind): op is ValueOp =>
+  !MACHINE_OPS.has(op) && !STRUCTURE_OPS.has(op);

@@ -2,14 +2,14 @@
  * Makes graphs: the only place where nodes come into being.
  *
  * Invariant: equal nodes are one node (hash-consing, so common subexpressions never stand twice);
- * type and rate of a node follow from its operands, and a node whose operands do not fit throws,
- * because whoever builds has checked the user's document before. It simplifies nothing: that is a
+ * type, rate and lanes of a node follow from its operands, and a node whose operands do not fit
+ * throws, because whoever builds has checked the user's document before. It simplifies nothing: that is a
  * pass.
  */
 
-import { isDelay, nodeOf } from './graph.ts';
+import { isDelay, isReduction, nodeOf } from './graph.ts';
 import type { Domain, Graph, Node, NodeId, Output, Rate } from './graph.ts';
-import { OPS } from './ops.ts';
+import { ATTR_DEFAULTS, OPS } from './ops.ts';
 import type { OpKind, OpSpec, ValueType } from './ops.ts';
 
 const RATES: readonly Rate[] = ['const', 'block', 'sample'];
@@ -43,7 +43,7 @@ export class Builder {
     graph.nodes.forEach((node, id) => {
       const [frames = 1, init = 0] = node.attrs;
       const made = isDelay(node.op)
-        ? builder.feedback(node.type, frames, init)
+        ? builder.feedback(node.type, frames, init, node.shape)
         : builder.node(node.op, node.args, node.attrs);
       if (made !== id) throw new Error(`node ${id} stands twice in the graph, first as ${made}`);
     });
@@ -54,13 +54,19 @@ export class Builder {
   /** The node of this operation, operands and attributes: an old one if there is one. */
   node(op: OpKind, args: readonly NodeId[] = [], attrs: readonly number[] = []): NodeId {
     if (isDelay(op)) throw new Error('delays are made by delay() and feedback()');
-    const key = `${op}|${args.join()}|${attrs.map(keyOf).join()}`;
-    return this.#known.get(key) ?? this.#add(key, op, args, attrs);
+    const all = withDefaults(op, attrs);
+    const key = `${op}|${args.join()}|${all.map(keyOf).join()}`;
+    return this.#known.get(key) ?? this.#add(key, op, args, all);
   }
 
   /** A real constant. */
   real(value: number): NodeId {
     return this.node('const', [], [value]);
+  }
+
+  /** A real constant in every lane of a vector. */
+  filled(value: number, lanes: number): NodeId {
+    return this.node('const', [], new Array<number>(lanes).fill(value));
   }
 
   /** A 32-bit integer constant. */
@@ -74,14 +80,16 @@ export class Builder {
     const key = `delay|${source}|${frames}|${keyOf(init)}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const id = this.#add(key, type === 'int' ? 'delayInt' : 'delay', [], [frames, init]);
+    const op = type === 'int' ? 'delayInt' : 'delay';
+    const id = this.#add(key, op, [], [frames, init], this.shape(source));
     this.#delays.set(id, source);
     return id;
   }
 
   /** A delay whose source comes later, by `close`: this is how recursion is written. */
-  feedback(type: ValueType, frames: number, init = 0): NodeId {
-    const id = this.#add(undefined, type === 'int' ? 'delayInt' : 'delay', [], [frames, init]);
+  feedback(type: ValueType, frames: number, init = 0, lanes = 1): NodeId {
+    const op = type === 'int' ? 'delayInt' : 'delay';
+    const id = this.#add(undefined, op, [], [frames, init], lanes);
     this.#open.add(id);
     return id;
   }
@@ -91,6 +99,11 @@ export class Builder {
     if (!this.#open.delete(delay)) throw new Error(`node ${delay} is not an open feedback delay`);
     if (this.type(source) !== this.type(delay)) {
       throw new Error(`delay ${delay} is ${this.type(delay)}, its source ${this.type(source)}`);
+    }
+    if (this.shape(source) !== this.shape(delay)) {
+      throw new Error(
+        `delay ${delay} has ${this.shape(delay)} lanes, its source ${this.shape(source)}`,
+      );
     }
     this.#delays.set(delay, source);
   }
@@ -116,10 +129,20 @@ export class Builder {
     return nodeOf(this, id).rate;
   }
 
-  /** The value of a constant node, or undefined. */
+  shape(id: NodeId): number {
+    return nodeOf(this, id).shape;
+  }
+
+  /** The value of a constant that is the same in all lanes, or undefined. */
   constant(id: NodeId): number | undefined {
     const { op, attrs } = nodeOf(this, id);
-    return op === 'const' || op === 'constInt' ? attrs[0] : undefined;
+    const isConstant = op === 'const' || op === 'constInt';
+    return isConstant && attrs.every((a) => Object.is(a, attrs[0])) ? attrs[0] : undefined;
+  }
+
+  /** A number as a vector of equal lanes; a vector of as many lanes is itself. */
+  asLanes(id: NodeId, lanes: number): NodeId {
+    return this.shape(id) === lanes ? id : this.node('splat', [id], [lanes]);
   }
 
   /** As a real: an int is converted, a real is itself. */
@@ -132,9 +155,10 @@ export class Builder {
     op: OpKind,
     args: readonly NodeId[],
     attrs: readonly number[],
+    lanes = 1,
   ): NodeId {
     const spec: OpSpec = OPS[op];
-    if (args.length !== spec.arity || attrs.length !== spec.attrs.length) {
+    if (!fits(spec, args.length, attrs.length)) {
       throw new Error(
         `${op} takes ${spec.arity} operands and ${spec.attrs.length} attributes, got ${args.length} and ${attrs.length}`,
       );
@@ -148,6 +172,11 @@ export class Builder {
         `${op} cannot take operands of type ${args.map((a) => this.type(a)).join(', ')}`,
       );
     }
+    const shapes = args.map((a) => this.shape(a));
+    const shape = isDelay(op) ? lanes : resultShape(op, shapes, attrs);
+    if (shape === undefined) {
+      throw new Error(`${op} cannot take operands of ${shapes.join(', ')} lanes`);
+    }
     const id = this.nodes.length as NodeId;
     this.nodes.push({
       op,
@@ -155,6 +184,7 @@ export class Builder {
       attrs: attrs.slice(),
       type,
       rate: this.#rate(op, args),
+      shape,
     });
     if (key !== undefined) this.#known.set(key, id);
     return id;
@@ -162,7 +192,7 @@ export class Builder {
 
   #rate(op: OpKind, args: readonly NodeId[]): Rate {
     if (isDelay(op)) return this.domain === 'once' ? 'block' : 'sample';
-    if (op === 'sum') return 'block';
+    if (isReduction(op)) return 'block';
     if (op in LEAF_RATE) return LEAF_RATE[op as keyof typeof LEAF_RATE];
     return RATES[Math.max(0, ...args.map((a) => RATES.indexOf(this.rate(a))))]!;
   }
@@ -195,7 +225,7 @@ export function rewrite(graph: Graph, rule: Rule = same, live?: ReadonlySet<Node
     if (source < id) {
       copy.set(id, builder.delay(copy.get(source)!, frames, init));
     } else {
-      const delay = builder.feedback(node.type, frames, init);
+      const delay = builder.feedback(node.type, frames, init, node.shape);
       open.push({ delay, source });
       copy.set(id, delay);
     }
@@ -231,7 +261,55 @@ export function resultType(op: OpKind, args: readonly ValueType[]): ValueType | 
       return all('int') ? 'int' : undefined;
     case 'same→int':
       return args[0] === args[1] ? 'int' : undefined;
+    case 'reals→real':
+      return args.length > 0 && all('real') ? 'real' : undefined;
   }
+}
+
+/** The number of lanes of an operation's result, or undefined where the operands do not fit. */
+export function resultShape(
+  op: OpKind,
+  args: readonly number[],
+  attrs: readonly number[],
+): number | undefined {
+  const spec: OpSpec = OPS[op];
+  const [first = 1, second = 1] = args;
+  switch (spec.lanes ?? 'each') {
+    case 'one':
+    case 'source':
+      return 1;
+    case 'values':
+      return attrs.length;
+    case 'attr': {
+      const lanes = attrs.at(-1)!;
+      if (!Number.isInteger(lanes) || lanes < 1) return undefined;
+      if (op === 'slice' && !(attrs[0]! >= 0 && attrs[0]! + lanes <= first)) return undefined;
+      return op === 'splat' && first !== 1 ? undefined : lanes;
+    }
+    case 'each': {
+      const lanes = Math.max(...args);
+      return args.every((n) => n === lanes || n === 1) ? lanes : undefined;
+    }
+    case 'joined':
+      return args.reduce((sum, n) => sum + n, 0);
+    case 'product':
+      return first * second;
+    case 'quotient':
+      return first % second === 0 ? first / second : undefined;
+  }
+}
+
+/** Does an operation take so many operands and attributes? */
+export function fits(spec: OpSpec, operands: number, attrs: number): boolean {
+  if (spec.arity === 'any' ? operands < 1 : operands !== spec.arity) return false;
+  return spec.lanes === 'values' ? attrs >= 1 : attrs === spec.attrs.length;
+}
+
+function withDefaults(op: OpKind, attrs: readonly number[]): readonly number[] {
+  const names: readonly string[] = OPS[op].attrs;
+  if (attrs.length >= names.length) return attrs;
+  const missing = names.slice(attrs.length).map((name) => ATTR_DEFAULTS[name]);
+  return missing.includes(undefined) ? attrs : [...attrs, ...(missing as number[])];
 }
 
 /** Text that tells all numbers apart, −0 from 0 too. */

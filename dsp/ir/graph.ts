@@ -1,7 +1,8 @@
 /**
  * The IR: a synchronous step machine as an immutable graph.
  *
- * One step maps (state, inputs, controls) to (state', outputs). State is in delay nodes alone.
+ * One step maps (state, inputs, controls) to (state', outputs). State is in delay nodes alone. A
+ * value is a number or a vector whose length is known when the graph is built.
  * Invariants (checked by `verify`): operands come before the nodes that use them; only a delay
  * may look at a later node, through `delays`; every delay has a source of its own type; only the
  * Builder makes nodes, and equal nodes are one node.
@@ -25,6 +26,8 @@ export interface Node {
   readonly attrs: readonly number[];
   readonly type: ValueType;
   readonly rate: Rate;
+  /** Lanes: 1 for a number, more for a vector. */
+  readonly shape: number;
 }
 
 /**
@@ -51,6 +54,10 @@ export interface Graph {
 
 export const isDelay = (op: OpKind): op is 'delay' | 'delayInt' =>
   op === 'delay' || op === 'delayInt';
+
+/** One value from all samples of a window. */
+export const isReduction = (op: OpKind): op is 'sum' | 'sumOuter' =>
+  op === 'sum' || op === 'sumOuter';
 
 /** Ids of a graph's nodes, in order. */
 export const ids = (graph: Graph): readonly NodeId[] => graph.nodes.map((_, i) => i as NodeId);

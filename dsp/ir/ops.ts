@@ -11,6 +11,8 @@
  * - Comparisons and conditions are `int`: 0 is false, all else true; a comparison gives 0 or 1.
  * - `min(a, b)` is `b < a ? b : a` and `max(a, b)` is `a < b ? b : a`: a NaN in `b` is dropped.
  * - `toInt` truncates toward zero, saturates at the 32-bit range and takes NaN to 0.
+ * - A value has a static number of lanes. Arithmetic works lane by lane; a number meets a vector as
+ *   a vector of equal lanes. A matrix is a vector of columns: element (r, k) is lane k·rows + r.
  */
 
 /** What a value is. Tangents and cotangents are always `real`, those of `int` values included. */
@@ -30,11 +32,25 @@ export type Signature =
   | 'real→int'
   | 'int→real'
   | 'int→int'
-  | 'same→int';
+  | 'same→int'
+  | 'reals→real';
+
+/**
+ * How an operation's lanes follow from its operands.
+ * `one`: a number. `attr`: its last attribute says. `values`: as many as it has attributes.
+ * `each`: operands have one lane or the same number of lanes, and so has the result.
+ * `source`: as what is delayed. `joined`: all lanes of all operands. `product`, `quotient`: of the
+ * operands' numbers of lanes.
+ */
+export type Lanes =
+  'one' | 'attr' | 'values' | 'each' | 'source' | 'joined' | 'product' | 'quotient';
 
 export interface OpSpec {
-  readonly arity: number;
+  /** `any`: one or more. */
+  readonly arity: number | 'any';
   readonly signature: Signature;
+  /** `each` where it is not said. */
+  readonly lanes?: Lanes;
   /** Names of the numbers that a node carries besides its operands. */
   readonly attrs: readonly string[];
   /** Rough cost in scalar f32 operations, for the cost model. */
@@ -46,8 +62,19 @@ export interface OpSpec {
   readonly doc: string;
 }
 
-const leaf = (signature: Signature, attrs: readonly string[], doc: string) =>
-  ({ arity: 0, signature, attrs, cost: 1, inPatch: false, doc }) as const;
+/** What an attribute is where it is left out, at the end of the list. */
+export const ATTR_DEFAULTS: Readonly<Record<string, number>> = { lanes: 1, lag: 0 };
+
+const leaf = (signature: Signature, attrs: readonly string[], doc: string, lanes: Lanes = 'one') =>
+  ({ arity: 0, signature, lanes, attrs, cost: 1, inPatch: false, doc }) as const;
+
+const structure = (
+  arity: number | 'any',
+  lanes: Lanes,
+  attrs: readonly string[],
+  cost: number,
+  doc: string,
+) => ({ arity, signature: 'reals→real', lanes, attrs, cost, inPatch: false, doc }) as const;
 
 const arithmetic = (arity: number, cost: number, doc: string, convention?: string) =>
   ({
@@ -97,17 +124,32 @@ const bitwise = (doc: string) =>
 
 export const OPS = {
   // Leaves.
-  const: leaf('real', ['value'], 'a real number'),
+  const: leaf('real', ['value'], 'a real number, or a vector of them', 'values'),
   constInt: leaf('int', ['value'], 'a 32-bit integer'),
   input: leaf('real', ['channel'], 'audio input channel, counted from 0'),
   slider: leaf('real', ['index'], 'a value set from outside, constant over a block'),
-  param: leaf('real', ['index'], 'a learnable value, constant over a training window'),
+  param: leaf(
+    'real',
+    ['index', 'lanes'],
+    'a learnable value, constant over a training window; a vector takes as many places of the bank',
+    'attr',
+  ),
   scalar: leaf('real', ['index'], 'a number that another graph or the host leaves for this one'),
-  tape: leaf('real', ['index'], 'a signal that another graph recorded over the training window'),
-  tapeInt: leaf('int', ['index'], 'the same for an int signal'),
+  tape: leaf(
+    'real',
+    ['index', 'lag', 'lanes'],
+    'a signal that another graph recorded over the training window, as it was `lag` frames before',
+    'attr',
+  ),
+  tapeInt: leaf('int', ['index', 'lag'], 'the same for an int signal'),
 
   // State. The source is kept in Graph.delays, so that recursion is legal.
-  delay: leaf('real', ['frames', 'init'], 'its source, `frames` samples ago; `init` before'),
+  delay: leaf(
+    'real',
+    ['frames', 'init'],
+    'its source, `frames` samples ago; `init` before',
+    'source',
+  ),
   delayInt: leaf('int', ['frames', 'init'], 'the same for an int signal'),
 
   // Arithmetic.
@@ -198,6 +240,15 @@ export const OPS = {
     convention: 'the gradient goes to the chosen side, none to the condition',
   },
 
+  // Vectors and matrices.
+  concat: structure('any', 'joined', [], 1, 'the lanes of its operands, one after the other'),
+  slice: structure(1, 'attr', ['from', 'lanes'], 1, '`lanes` lanes of a, counted from `from`'),
+  splat: structure(1, 'attr', ['lanes'], 1, 'a number in every lane'),
+  laneSum: structure(1, 'one', [], 4, 'the sum of all lanes'),
+  matvec: structure(2, 'quotient', [], 16, 'the matrix a times the vector b of its columns'),
+  matvecT: structure(2, 'quotient', [], 16, 'the matrix a, transposed, times the vector b of its rows'),
+  outer: structure(2, 'product', [], 4, 'the matrix a·bᵀ'),
+
   // Reduction.
   sum: {
     arity: 1,
@@ -207,6 +258,7 @@ export const OPS = {
     inPatch: false,
     doc: 'the sum of a signal over the training window',
   },
+  sumOuter: structure(2, 'product', [], 1, 'the sum of the matrix a·bᵀ over the training window'),
 } as const satisfies Record<string, OpSpec>;
 
 export type OpKind = keyof typeof OPS;

@@ -5,8 +5,8 @@
  */
 
 import { isDelay } from './graph.ts';
-import type { Graph } from './graph.ts';
-import { OPS } from './ops.ts';
+import type { Graph, Node } from './graph.ts';
+import { ATTR_DEFAULTS, OPS } from './ops.ts';
 import type { OpSpec } from './ops.ts';
 
 const SUFFIX = { const: '', block: '  @block', sample: '  @sample' } as const;
@@ -29,12 +29,21 @@ export function print(graph: Graph): string {
       node.op,
       ...source,
       ...node.args.map((a) => `%${a}`),
-      ...spec.attrs.map((name, i) => `${name}=${printNumber(node.attrs[i]!)}`),
+      ...attributes(node, spec),
     ];
-    return `  %${id} = ${words.join(' ')}${SUFFIX[node.rate]}`;
+    const lanes = isDelay(node.op) && node.shape > 1 ? ` lanes=${node.shape}` : '';
+    return `  %${id} = ${words.join(' ')}${lanes}${SUFFIX[node.rate]}`;
   });
   const outputs = graph.outputs.map(({ name, node }) => `  ${name}: %${node}`);
   return [`${graph.domain} {`, ...lines, ...outputs, '}', ''].join('\n');
+}
+
+/** `name=value`; what has its usual value is left out, and a vector is written `value=1,2,3`. */
+function attributes(node: Node, spec: OpSpec): string[] {
+  if (spec.lanes === 'values') return [`value=${node.attrs.map(printNumber).join()}`];
+  return spec.attrs.flatMap((name, i) =>
+    node.attrs[i] === ATTR_DEFAULTS[name] ? [] : [`${name}=${printNumber(node.attrs[i]!)}`],
+  );
 }
 
 const printNumber = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));

@@ -6,10 +6,12 @@
  * update    runs once a window after it: the optimiser
  *
  * Invariant: graphs meet by output name only. `out:K` is output channel K; `tape:K` is recorded for
- * the backward graph's `tape` K; `loss`, `gradient:K` and `param:K` go into the banks.
+ * the backward graph's `tape` K; `loss`, `gradient:K` and `param:K` go into the banks, a vector into
+ * as many places from K on.
  */
 
 import type { Control } from '../control.ts';
+import { nodeOf } from './graph.ts';
 import type { Graph } from './graph.ts';
 
 export interface Program {
@@ -26,7 +28,6 @@ export interface Program {
   readonly throughDevice: boolean;
   readonly inputs: number;
   readonly outputs: number;
-  readonly tapes: number;
   readonly sliders: readonly Control[];
   readonly params: readonly Control[];
 }
@@ -42,3 +43,28 @@ export const outName = (channel: number): string => `out:${channel}`;
 export const tapeName = (index: number): string => `tape:${index}`;
 export const gradientName = (param: number): string => `gradient:${param}`;
 export const paramName = (param: number): string => `param:${param}`;
+
+/** A recording of a signal over the training window. */
+export interface Tape {
+  readonly lanes: number;
+  /** Frames before the window that the backward graph looks at. */
+  readonly lead: number;
+}
+
+/** The recordings of a program, by index. */
+export function tapesOf(program: Pick<Program, 'stream' | 'backward'>): readonly Tape[] {
+  const lead = new Map<number, number>();
+  for (const { op, attrs } of program.backward?.nodes ?? []) {
+    if (op !== 'tape' && op !== 'tapeInt') continue;
+    const [index = 0, lag = 0] = attrs;
+    lead.set(index, Math.max(lag, lead.get(index) ?? 0));
+  }
+  const tapes: Tape[] = [];
+  for (const { name, node } of program.stream.outputs) {
+    const [kind, index] = name.split(':');
+    if (kind !== 'tape') continue;
+    const k = Number(index);
+    tapes[k] = { lanes: nodeOf(program.stream, node).shape, lead: lead.get(k) ?? 0 };
+  }
+  return tapes;
+}

@@ -5,8 +5,8 @@
  * of ours: `verify` throws, with the node and the pass that left it so. Cost: linear.
  */
 
-import { resultType } from './builder.ts';
-import { isDelay } from './graph.ts';
+import { fits, resultShape, resultType } from './builder.ts';
+import { isDelay, isReduction } from './graph.ts';
 import type { Graph } from './graph.ts';
 import { OPS } from './ops.ts';
 import type { OpSpec } from './ops.ts';
@@ -22,11 +22,11 @@ export function verify(graph: Graph, after: string): Graph {
   nodes.forEach((node, id) => {
     const at = `%${id} ${node.op}`;
     const spec: OpSpec = OPS[node.op];
-    if (node.args.length !== spec.arity) {
-      broken(at, `expected ${spec.arity} operands, got ${node.args.length}`);
-    }
-    if (node.attrs.length !== spec.attrs.length) {
-      broken(at, `expected ${spec.attrs.length} attributes, got ${node.attrs.length}`);
+    if (!fits(spec, node.args.length, node.attrs.length)) {
+      broken(
+        at,
+        `expected ${spec.arity} operands and ${spec.attrs.length} attributes, got ${node.args.length} and ${node.attrs.length}`,
+      );
     }
     node.args.forEach((arg) => {
       if (!inRange(arg) || arg >= id) broken(at, `operand %${arg} does not come before it`);
@@ -36,10 +36,13 @@ export function verify(graph: Graph, after: string): Graph {
       node.args.map((a) => nodes[a]!.type),
     );
     if (type !== node.type) broken(at, `expected type ${type}, got ${node.type}`);
+    const shapes = node.args.map((a) => nodes[a]!.shape);
+    const shape = isDelay(node.op) ? node.shape : resultShape(node.op, shapes, node.attrs);
+    if (shape !== node.shape) broken(at, `expected ${shape} lanes, got ${node.shape}`);
     if (domain === 'once' && node.rate === 'sample') broken(at, 'a signal in a graph without time');
     if (
       domain !== 'backward' &&
-      (node.op === 'sum' || node.op === 'tape' || node.op === 'tapeInt')
+      (isReduction(node.op) || node.op === 'tape' || node.op === 'tapeInt')
     ) {
       broken(at, 'belongs to a backward graph');
     }
@@ -48,6 +51,8 @@ export function verify(graph: Graph, after: string): Graph {
       if (source === undefined || !inRange(source)) broken(at, 'has no source');
       else if (nodes[source]!.type !== node.type)
         broken(at, `its source is ${nodes[source]!.type}`);
+      else if (nodes[source]!.shape !== node.shape)
+        broken(at, `its source has ${nodes[source]!.shape} lanes, it has ${node.shape}`);
       const [frames] = node.attrs;
       const longest = domain === 'once' ? 1 : Infinity;
       if (!Number.isInteger(frames) || frames! < 1 || frames! > longest) {

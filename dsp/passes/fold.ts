@@ -14,7 +14,8 @@ import { rewrite } from '../ir/builder.ts';
 import type { Builder } from '../ir/builder.ts';
 import { ids, nodeOf } from '../ir/graph.ts';
 import type { Graph, Node, NodeId } from '../ir/graph.ts';
-import { evaluate, isValueOp } from '../interpret/rules.ts';
+import { STRUCTURES, evaluate, isStructureOp, isValueOp } from '../interpret/rules.ts';
+import type { StructureOp, ValueOp } from '../interpret/rules.ts';
 
 const ROUNDS = 8;
 
@@ -40,7 +41,8 @@ function constantDelays(graph: Graph): Graph {
   for (const [id, source] of graph.delays) {
     const { op, attrs } = nodeOf(graph, source);
     const isConstant = op === 'const' || op === 'constInt';
-    if (isConstant && Object.is(attrs[0], nodeOf(graph, id).attrs[1])) constant.set(id, source);
+    const [, init] = nodeOf(graph, id).attrs;
+    if (isConstant && attrs.every((a) => Object.is(a, init))) constant.set(id, source);
   }
   if (constant.size === 0) return graph;
   // The constant may come after the delay, so it is made anew in the delay's place.
@@ -53,13 +55,30 @@ function constantDelays(graph: Graph): Graph {
 }
 
 function simplify(b: Builder, node: Node, args: readonly NodeId[]): NodeId {
-  const { op } = node;
+  const { op, shape } = node;
+  if (isStructureOp(op)) return restructure(b, op, node, args);
+  if (!isValueOp(op)) return b.node(op, args, node.attrs);
+  return b.asLanes(simpler(b, op, node, args), shape);
+}
+
+/** The result may have one lane where all lanes are equal. */
+function simpler(b: Builder, op: ValueOp, node: Node, args: readonly NodeId[]): NodeId {
   const same = (): NodeId => b.node(op, args, node.attrs);
-  if (!isValueOp(op)) return same();
+  const constants = args.map((a) => b.nodes[a]!).filter((n) => n.op === 'const');
+  if (constants.length === args.length && node.type === 'real') {
+    const lane = (k: number, i: number): number => {
+      const { attrs } = constants[i] ?? { attrs: [0] };
+      return attrs[attrs.length === 1 ? 0 : k]!;
+    };
+    const lanes = Array.from({ length: node.shape }, (_, k) =>
+      evaluate(op, 'real', lane(k, 0), lane(k, 1), lane(k, 2)),
+    );
+    return b.node('const', [], lanes);
+  }
 
   const values = args.map((a) => b.constant(a));
   const [x, y, z] = args as [NodeId, NodeId, NodeId];
-  if (values.every((v) => v !== undefined)) {
+  if (values.every((v) => v !== undefined) && args.every((a) => b.shape(a) === 1)) {
     const value = evaluate(op, b.type(args.at(-1)!), values[0]!, values[1] ?? 0, values[2] ?? 0);
     return node.type === 'int' ? b.int(value) : b.real(value);
   }
@@ -99,6 +118,31 @@ function simplify(b: Builder, node: Node, args: readonly NodeId[]): NodeId {
       break;
   }
   return same();
+}
+
+/** Vector operations of constants, and those that only rearrange. */
+function restructure(
+  b: Builder,
+  op: StructureOp,
+  { attrs, shape }: Node,
+  args: readonly NodeId[],
+): NodeId {
+  const [first] = args as [NodeId];
+  const lanes = args.flatMap((a) => (b.nodes[a]!.op === 'const' ? [b.nodes[a]!.attrs] : []));
+  if (lanes.length === args.length) {
+    const into = new Float64Array(shape);
+    STRUCTURES[op](into, attrs, lanes);
+    return b.node('const', [], [...into]);
+  }
+  const inner = b.nodes[first]!;
+  if (op === 'concat' && args.length === 1) return first;
+  if (op === 'splat' && shape === 1) return first;
+  if (op === 'laneSum' && b.shape(first) === 1) return first;
+  if (op === 'slice') {
+    if (shape === b.shape(first)) return first;
+    if (inner.op === 'splat') return b.asLanes(inner.args[0]!, shape);
+  }
+  return b.node(op, args, attrs);
 }
 
 /** Its reciprocal is exact, in binary32 as well. */

@@ -405,7 +405,7 @@ function checkMeaning(patch: Patch): Diagnostic[] {
 /** Operands of an operation or function that takes a list of any length in the schema. */
 function arityOf(op: string): number | undefined {
   if (isFunction(op)) return FUNCTIONS[op].arity;
-  return (PLAIN_OPS as readonly string[]).includes(op) ? OPS[op as OpKind].arity : undefined;
+  return (PLAIN_OPS as readonly string[]).includes(op) ? OPS[op as PlainOp].arity : undefined;
 }
 
 function taken(found: Diagnostic[], kind: string, id: string, other: string): void {

@@ -7,7 +7,7 @@
 
 import { Interpreter } from '../interpret/interpret.ts';
 import type { Leaves } from '../interpret/interpret.ts';
-import { gradientName, outName, paramName, tapeName, updateScalars } from '../ir/program.ts';
+import { gradientName, outName, paramName, tapeName, tapesOf, updateScalars } from '../ir/program.ts';
 import type { Program } from '../ir/program.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -26,7 +26,11 @@ export function interpreterKernel(
   const stream = new Interpreter(program.stream, round);
   const backward = program.backward === null ? null : new Interpreter(program.backward, round);
   const update = program.update === null ? null : new Interpreter(program.update);
-  const tapes = Array.from({ length: program.tapes }, () => new Float64Array(program.window));
+  const tapes = tapesOf(program);
+  /** What is recorded, with what was before it: [lead + window][lanes]. */
+  const recordings = tapes.map(
+    ({ lanes, lead }) => new Float64Array((lead + program.window) * lanes),
+  );
   const bank = (values: readonly { initial: number }[]): Float64Array =>
     Float64Array.from(values, (v) => v.initial);
   const kernel: Kernel = {
@@ -44,16 +48,27 @@ export function interpreterKernel(
         const values = results.get(outName(channel));
         for (let n = 0; n < frames; n++) out[offset + n] = valueAt(values, n);
       });
-      tapes.forEach((tape, k) => {
+      tapes.forEach(({ lanes, lead }, k) => {
         const values = results.get(tapeName(k));
-        for (let n = 0; n < frames; n++) tape[position + n] = valueAt(values, n);
+        const isSignal = values !== undefined && values.length > lanes;
+        for (let n = 0; n < frames; n++) {
+          for (let lane = 0; lane < lanes; lane++) {
+            recordings[k]![(lead + position + n) * lanes + lane] =
+              values?.[isSignal ? n * lanes + lane : lane] ?? 0;
+          }
+        }
       });
     },
     backward() {
       if (backward === null) return;
       const results = backward.run(leaves(0), program.window);
       kernel.loss[0] = valueAt(results.get('loss'), 0);
-      for (let k = 0; k < P; k++) kernel.gradients[k] = valueAt(results.get(gradientName(k)), 0);
+      for (let k = 0; k < P; k++) {
+        const values = results.get(gradientName(k));
+        if (values !== undefined) kernel.gradients.set(values, k);
+      }
+      // The last frames of this window come before the next one.
+      recordings.forEach((recording, k) => recording.copyWithin(0, program.window * tapes[k]!.lanes));
     },
     update() {
       if (update === null) return;
@@ -63,7 +78,7 @@ export function interpreterKernel(
     reset() {
       stream.reset();
       update?.reset();
-      for (const tape of tapes) tape.fill(0);
+      for (const recording of recordings) recording.fill(0);
     },
   };
   const leaves = (offset: number): Leaves => ({
@@ -74,7 +89,10 @@ export function interpreterKernel(
       if (index === updateScalars.learningRate) return kernel.learningRate[0]!;
       return index <= P ? kernel.gradients[index - 1]! : kernel.frozen[index - 1 - P]!;
     },
-    tape: (index, frame) => tapes[index]![frame]!,
+    tape: (index, frame, lane) => {
+      const { lanes, lead } = tapes[index]!;
+      return recordings[index]![(lead + frame) * lanes + lane]!;
+    },
   });
   return kernel;
 }

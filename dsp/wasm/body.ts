@@ -1,8 +1,9 @@
 /**
  * A piece of a function in one form: the code of a loop, or the values between loops.
  *
- * Invariant: constants are in locals before the code starts, each once; a local that code may read
- * ahead of where it is written is a fresh one, never one that other code of the body uses as well.
+ * A body holds numbers in its own form, and the lanes of vectors four at a time. Invariant: constants
+ * are in locals before the code starts, each once; a local that code may read ahead of where it is
+ * written is a fresh one, never one that other code of the body uses as well.
  */
 
 import type { NodeId } from '../ir/graph.ts';
@@ -12,20 +13,41 @@ import { intType, realType } from './rules.ts';
 import type { Form, Scope } from './rules.ts';
 import { splatInt, splatReal } from './snippets.ts';
 
-export interface Body extends Scope {
+/** A number in one local, or a vector in as many as it takes, four lanes each. */
+export type Value = readonly Local[];
+
+/** Four lanes to a local; what is behind the last lane does not matter. */
+export const chunksOf = (lanes: number): number => Math.ceil(lanes / 4);
+
+/** Single-precision places that a value takes in memory: vectors are padded to whole chunks. */
+export const placesOf = (lanes: number): number => (lanes === 1 ? 1 : 4 * chunksOf(lanes));
+
+export interface Body {
+  readonly form: Form;
+  /** Does its code run once? Then nothing is worth being put in front of it but constants. */
+  readonly once: boolean;
   /** Before the loop. */
   readonly prologue: Instr[];
   readonly code: Instr[];
-  readonly known: Map<NodeId, Local>;
+  readonly known: Map<NodeId, Value>;
+  /** Numbers of `known` in all lanes of a vector. */
+  readonly splats: Map<NodeId, Local>;
   readonly masks: Map<number, Local>;
   /** Locals of constants and copies made before the loop. */
   readonly hoisted: Local[];
   /** Locals that a rule took for itself. */
   readonly scratch: Local[];
+  /** Locals that are needed until the end of the body. */
+  readonly kept: Local[];
+  /** Where frames of several places lie: by what moves them and how many places. */
+  readonly offsets: Map<string, Local>;
+  /** How rules write code: for numbers of this form, and for four lanes. */
+  readonly numbers: Scope;
+  readonly lanes: Scope;
 }
 
 /** An empty body of a function. */
-export function makeBody(func: Func, form: Form): Body {
+export function makeBody(func: Func, form: Form, once = false): Body {
   const constants = new Map<string, Local>();
   const prologue: Instr[] = [];
   const code: Instr[] = [];
@@ -42,14 +64,8 @@ export function makeBody(func: Func, form: Form): Body {
     }
     return get(local);
   };
-  return {
-    form,
-    prologue,
-    code,
-    known: new Map(),
-    masks,
-    hoisted,
-    scratch,
+  const scopeOf = (of: Form): Scope => ({
+    form: of,
     local: (type) => {
       const local = func.local(type);
       scratch.push(local);
@@ -57,15 +73,35 @@ export function makeBody(func: Func, form: Form): Body {
     },
     real: (value) =>
       hoist(
-        `r${Object.is(value, -0) ? '-0' : value}`,
-        realType(form),
-        form === 'f32x4' ? splatReal(value) : [`${form}.const`, value],
+        `${of} r${Object.is(value, -0) ? '-0' : value}`,
+        realType(of),
+        of === 'f32x4' ? splatReal(value) : [`${of}.const`, value],
       ),
     int: (value) =>
-      hoist(`i${value}`, intType(form), form === 'f32x4' ? splatInt(value) : ['i32.const', value]),
+      hoist(
+        `${intType(of)} i${value}`,
+        intType(of),
+        of === 'f32x4' ? splatInt(value) : ['i32.const', value],
+      ),
     before: (made) => {
       for (const instr of made) code.push(instr);
     },
     mask: (operand) => masks.get(operand.index),
+  });
+  const numbers = scopeOf(form);
+  return {
+    form,
+    once,
+    prologue,
+    code,
+    known: new Map(),
+    splats: new Map(),
+    masks,
+    hoisted,
+    scratch,
+    kept: [],
+    offsets: new Map(),
+    numbers,
+    lanes: form === 'f32x4' ? numbers : scopeOf('f32x4'),
   };
 }

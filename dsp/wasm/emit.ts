@@ -12,23 +12,37 @@
 
 import { isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
-import { isValueOp } from '../interpret/rules.ts';
-import { makeBody } from './body.ts';
-import type { Body } from './body.ts';
+import { isStructureOp, isValueOp } from '../interpret/rules.ts';
+import type { StructureOp } from '../interpret/rules.ts';
+import { chunksOf, makeBody } from './body.ts';
+import type { Body, Value } from './body.ts';
 import type { Line, Storage } from './memory.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import { COMPARISONS, WASM_RULES, intType, realType } from './rules.ts';
 import type { Form, FormRules } from './rules.ts';
-import type { Kind, Schedule } from './schedule.ts';
-import { LOUDEST, SILENCE, addPairs, sound, splatReal } from './snippets.ts';
+import type { Schedule } from './schedule.ts';
+import { placeSignals } from './sites.ts';
+import type { Channels, Site } from './sites.ts';
+import { fourReals, sound, soundLanes, splatReal } from './snippets.ts';
+import {
+  concat,
+  demote,
+  laneSum,
+  matvec,
+  matvecT,
+  outer,
+  promote,
+  slice,
+  spill,
+  sumOuter,
+} from './structures.ts';
+import type { Recording } from './structures.ts';
+import { windowSum } from './sums.ts';
+import type { WindowSum } from './sums.ts';
 
 /** Static addresses of what a graph reads and writes. */
-export interface Ports {
-  /** First byte of each channel. */
-  readonly inputs: readonly number[];
-  readonly outputs: readonly number[];
-  readonly tapes: readonly number[];
+export interface Ports extends Channels {
   /** Binary64 slots. */
   slider(index: number): number;
   param(index: number): number;
@@ -37,13 +51,12 @@ export interface Ports {
   value(name: string): number | undefined;
 }
 
-/** At most 1.5e-5 of the sum of magnitudes is lost to rounding. */
-const LANE_TERMS = 256;
-
-/** A place in memory for a signal: static address plus, maybe, a local that moves it. */
-interface Site {
-  readonly address: number;
-  readonly base: Local | null;
+/** What code generation asks for while it writes. */
+export interface Room {
+  /** So many bytes that nothing else uses. */
+  temps(bytes: number): number;
+  /** Where these single-precision numbers lie. */
+  constants(values: readonly number[]): number;
 }
 
 export function emitGraph(
@@ -52,207 +65,275 @@ export function emitGraph(
   schedule: Schedule,
   storage: Storage,
   ports: Ports,
-  temps: (bytes: number) => number,
+  room: Room,
   frames: number,
 ): void {
   const isStream = graph.domain === 'stream';
   const scalarForm: Form = graph.domain === 'once' ? 'f64' : 'f32';
-  const offset = isStream ? func.param(0) : null;
   const position = isStream ? func.param(1) : null;
+  const offset = isStream ? func.param(0) : null;
   const length = isStream ? func.param(2) : null;
   const i = graph.domain === 'once' ? null : func.local('i32');
   const whole = isStream ? func.local('i32') : null;
   const heads = new Map<Line, Local>();
-  /** Values that are not signals, in scalar form. */
+  if (isStream) for (const line of storage.allLines) heads.set(line, func.local('i32'));
+  /** Numbers that are not signals. */
   const values = new Map<NodeId, Local>();
+  /** Vectors that are not signals: address of their single-precision lanes. */
+  const arrays = new Map<NodeId, number>();
 
-  const scalarLoad = (type: Local['type']): Instr =>
-    type === 'i32' ? ['i32.load', 0] : [`${type as 'f32' | 'f64'}.load`, 0];
-
-  // ---- Where signals are kept ----------------------------------------------------------------
-
-  const sites = new Map<NodeId, Site>();
-  const sinks = new Map<NodeId, Site[]>();
-  const addSink = (id: NodeId, site: Site): void => {
-    const list = sinks.get(id);
-    if (list === undefined) sinks.set(id, [site]);
-    else list.push(site);
-  };
+  const bases = { offset, position, heads };
+  const { temps } = room;
+  const sites = placeSignals(graph, schedule, storage, ports, bases, temps, frames);
   const typeOf = (id: NodeId): 'real' | 'int' => nodeOf(graph, id).type;
+  const shapeOf = (id: NodeId): number => nodeOf(graph, id).shape;
   const isSignal = (id: NodeId): boolean => nodeOf(graph, id).rate === 'sample';
-
-  for (const line of storage.allLines) {
-    if (!isStream) {
-      addSink(line.source, { address: line.base, base: null });
-      continue;
-    }
-    const head = func.local('i32');
-    heads.set(line, head);
-    addSink(line.source, { address: line.base + 4 * line.depth, base: head });
-  }
-  for (const { name, node } of graph.outputs) {
-    const [kind, index] = name.split(':') as [string, string | undefined];
-    if (kind === 'out') addSink(node, { address: ports.outputs[Number(index)]!, base: offset });
-    if (kind === 'tape') addSink(node, { address: ports.tapes[Number(index)]!, base: position });
-  }
-  graph.nodes.forEach((node, n) => {
-    const id = n as NodeId;
-    if (node.op === 'input')
-      sites.set(id, { address: ports.inputs[node.attrs[0]!]!, base: offset });
-    if (node.op === 'tape' || node.op === 'tapeInt') {
-      sites.set(id, { address: ports.tapes[node.attrs[0]!]!, base: null });
-    }
-    const line = storage.lines.get(id);
-    if (line !== undefined) {
-      const delay = node.attrs[0]!;
-      sites.set(
-        id,
-        isStream
-          ? { address: line.base + 4 * (line.depth - delay), base: heads.get(line)! }
-          : { address: line.base + 4 * delay, base: null },
-      );
-    }
-  });
   const recursiveLines = new Set(
     [...schedule.recursive].flatMap((id) => {
       const line = storage.lines.get(id);
       return line !== undefined && typeOf(line.source) === 'real' ? [line] : [];
     }),
   );
-  const loopOf = (id: NodeId): string | undefined => {
-    const at = schedule.place.get(id);
-    return at === undefined ? undefined : `${at.stage} ${at.kind}`;
-  };
-  graph.nodes.forEach((node, n) => {
-    const user = loopOf(n as NodeId);
-    if (user === undefined) return;
-    for (const arg of node.args) {
-      if (!isSignal(arg) || sites.has(arg) || loopOf(arg) === user) continue;
-      const site = sinks.get(arg)?.[0] ?? { address: temps(4 * frames + 16), base: null };
-      if (!sinks.has(arg)) addSink(arg, site);
-      sites.set(arg, site);
-    }
-  });
-  /** What must be stored but is computed in no loop: copied by a stage's vector loop. */
-  const copies = new Map<number, NodeId[]>();
-  for (const id of sinks.keys()) {
-    const at = schedule.place.get(id);
-    if (at !== undefined && at.kind !== 'value') continue;
-    const stage = at?.stage ?? 0;
-    copies.set(stage, [...(copies.get(stage) ?? []), id]);
-  }
 
   // ---- Addresses -----------------------------------------------------------------------------
 
-  const at = (site: Site): Instr[] =>
-    site.base === null ? [get(i!)] : [get(site.base), get(i!), ['i32.add']];
-
-  const load = (site: Site, form: Form, type: 'real' | 'int'): Instr[] => {
-    if (form === 'f32x4') return [...at(site), ['v128.load', site.address]];
-    return [...at(site), [type === 'int' ? 'i32.load' : 'f32.load', site.address]];
+  /** Byte offset of the current frame in a site, from its static address. */
+  const at = (body: Body, { base, places }: Site): Instr[] => {
+    const frame: Instr[] = base === null ? [get(i!)] : [get(base), get(i!), ['i32.add']];
+    if (places === 1) return frame;
+    const key = `${base?.index} ${places}`;
+    let local = body.offsets.get(key);
+    if (local === undefined) {
+      local = func.local('i32');
+      body.offsets.set(key, local);
+      body.kept.push(local);
+      body.code.push(...frame, ['i32.const', places], ['i32.mul'], set(local));
+    }
+    return [get(local)];
   };
-  const store = (site: Site, form: Form, value: Local): Instr[] => {
-    if (form === 'f32x4') return [...at(site), get(value), ['v128.store', site.address]];
-    return [
-      ...at(site),
-      get(value),
-      [value.type === 'i32' ? 'i32.store' : 'f32.store', site.address],
-    ];
+
+  const load = (body: Body, site: Site, type: 'real' | 'int'): Instr[] => {
+    if (body.form === 'f32x4') return [...at(body, site), ['v128.load', site.address]];
+    return [...at(body, site), [type === 'int' ? 'i32.load' : 'f32.load', site.address]];
+  };
+
+  const store = (body: Body, site: Site, value: Value): void => {
+    value.forEach((local, chunk) => {
+      const mnemonic = ({ v128: 'v128.store', i32: 'i32.store', f32: 'f32.store' } as const)[
+        local.type as 'v128' | 'i32' | 'f32'
+      ];
+      const where = at(body, site);
+      body.code.push(...where, get(local), [mnemonic, site.address + 16 * chunk]);
+    });
   };
 
   // ---- One body: a loop in one form, or the values of a stage ------------------------------------
 
-  const newBody = (form: Form): Body => makeBody(func, form);
+  const newBody = (form: Form, once = false): Body => makeBody(func, form, once);
 
-  /** The local that holds a node's value in this body. */
-  const valueIn = (body: Body, id: NodeId): Local => {
+  /** The locals that hold a node's value in this body. */
+  const valueIn = (body: Body, id: NodeId): Value => {
     const found = body.known.get(id);
     if (found !== undefined) return found;
+    const made = shapeOf(id) === 1 ? numberIn(body, id) : vectorIn(body, id);
+    if (made.keep) body.known.set(id, made.value);
+    return made.value;
+  };
+
+  const numberIn = (body: Body, id: NodeId): { value: Value; keep: boolean } => {
     const node = nodeOf(graph, id);
     const type = node.type === 'int' ? intType(body.form) : realType(body.form);
     if (node.op === 'const' || node.op === 'constInt') {
       const [value = 0] = node.attrs;
-      const [, index] = node.op === 'const' ? body.real(value) : body.int(value);
-      const local = { index: index!, type };
-      body.known.set(id, local);
-      return local;
+      const [, index] = node.op === 'const' ? body.numbers.real(value) : body.numbers.int(value);
+      return { value: [{ index: index!, type }], keep: true };
     }
-    if (!isSignal(id) && body.form !== 'f32x4') {
-      const scalar = values.get(id);
-      if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
-      return scalar;
-    }
-    const local = isSignal(id) ? func.local(type) : func.fresh(type);
-    if (!isSignal(id)) {
-      const scalar = values.get(id);
-      if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
-      body.hoisted.push(local);
-      const splat = node.type === 'int' ? 'i32x4.splat' : 'f32x4.splat';
-      body.prologue.push(get(scalar), [splat], set(local));
-    } else {
-      const site = sites.get(id);
+    if (isSignal(id)) {
+      const site = sites.sources.get(id);
       if (site === undefined) throw new Error(`signal ${id} is used before it is computed`);
-      body.code.push(...load(site, body.form, node.type), set(local));
+      const local = func.local(type);
+      const code = load(body, site, node.type);
+      body.code.push(...code, set(local));
+      return { value: [local], keep: true };
     }
-    body.known.set(id, local);
-    return local;
+    const scalar = values.get(id);
+    if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
+    if (body.form !== 'f32x4') return { value: [scalar], keep: false };
+    const local = func.fresh(type);
+    body.hoisted.push(local);
+    const splat = node.type === 'int' ? 'i32x4.splat' : 'f32x4.splat';
+    body.prologue.push(get(scalar), [splat], set(local));
+    return { value: [local], keep: true };
   };
 
-  /** Computes a value operation into a local. */
-  const compute = (body: Body, id: NodeId): Local => {
+  const vectorIn = (body: Body, id: NodeId): { value: Value; keep: boolean } => {
     const node = nodeOf(graph, id);
-    if (!isValueOp(node.op)) throw new Error(`${node.op} is not computed from operands`);
-    const operands = node.args.map((a) => valueIn(body, a));
-    const rules: FormRules = WASM_RULES[node.op];
-    const vector = body.form === 'f32x4';
-    const rule =
-      typeOf(node.args.at(-1)!) === 'int'
-        ? vector
-          ? rules.intVector
-          : rules.intScalar
-        : vector
-          ? rules.vector
-          : rules.scalar;
-    if (rule === null) throw new Error(`${node.op} has no form for a ${body.form} loop`);
-    const local = func.local(node.type === 'int' ? intType(body.form) : realType(body.form));
-    body.code.push(...rule(operands, body));
-    if (vector && COMPARISONS.has(node.op)) {
-      // Lanes of −1: kept as a mask for select, negated for arithmetic.
-      const mask = func.local('v128');
-      body.masks.set(local.index, mask);
-      body.code.push(set(mask), get(mask), ['i32x4.neg']);
+    const chunks = chunksOf(node.shape);
+    const every = (make: (chunk: number) => Instr[], hoist: boolean): Value =>
+      Array.from({ length: chunks }, (_, chunk) => {
+        const local = hoist ? func.fresh('v128') : func.local('v128');
+        if (hoist) body.hoisted.push(local);
+        (hoist ? body.prologue : body.code).push(...make(chunk), set(local));
+        return local;
+      });
+    if (node.op === 'const') {
+      return { value: every((chunk) => [fourReals(node.attrs, 4 * chunk)], true), keep: true };
     }
-    body.code.push(set(local));
-    body.known.set(id, local);
-    for (const used of body.scratch.splice(0)) func.release(used);
+    if (isSignal(id)) {
+      const site = sites.sources.get(id);
+      if (site === undefined) throw new Error(`signal ${id} is used before it is computed`);
+      const value = every((c) => [...at(body, site), ['v128.load', site.address + 16 * c]], false);
+      return { value, keep: true };
+    }
+    const address = arrays.get(id);
+    if (address === undefined) throw new Error(`node ${id} is used before it is computed`);
+    const value = every((c) => [['i32.const', 0], ['v128.load', address + 16 * c]], !body.once);
+    return { value, keep: true };
+  };
+
+  /** Four lanes of an operand, a number in each of them. */
+  const fourOf = (body: Body, id: NodeId, chunk: number): Local => {
+    const value = valueIn(body, id);
+    if (shapeOf(id) > 1 || body.form === 'f32x4') return value[chunk] ?? value[0]!;
+    const known = body.splats.get(id);
+    if (known !== undefined) return known;
+    const { op, type, attrs } = nodeOf(graph, id);
+    if (op === 'const' || op === 'constInt') {
+      const [number = 0] = attrs;
+      const [, index] = op === 'const' ? body.lanes.real(number) : body.lanes.int(number);
+      return { index: index!, type: 'v128' };
+    }
+    const splat: Instr = [type === 'int' ? 'i32x4.splat' : 'f32x4.splat'];
+    const inPlace = isSignal(id) || body.once;
+    const local = inPlace ? func.local('v128') : func.fresh('v128');
+    if (!inPlace) body.hoisted.push(local);
+    (inPlace ? body.code : body.prologue).push(get(value[0]!), splat, set(local));
+    body.splats.set(id, local);
     return local;
   };
 
-  /** After a signal's last use in a body: its local is free for another. */
+  /** Computes a value operation into locals. */
+  const compute = (body: Body, id: NodeId): Value => {
+    const node = nodeOf(graph, id);
+    if (isStructureOp(node.op)) return restructure(body, id, node.op);
+    if (!isValueOp(node.op)) throw new Error(`${node.op} is not computed from operands`);
+    const rules: FormRules = WASM_RULES[node.op];
+    const isVector = body.form === 'f32x4' || node.shape > 1;
+    const [real, int] = isVector
+      ? [rules.vector, rules.intVector]
+      : [rules.scalar, rules.intScalar];
+    const rule = typeOf(node.args.at(-1)!) === 'int' ? int : real;
+    if (rule === null) throw new Error(`${node.op} has no form for ${isVector ? 'lanes' : 'one'}`);
+    const scope = isVector ? body.lanes : body.numbers;
+    const type = node.type === 'int' ? intType(scope.form) : realType(scope.form);
+    const value = Array.from({ length: chunksOf(node.shape) }, (_, chunk) => {
+      const operands = node.args.map((a) =>
+        isVector ? fourOf(body, a, chunk) : valueIn(body, a)[0]!,
+      );
+      const local = func.local(type);
+      const made = rule(operands, scope);
+      body.code.push(...made);
+      if (isVector && COMPARISONS.has(node.op)) {
+        // Lanes of −1: kept as a mask for select, negated for arithmetic.
+        const mask = func.local('v128');
+        body.masks.set(local.index, mask);
+        body.code.push(set(mask), get(mask), ['i32x4.neg']);
+      }
+      body.code.push(set(local));
+      for (const used of body.scratch.splice(0)) func.release(used);
+      return local;
+    });
+    body.known.set(id, value);
+    return value;
+  };
+
+  /** Computes an operation on whole vectors into locals. */
+  const restructure = (body: Body, id: NodeId, op: StructureOp): Value => {
+    const { args, attrs, shape } = nodeOf(graph, id);
+    const [a, b = a] = args as [NodeId, NodeId?];
+    const lanes = args.map(shapeOf);
+    const w = { func, into: body.code };
+    const made = (): Value => {
+      switch (op) {
+        case 'concat':
+          return concat(
+            w,
+            args.map((arg) => valueIn(body, arg)),
+            lanes,
+          );
+        case 'slice':
+          return slice(w, valueIn(body, a), attrs[0]!, shape);
+        case 'splat': {
+          const four = fourOf(body, a, 0);
+          return Array.from({ length: chunksOf(shape) }, () => copyOf(body, four));
+        }
+        case 'laneSum':
+          return laneSum(w, valueIn(body, a), lanes[0]!);
+        case 'matvec': {
+          const columns = lanes[1]!;
+          const x = valueIn(body, b!);
+          const m = { address: matrixIn(body, a), rows: shape, columns };
+          return matvec(w, m, x, () => temps(16 * chunksOf(columns)));
+        }
+        case 'matvecT': {
+          const y = valueIn(body, b!);
+          const m = { address: matrixIn(body, a), rows: lanes[1]!, columns: shape };
+          return matvecT(w, m, y, () => temps(16 * chunksOf(shape)));
+        }
+        case 'outer':
+          return outer(w, valueIn(body, a), valueIn(body, b!), lanes[0]!, lanes[1]!);
+      }
+    };
+    const value = made();
+    body.known.set(id, value);
+    return value;
+  };
+
+  const copyOf = (body: Body, local: Local): Local => {
+    const copy = func.local(local.type);
+    body.code.push(get(local), set(copy));
+    return copy;
+  };
+
+  /** Where the lanes of a matrix lie side by side. */
+  const matrixIn = (body: Body, id: NodeId): number => {
+    const { op, attrs, shape } = nodeOf(graph, id);
+    if (op === 'const') return room.constants(attrs);
+    const known = arrays.get(id);
+    if (known !== undefined) return known;
+    const address = temps(16 * chunksOf(shape));
+    spill({ func, into: body.code }, valueIn(body, id), address);
+    if (!isSignal(id)) arrays.set(id, address);
+    return address;
+  };
+
+  /** After a signal's last use in a body: its locals are free for others. */
   const forget = (body: Body, id: NodeId): void => {
-    const local = body.known.get(id);
-    if (local === undefined || !isSignal(id)) return;
+    const value = body.known.get(id);
+    if (value === undefined || !isSignal(id)) return;
     body.known.delete(id);
-    const mask = body.masks.get(local.index);
-    body.masks.delete(local.index);
-    func.release(local);
-    if (mask !== undefined) func.release(mask);
+    const splat = body.splats.get(id);
+    body.splats.delete(id);
+    if (splat !== undefined) func.release(splat);
+    for (const local of new Set(value)) {
+      const mask = body.masks.get(local.index);
+      body.masks.delete(local.index);
+      func.release(local);
+      if (mask !== undefined) func.release(mask);
+    }
   };
 
   // ---- Loops -----------------------------------------------------------------------------------
 
-  /** Sums of more terms than this per lane are added up in double precision. */
-  const isLong = frames > 4 * LANE_TERMS;
-  const addLanes = (sums: Local, terms: Local): Instr[] =>
-    isLong ? addPairs(sums, terms) : [get(sums), get(terms), ['f32x4.add'], set(sums)];
   const bytes = 4 * frames;
   const vectorBytes = bytes & ~15;
+  let loopLow = 0;
 
   /** Runs a body's code over the samples that `form` takes. */
   const wrap = (body: Body): void => {
     const step = body.form === 'f32x4' ? 16 : 4;
     func.append(body.prologue);
-    for (const local of body.hoisted) func.release(local);
+    for (const local of [...body.hoisted, ...body.kept]) func.release(local);
     if (isStream) {
       const end = body.form === 'f32x4' ? whole! : length!;
       func.emit(['block'], get(i!), get(end), ['i32.ge_u'], ['br_if', 0], ['loop']);
@@ -268,10 +349,9 @@ export function emitGraph(
       func.emit(['i32.const', low], ['i32.ge_s'], ['br_if', 0], ['end']);
     }
   };
-  let loopLow = 0;
 
   /** Runs vector form and one-sample rest of a loop, or only the one-sample form. */
-  const run = (kind: Kind, emitBody: (form: Form) => Body): void => {
+  const run = (kind: 'vector' | 'serial', emitBody: (form: Form) => Body): void => {
     if (isStream) {
       func.emit(['i32.const', 0], set(i!));
       if (kind === 'vector') wrap(emitBody('f32x4'));
@@ -302,28 +382,25 @@ export function emitGraph(
     copied: readonly NodeId[],
   ): void => {
     if (members.length === 0 && copied.length === 0) return;
-    // Sums: an accumulator per form, joined after the loop.
-    const sums = members.filter((id) => nodeOf(graph, id).op === 'sum');
-    const accumulators = new Map<NodeId, { vector: Local; scalar: Local }>();
-    for (const id of sums) {
-      const pair = { vector: func.local('v128'), scalar: func.local('f64') };
-      accumulators.set(id, pair);
-      func.emit(splatReal(0), set(pair.vector), ['f64.const', 0], set(pair.scalar));
+    const sums = new Map<NodeId, WindowSum>();
+    for (const id of members) {
+      if (nodeOf(graph, id).op !== 'sum') continue;
+      const sum = windowSum(func, shapeOf(id), frames);
+      sums.set(id, sum);
+      func.append(sum.begin);
     }
     // State of one-frame recursions.
-    const states = new Map<NodeId, Local>();
+    const states = new Map<NodeId, Value>();
     for (const id of members) {
       const address = storage.carries.get(id);
       if (address === undefined) continue;
-      const type = typeOf(id) === 'int' ? 'i32' : 'f32';
-      const local = func.local(type);
-      states.set(id, local);
-      if (isStream) {
-        const [mnemonic] = scalarLoad(type);
-        func.emit(['i32.const', 0], [mnemonic, address], set(local));
-      } else {
-        func.emit([`${type}.const`, 0], set(local));
-      }
+      const type = shapeOf(id) > 1 ? 'v128' : typeOf(id) === 'int' ? 'i32' : 'f32';
+      const state = Array.from({ length: chunksOf(shapeOf(id)) }, () => func.local(type));
+      states.set(id, state);
+      state.forEach((local, chunk) => {
+        if (isStream) func.emit(['i32.const', 0], [LOADS[type], address + 16 * chunk], set(local));
+        else func.emit(type === 'v128' ? splatReal(0) : [`${type}.const`, 0], set(local));
+      });
     }
 
     // Where each signal is read for the last time: by a member's place, or at the end of the loop.
@@ -336,30 +413,19 @@ export function emitGraph(
 
     run(kind, (form) => {
       const body = newBody(form);
-      const keep = (id: NodeId, local: Local): void => {
-        for (const site of sinks.get(id) ?? []) body.code.push(...store(site, form, local));
+      const keep = (id: NodeId, value: Value): void => {
+        for (const site of sites.sinks.get(id) ?? []) store(body, site, value);
       };
       for (const id of copied) keep(id, valueIn(body, id));
       members.forEach((id, n) => {
         const node = nodeOf(graph, id);
         const state = states.get(id);
         if (state !== undefined) {
-          const local = func.local(state.type);
-          body.code.push(get(state), set(local));
-          body.known.set(id, local);
-          keep(id, local);
+          const value = state.map((local) => copyOf(body, local));
+          body.known.set(id, value);
+          keep(id, value);
         } else if (node.op === 'sum') {
-          const { vector, scalar } = accumulators.get(id)!;
-          const operand = valueIn(body, node.args[0]!);
-          if (form === 'f32x4') body.code.push(...addLanes(vector, operand));
-          else
-            body.code.push(
-              get(scalar),
-              get(operand),
-              ['f64.promote_f32'],
-              ['f64.add'],
-              set(scalar),
-            );
+          body.code.push(...sums.get(id)!.add(valueIn(body, node.args[0]!)));
         } else {
           keep(id, isDelay(node.op) ? valueIn(body, id) : compute(body, id));
         }
@@ -368,44 +434,52 @@ export function emitGraph(
         }
       });
       for (const [id, state] of states) {
-        body.code.push(get(valueIn(body, graph.delays.get(id)!)), set(state));
+        const next = valueIn(body, graph.delays.get(id)!);
+        state.forEach((local, chunk) => body.code.push(get(next[chunk]!), set(local)));
       }
       for (const id of body.known.keys()) forget(body, id);
       return body;
     });
 
-    for (const [id, { vector, scalar }] of accumulators) {
-      const total = func.local('f32');
-      func.emit(get(scalar));
-      if (isLong) {
-        for (const lane of [0, 1]) {
-          func.emit(get(vector), ['f64x2.extract_lane', lane], ['f64.add']);
-        }
+    for (const [id, sum] of sums) {
+      if (shapeOf(id) === 1) {
+        values.set(id, sum.total());
       } else {
-        for (const lane of [0, 1, 2, 3]) {
-          func.emit(get(vector), ['f32x4.extract_lane', lane], ['f64.promote_f32'], ['f64.add']);
-        }
+        const address = temps(16 * chunksOf(shapeOf(id)));
+        sum.store(address);
+        arrays.set(id, address);
       }
-      func.emit(['f32.demote_f64'], set(total));
-      values.set(id, total);
     }
     if (isStream) {
       for (const [id, state] of states) {
         const address = storage.carries.get(id)!;
-        func.emit(['i32.const', 0]);
-        if (state.type === 'i32') func.emit(get(state), ['i32.store', address]);
-        else func.emit(...sound(state), ['f32.store', address]);
+        state.forEach((local, chunk) => {
+          func.emit(['i32.const', 0]);
+          if (local.type === 'i32') func.emit(get(local), ['i32.store', address]);
+          else if (local.type === 'f32') func.emit(...sound(local), ['f32.store', address]);
+          else func.emit(...soundLanes(local), ['v128.store', address + 16 * chunk]);
+        });
       }
     }
+    for (const local of [...states.values()].flat()) func.release(local);
   };
 
   const emitValues = (members: readonly NodeId[]): void => {
-    const body = newBody(scalarForm);
+    const body = newBody(scalarForm, true);
     for (const id of members) {
       const node = nodeOf(graph, id);
       if (node.op === 'const' || node.op === 'constInt') continue;
-      if (isValueOp(node.op)) {
-        values.set(id, compute(body, id));
+      if (isValueOp(node.op) || isStructureOp(node.op)) {
+        const value = compute(body, id);
+        if (node.shape === 1) values.set(id, value[0]!);
+        else keepArray(body, id, value);
+        continue;
+      }
+      if (node.shape > 1) {
+        if (node.op !== 'param') throw new Error(`${node.op} has no lanes`);
+        const address = temps(16 * chunksOf(node.shape));
+        demote({ func, into: body.code }, ports.param(node.attrs[0]!), address, node.shape);
+        arrays.set(id, address);
         continue;
       }
       const address = leafAddress(ports, node.op, node.attrs[0]!, storage.carries.get(id));
@@ -415,10 +489,40 @@ export function emitGraph(
       if (local.type === 'f32') body.code.push(['f32.demote_f64']);
       body.code.push(set(local));
       values.set(id, local);
-      body.known.set(id, local);
+      body.known.set(id, [local]);
     }
     func.append(body.prologue);
     func.append(body.code);
+    for (const [id, value] of body.known) {
+      if (shapeOf(id) > 1) for (const local of new Set(value)) func.release(local);
+    }
+    for (const local of [...body.splats.values(), ...body.kept]) func.release(local);
+  };
+
+  /** A vector that other loops will read. */
+  const keepArray = (body: Body, id: NodeId, value: Value): void => {
+    const address = temps(16 * chunksOf(shapeOf(id)));
+    spill({ func, into: body.code }, value, address);
+    arrays.set(id, address);
+  };
+
+  /** Products of two signals, summed over the window. */
+  const emitProducts = (members: readonly NodeId[]): void => {
+    for (const id of members) {
+      const [a, b] = nodeOf(graph, id).args.map((arg): Recording => {
+        const site = sites.sources.get(arg);
+        if (site === undefined) throw new Error(`signal ${arg} is used before it is computed`);
+        return { address: site.address, stride: 4 * site.places, lanes: shapeOf(arg) };
+      }) as [Recording, Recording];
+      const address = temps(16 * chunksOf(shapeOf(id)));
+      sumOuter({ func, into: func.body }, a, b, frames, address);
+      if (shapeOf(id) > 1) arrays.set(id, address);
+      else {
+        const local = func.local('f32');
+        func.emit(['i32.const', 0], ['f32.load', address], set(local));
+        values.set(id, local);
+      }
+    }
   };
 
   // ---- The function ------------------------------------------------------------------------------
@@ -434,23 +538,38 @@ export function emitGraph(
         ['i32.const', line.capacity - 4 * line.depth],
       );
       func.emit(['i32.gt_u'], ['if']);
-      func.emit(['i32.const', line.base], get(head), ['i32.const', line.base], ['i32.add']);
-      func.emit(['i32.const', 4 * line.depth], ['memory.copy'], ['i32.const', 0], set(head));
+      func.emit(['i32.const', line.base]);
+      func.emit(get(head), ['i32.const', line.places], ['i32.mul']);
+      func.emit(['i32.const', line.base], ['i32.add']);
+      func.emit(['i32.const', 4 * line.places * line.depth], ['memory.copy']);
+      func.emit(['i32.const', 0], set(head));
       func.emit(['end']);
     }
   }
   schedule.stages.forEach((stage, k) => {
+    const copied = sites.copies.get(k) ?? [];
+    const isNumber = (id: NodeId): boolean => shapeOf(id) === 1;
     emitValues(stage.value);
-    emitLoop('vector', stage.vector, copies.get(k) ?? []);
-    emitLoop('serial', stage.serial, []);
+    emitLoop('vector', stage.vector, copied.filter(isNumber));
+    emitLoop(
+      'serial',
+      stage.serial,
+      copied.filter((id) => !isNumber(id)),
+    );
+    emitProducts(stage.product);
   });
-  if (schedule.stages.length === 0) emitLoop('vector', [], copies.get(0) ?? []);
+  if (schedule.stages.length === 0) emitLoop('vector', [], sites.copies.get(0) ?? []);
 
-  const last = newBody(scalarForm);
+  const last = newBody(scalarForm, true);
   for (const { name, node } of graph.outputs) {
     const address = ports.value(name);
     if (address === undefined) continue;
-    const value = valueIn(last, node);
+    if (shapeOf(node) > 1) {
+      const from = arrays.get(node) ?? room.constants(nodeOf(graph, node).attrs);
+      promote({ func, into: last.code }, from, address, shapeOf(node));
+      continue;
+    }
+    const [value] = valueIn(last, node) as [Local];
     last.code.push(['i32.const', 0], get(value));
     if (value.type === 'f32') last.code.push(['f64.promote_f32']);
     last.code.push(['f64.store', address]);
@@ -459,7 +578,7 @@ export function emitGraph(
     // All new states are read before the first is written.
     const next = [...graph.delays].map(([id, source]) => ({
       address: storage.carries.get(id)!,
-      value: valueIn(last, source),
+      value: valueIn(last, source)[0]!,
     }));
     for (const { address, value } of next) {
       const store: Instr = [value.type === 'i32' ? 'i32.store' : 'f64.store', address];
@@ -469,24 +588,27 @@ export function emitGraph(
   func.append(last.prologue);
   func.append(last.code);
 
-  // One loop for all lines that a recursion writes: what decays must not end in denormals.
+  // What a recursion writes must not end in denormals: one loop for numbers, one for vectors.
   const decaying = [...heads].filter(([line]) => recursiveLines.has(line));
-  if (decaying.length > 0) {
-    run('vector', (form) => {
+  for (const kind of ['vector', 'serial'] as const) {
+    const lines = decaying.filter(([line]) => (line.places === 1) === (kind === 'vector'));
+    if (lines.length === 0) continue;
+    run(kind, (form) => {
       const body = newBody(form);
-      for (const [line, head] of decaying) {
-        const site: Site = { address: line.base + 4 * line.depth, base: head };
-        const value = func.local(realType(form));
-        body.code.push(...load(site, form, 'real'), set(value));
-        if (form === 'f32x4') {
-          body.code.push(...at(site), get(value));
-          body.code.push(get(value), ['f32x4.abs'], body.real(SILENCE), ['f32x4.gt']);
-          body.code.push(get(value), ['f32x4.abs'], body.real(LOUDEST), ['f32x4.lt']);
-          body.code.push(['v128.and'], ['v128.and'], ['v128.store', site.address]);
-        } else {
-          body.code.push(...at(site), ...sound(value), ['f32.store', site.address]);
+      for (const [line, head] of lines) {
+        const { places } = line;
+        const site: Site = { address: line.base + 4 * places * line.depth, base: head, places };
+        const type = places === 1 ? realType(form) : 'v128';
+        for (let chunk = 0; chunk < chunksOf(places); chunk++) {
+          const value = func.local(type);
+          const where = at(body, site);
+          const place = site.address + 16 * chunk;
+          const quiet = type === 'v128' ? soundLanes(value) : sound(value);
+          body.code.push(...where, [LOADS[type as 'v128' | 'f32'], place], set(value));
+          body.code.push(...where, ...quiet);
+          body.code.push([type === 'v128' ? 'v128.store' : 'f32.store', place]);
+          func.release(value);
         }
-        func.release(value);
       }
       return body;
     });
@@ -495,6 +617,9 @@ export function emitGraph(
     func.emit(['i32.const', 0], get(head), get(length!), ['i32.add'], ['i32.store', line.head]);
   }
 }
+
+/** How a state is read. */
+const LOADS = { v128: 'v128.load', f32: 'f32.load', i32: 'i32.load' } as const;
 
 function leafAddress(ports: Ports, op: string, index: number, carry: number | undefined): number {
   if (carry !== undefined) return carry;

@@ -8,15 +8,17 @@
 import type { Layout } from '../artifact.ts';
 import type { Graph } from '../ir/graph.ts';
 import { nodeOf } from '../ir/graph.ts';
-import { gradientName, paramName, updateScalars } from '../ir/program.ts';
+import { gradientName, paramName, tapesOf, updateScalars } from '../ir/program.ts';
 import type { Program } from '../ir/program.ts';
+import { chunksOf, placesOf } from './body.ts';
 import { emitGraph } from './emit.ts';
-import type { Ports } from './emit.ts';
+import type { Ports, Room } from './emit.ts';
 import { Memory, placeState } from './memory.ts';
 import type { Storage } from './memory.ts';
 import { Func, get, set } from './module.ts';
-import type { Module } from './module.ts';
+import type { Data, Module } from './module.ts';
 import { schedule } from './schedule.ts';
+import { splatReal } from './snippets.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface Generated {
@@ -26,6 +28,8 @@ export interface Generated {
 }
 
 const PAGE = 65536;
+/** A matrix product may read three columns behind the last one. */
+const SPARE = 65536;
 
 /** @param maxBlock  most frames that one call of stream may process */
 export function generate(program: Program, maxBlock: number): Generated {
@@ -42,7 +46,12 @@ export function generate(program: Program, maxBlock: number): Generated {
   const outputs = channels(program.outputs);
 
   const begin = memory.take(0);
-  const tapes = Array.from({ length: program.tapes }, () => memory.floats(program.window + 4));
+  const recordings = tapesOf(program).map(({ lanes, lead }) => {
+    const places = placesOf(lanes);
+    const base = memory.floats(places * (lead + program.window) + 4);
+    return { base, places, lead, window: base + 4 * places * lead };
+  });
+  const tapes = recordings.map((r) => r.window);
   const graphs = [
     { name: 'stream', graph: program.stream, frames: maxBlock, params: ['i32', 'i32', 'i32'] },
     { name: 'backward', graph: program.backward, frames: program.window, params: [] },
@@ -70,12 +79,30 @@ export function generate(program: Program, maxBlock: number): Generated {
     scalar: (index) => slot(scalars, index),
     value: (name) => valuePorts.get(name),
   };
+  const data = new Map<string, Data>();
+  const room: Room = {
+    temps: (bytes) => memory.take(bytes),
+    constants: (values) => {
+      const bytes = new Uint8Array(Float32Array.from(values).buffer);
+      const key = bytes.join();
+      const known = data.get(key) ?? { address: memory.take(bytes.length), bytes };
+      data.set(key, known);
+      return known.address;
+    },
+  };
   const functions = graphs.map(({ name, graph, frames, params: types }, k) => {
     const func = new Func(name, types);
     const plan = planned[k];
     if (graph !== null && plan) {
-      const temps = (bytes: number): number => memory.take(bytes);
-      emitGraph(func, graph, plan.order, plan.storage, ports, temps, frames);
+      emitGraph(func, graph, plan.order, plan.storage, ports, room, frames);
+    }
+    if (name === 'backward') {
+      // The last frames of this window come before the next one.
+      for (const { base, places, lead } of recordings) {
+        if (lead === 0) continue;
+        func.emit(['i32.const', base], ['i32.const', base + 4 * places * program.window]);
+        func.emit(['i32.const', 4 * places * lead], ['memory.copy']);
+      }
     }
     return func;
   });
@@ -86,7 +113,7 @@ export function generate(program: Program, maxBlock: number): Generated {
   functions.push(resetFunction(begin, end, states));
 
   return {
-    module: { functions, pages: Math.ceil(memory.top / PAGE), data: [] },
+    module: { functions, pages: Math.ceil((memory.top + SPARE) / PAGE), data: [...data.values()] },
     layout: {
       inputs,
       outputs,
@@ -112,9 +139,13 @@ function resetFunction(
   func.emit(['i32.const', begin], ['i32.const', 0], ['i32.const', end - begin], ['memory.fill']);
   for (const { graph, storage } of states) {
     for (const [id, address] of storage.carries) {
-      const { type, attrs } = nodeOf(graph, id);
+      const { type, attrs, shape } = nodeOf(graph, id);
       const [, init = 0] = attrs;
       if (Object.is(init, 0)) continue;
+      for (let chunk = 0; shape > 1 && chunk < chunksOf(shape); chunk++) {
+        func.emit(['i32.const', 0], splatReal(init), ['v128.store', address + 16 * chunk]);
+      }
+      if (shape > 1) continue;
       func.emit(['i32.const', 0]);
       if (type === 'int') func.emit(['i32.const', init], ['i32.store', address]);
       else if (graph.domain === 'once') func.emit(['f64.const', init], ['f64.store', address]);
@@ -128,7 +159,7 @@ function resetFunction(
       if (isInt) func.emit(['i32.const', line.init], ['i32.store', line.base]);
       else func.emit(['f32.const', line.init], ['f32.store', line.base]);
       func.emit(get(i), ['i32.const', 4], ['i32.add'], ['local.tee', i.index]);
-      func.emit(['i32.const', 4 * line.depth], ['i32.lt_u'], ['br_if', 0], ['end']);
+      func.emit(['i32.const', 4 * line.places * line.depth], ['i32.lt_u'], ['br_if', 0], ['end']);
     }
   }
   return func;

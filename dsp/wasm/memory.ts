@@ -8,6 +8,7 @@
 
 import { nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
+import { placesOf } from './body.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Hands out addresses upwards. */
@@ -39,9 +40,11 @@ export interface Line {
   readonly init: number;
   /** Longest delay read, frames. */
   readonly depth: number;
+  /** Single-precision places a frame takes. */
+  readonly places: number;
   /** First byte of the samples. */
   readonly base: number;
-  /** Bytes for samples. */
+  /** Bytes for samples of one place; all together are `places` times as many. */
   readonly capacity: number;
   /** Where the byte offset of the oldest sample is kept between runs; 0 in a backward graph. */
   readonly head: number;
@@ -51,7 +54,7 @@ export interface Storage {
   /** The line that each delay reads, recursive ones of one frame excepted. */
   readonly lines: ReadonlyMap<NodeId, Line>;
   readonly allLines: readonly Line[];
-  /** State of each recursive one-frame delay: kept in a local inside of the loop. */
+  /** State of each recursive one-frame delay: kept in locals inside of the loop. */
   readonly carries: ReadonlyMap<NodeId, number>;
 }
 
@@ -66,7 +69,10 @@ export function placeState(
   frames: number,
   memory: Memory,
 ): Storage {
-  const depth = new Map<string, { source: NodeId; init: number; depth: number }>();
+  const depth = new Map<
+    string,
+    { source: NodeId; init: number; depth: number; places: number }
+  >();
   const lines = new Map<NodeId, Line>();
   const carries = new Map<NodeId, number>();
   const width = graph.domain === 'once' ? 8 : 4;
@@ -75,14 +81,16 @@ export function placeState(
     graph.domain === 'once' || (schedule.recursive.has(id) && nodeOf(graph, id).attrs[0] === 1);
 
   for (const [id, source] of graph.delays) {
-    const [length = 1, init = 0] = nodeOf(graph, id).attrs;
+    const { attrs, shape } = nodeOf(graph, id);
+    const [length = 1, init = 0] = attrs;
+    const places = placesOf(shape);
     if (isCarry(id)) {
-      carries.set(id, memory.take(width));
+      carries.set(id, memory.take(width * places));
       continue;
     }
     const key = lineKey(source, init);
     const known = depth.get(key);
-    if (known === undefined) depth.set(key, { source, init, depth: length });
+    if (known === undefined) depth.set(key, { source, init, depth: length, places });
     else known.depth = Math.max(known.depth, length);
   }
   const made = new Map<string, Line>();
@@ -91,7 +99,7 @@ export function placeState(
     const capacity = 4 * (line.depth + room);
     const head = graph.domain === 'stream' ? memory.take(4) : 0;
     // A vector load at the end may reach over the last sample.
-    made.set(key, { ...line, base: memory.take(capacity + 16), capacity, head });
+    made.set(key, { ...line, base: memory.take(capacity * line.places + 16), capacity, head });
   }
   for (const [id, source] of graph.delays) {
     const line = made.get(lineKey(source, nodeOf(graph, id).attrs[1]!));

@@ -45,6 +45,23 @@ export function sound(value: Local): Instr[] {
   ];
 }
 
+/** As `sound`, four lanes. */
+export function soundLanes(value: Local): Instr[] {
+  return [
+    get(value),
+    ...([get(value), ['f32x4.abs'], splatReal(SILENCE), ['f32x4.gt']] as Instr[]),
+    ...([get(value), ['f32x4.abs'], splatReal(LOUDEST), ['f32x4.lt']] as Instr[]),
+    ['v128.and'],
+    ['v128.and'],
+  ];
+}
+
+/** Four numbers of a list, 0 behind its end. */
+export function fourReals(values: readonly number[], from: number): Instr {
+  const four = Float32Array.from({ length: 4 }, (_, k) => values[from + k] ?? 0);
+  return ['v128.const', ...new Uint8Array(four.buffer)];
+}
+
 export function splatReal(value: number): Instr {
   return ['v128.const', ...new Uint8Array(new Float32Array(4).fill(value).buffer)];
 }

@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import { PARTIALS, derivativeOf } from '../../dsp/ad/partials.ts';
+import { PARTIALS, mapOf } from '../../dsp/ad/partials.ts';
 import { jvp } from '../../dsp/ad/jvp.ts';
 import { Interpreter } from '../../dsp/interpret/interpret.ts';
 import type { Leaves } from '../../dsp/interpret/interpret.ts';
@@ -308,8 +308,7 @@ function tangentAt(op: ValueOp, point: readonly number[], k: number): number {
   const graph = b.finish([{ name: 'out:0', node: b.asReal(y) }]);
   const forward = Builder.from(graph);
   const active = new Set<NodeId>([params[k]!, y]);
-  const row = derivativeOf(op);
-  if (!('structural' in row) && !('none' in row) && row[k] === null) active.delete(y);
+  if (mapOf(op, k) === null) active.delete(y);
   const seed = new Map([[params[k]!, forward.real(1)]]);
   const tangent = jvp(forward, graph, seed, active).get(y) ?? forward.real(0);
   const machine = new Interpreter(forward.finish([{ name: 'tangent', node: tangent }]));
@@ -333,6 +332,9 @@ test('select passes the gradient to the chosen side only', () => {
     x: (i: number) => [condition, x, y][i]!,
     real: (i: number) => [condition, x, y][i]!,
     y: () => x,
+    lanes: () => 1,
+    own: 1,
+    from: undefined,
   };
   const v = b.real(1);
   expect(b.nodes[rule[1](b, v, primal)]!.args).toEqual([condition, v, b.real(0)]);

@@ -2,7 +2,7 @@
 
 import { Builder } from '../../dsp/ir/builder.ts';
 import type { Domain, Graph, NodeId } from '../../dsp/ir/graph.ts';
-import { OPS, isOp } from '../../dsp/ir/ops.ts';
+import { ATTR_DEFAULTS, OPS, isOp } from '../../dsp/ir/ops.ts';
 import type { OpSpec } from '../../dsp/ir/ops.ts';
 
 export function parseIr(text: string): Graph {
@@ -26,11 +26,15 @@ export function parseIr(text: string): Graph {
     const words = rest.trim().split(/\s+/u).filter(Boolean);
     const args = words.filter((w) => w.startsWith('%'));
     const spec: OpSpec = OPS[op];
-    const attrs = spec.attrs.map((key) =>
-      Number(words.find((w) => w.startsWith(`${key}=`))!.split('=')[1]),
-    );
+    const valueOf = (key: string): string | undefined =>
+      words.find((w) => w.startsWith(`${key}=`))?.split('=')[1];
+    const attrs =
+      spec.lanes === 'values'
+        ? valueOf('value')!.split(',').map(Number)
+        : spec.attrs.map((key) => Number(valueOf(key) ?? ATTR_DEFAULTS[key]));
     if (op === 'delay' || op === 'delayInt') {
-      const delay = builder.feedback(op === 'delay' ? 'real' : 'int', attrs[0]!, attrs[1]);
+      const type = op === 'delay' ? 'real' : 'int';
+      const delay = builder.feedback(type, attrs[0]!, attrs[1], Number(valueOf('lanes') ?? 1));
       open.push([delay, args[0]!]);
       byName.set(name, delay);
     } else {

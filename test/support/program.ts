@@ -27,7 +27,6 @@ export function plainProgram(stream: Graph, sizes: Sizes): Program {
     reasons: [],
     inputs: sizes.inputs,
     outputs: stream.outputs.length,
-    tapes: 0,
     sliders: controls(sizes.sliders, 0.3),
     params: controls(sizes.params, 0.4),
   };
@@ -56,7 +55,6 @@ export function trainingProgram(
     update: passes(updateGraph('sgd', params)),
     window: objective.window,
     mode,
-    tapes: made.tapes,
     outputs: stream.outputs.length,
     params,
   };

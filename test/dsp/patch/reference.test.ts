@@ -25,6 +25,7 @@ const TYPES: Readonly<Record<Signature, string>> = {
   'int→real': 'int → real',
   'int→int': 'int → int',
   'same→int': 'all real or all int → int, 0 or 1',
+  'reals→real': 'reals → real',
 };
 
 /** As prettier lays a table out, so that neither has the last word. */

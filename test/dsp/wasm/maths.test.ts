@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import { OPS } from '../../../dsp/ir/ops.ts';
-import type { OpKind } from '../../../dsp/ir/ops.ts';
+import type { PlainOp } from '../../../dsp/patch/schema.ts';
 import type { Instance } from '../../../dsp/run/instance.ts';
 import { assembled, compiledInstance, plainProgram } from '../../support/program.ts';
 import { random } from '../../support/random-graph.ts';
@@ -15,7 +15,7 @@ const BLOCK = 4096;
 const POINTS = 64 * BLOCK;
 
 interface Bound {
-  readonly op: OpKind;
+  readonly op: PlainOp;
   readonly exact: (x: number, y: number) => number;
   /** Points to try, from uniform numbers in [0, 1). */
   readonly point: (u: number, v: number) => readonly [number, number];
@@ -52,7 +52,7 @@ const BOUNDS: readonly Bound[] = [
 ];
 
 /** An operation of one or two inputs; the scalar form is held to the vector's bits elsewhere. */
-function instanceOf(op: OpKind): Instance {
+function instanceOf(op: PlainOp): Instance {
   const b = new Builder('stream');
   const inputs = [b.node('input', [], [0]), b.node('input', [], [1])];
   const y = b.node(op, inputs.slice(0, OPS[op].arity));

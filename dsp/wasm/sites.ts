@@ -1,0 +1,131 @@
+/**
+ * Where each signal is kept: which loops store it, and from where others load it.
+ *
+ * A signal that lives in one loop alone is in locals there and has no place. All others are arrays,
+ * [frames][places] of single-precision numbers: a channel, a recording, the past of a delay, or
+ * room of their own. Invariant: one array is written by one loop; nothing is stored twice in a loop
+ * but into arrays that are asked for from outside (outputs, recordings, lines).
+ */
+
+import { nodeOf } from '../ir/graph.ts';
+import type { Graph, NodeId } from '../ir/graph.ts';
+import { placesOf } from './body.ts';
+import type { Line, Storage } from './memory.ts';
+import type { Local } from './module.ts';
+import type { Schedule } from './schedule.ts';
+
+/** A place in memory for a signal: static address plus, maybe, a local that moves it by frames. */
+export interface Site {
+  readonly address: number;
+  /** In bytes of one place: multiplied by `places`. */
+  readonly base: Local | null;
+  /** Single-precision places from frame to frame. */
+  readonly places: number;
+}
+
+/** Static addresses of the signals that come from outside or go there. */
+export interface Channels {
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  /** Of the first frame of the window. */
+  readonly tapes: readonly number[];
+}
+
+export interface Bases {
+  /** Where in the channels a run starts, and where in the window; null outside of streams. */
+  readonly offset: Local | null;
+  readonly position: Local | null;
+  /** The newest sample of each line. */
+  readonly heads: ReadonlyMap<Line, Local>;
+}
+
+export interface Sites {
+  /** Where a signal is read by whoever did not compute it. */
+  readonly sources: ReadonlyMap<NodeId, Site>;
+  /** Where whoever computes it stores it. */
+  readonly sinks: ReadonlyMap<NodeId, readonly Site[]>;
+  /** By stage: what must be stored but is computed in no loop. */
+  readonly copies: ReadonlyMap<number, readonly NodeId[]>;
+}
+
+/** @param temps  room for so many bytes */
+export function placeSignals(
+  graph: Graph,
+  schedule: Schedule,
+  storage: Storage,
+  channels: Channels,
+  bases: Bases,
+  temps: (bytes: number) => number,
+  frames: number,
+): Sites {
+  const isStream = graph.domain === 'stream';
+  const sources = new Map<NodeId, Site>();
+  const sinks = new Map<NodeId, Site[]>();
+  const addSink = (id: NodeId, site: Site): void => {
+    const list = sinks.get(id);
+    if (list === undefined) sinks.set(id, [site]);
+    else list.push(site);
+  };
+  const placesIn = (id: NodeId): number => placesOf(nodeOf(graph, id).shape);
+
+  for (const line of storage.allLines) {
+    const { base, places, depth, source } = line;
+    const address = isStream ? base + 4 * places * depth : base;
+    addSink(source, { address, base: bases.heads.get(line) ?? null, places });
+  }
+  for (const { name, node } of graph.outputs) {
+    const [kind, index] = name.split(':') as [string, string | undefined];
+    const places = placesIn(node);
+    if (kind === 'out') {
+      addSink(node, { address: channels.outputs[Number(index)]!, base: bases.offset, places });
+    }
+    if (kind === 'tape') {
+      addSink(node, { address: channels.tapes[Number(index)]!, base: bases.position, places });
+    }
+  }
+  graph.nodes.forEach((node, n) => {
+    const id = n as NodeId;
+    const places = placesOf(node.shape);
+    const [first = 0, lag = 0] = node.attrs;
+    if (node.op === 'input') {
+      sources.set(id, { address: channels.inputs[first]!, base: bases.offset, places });
+    }
+    if (node.op === 'tape' || node.op === 'tapeInt') {
+      const address = channels.tapes[first]! - 4 * places * lag;
+      sources.set(id, { address, base: null, places });
+    }
+    const line = storage.lines.get(id);
+    if (line !== undefined) {
+      const back = isStream ? line.depth - first : first;
+      const address = line.base + 4 * places * back;
+      sources.set(id, { address, base: bases.heads.get(line) ?? null, places });
+    }
+  });
+
+  const loopOf = (id: NodeId): string | undefined => {
+    const at = schedule.place.get(id);
+    return at === undefined ? undefined : `${at.stage} ${at.kind}`;
+  };
+  graph.nodes.forEach((node, n) => {
+    const user = loopOf(n as NodeId);
+    if (user === undefined) return;
+    for (const arg of node.args) {
+      if (nodeOf(graph, arg).rate !== 'sample' || sources.has(arg) || loopOf(arg) === user) {
+        continue;
+      }
+      const places = placesIn(arg);
+      const own = (): Site => ({ address: temps(4 * places * frames + 16), base: null, places });
+      const site = sinks.get(arg)?.[0] ?? own();
+      if (!sinks.has(arg)) addSink(arg, site);
+      sources.set(arg, site);
+    }
+  });
+  const copies = new Map<number, NodeId[]>();
+  for (const id of sinks.keys()) {
+    const at = schedule.place.get(id);
+    if (at !== undefined && at.kind !== 'value') continue;
+    const stage = at?.stage ?? 0;
+    copies.set(stage, [...(copies.get(stage) ?? []), id]);
+  }
+  return { sources, sinks, copies };
+}

@@ -1,0 +1,480 @@
+/**
+ * Operations that do not work lane by lane, on vectors held in locals four lanes each.
+ *
+ * Invariants: what is behind the last lane of a vector is junk that never reaches a result; sums
+ * over lanes and matrix products add in a fixed order of their own, so they agree with the
+ * interpreter up to rounding, at most 1e-6 of the sum of magnitudes per 16 terms.
+ */
+
+import { chunksOf } from './body.ts';
+import type { Value } from './body.ts';
+import { get, set } from './module.ts';
+import type { Func, Instr, Local } from './module.ts';
+
+/** Where a lane comes from: a lane of four, or a number. */
+type Source = { readonly of: Local; readonly lane: number };
+
+/** Code that goes into `into`, with locals of `func`. */
+export interface Writer {
+  readonly func: Func;
+  readonly into: Instr[];
+}
+
+const lanesOf = (value: Value, lanes: number): Source[] =>
+  Array.from({ length: lanes }, (_, k) =>
+    value[0]!.type === 'v128' ? { of: value[k >> 2]!, lane: k & 3 } : { of: value[0]!, lane: 0 },
+  );
+
+/** A vector whose lanes are given one by one. */
+function gather(w: Writer, sources: readonly Source[]): Value {
+  return Array.from({ length: chunksOf(sources.length) }, (_, c) => {
+    const four = sources.slice(4 * c, 4 * c + 4);
+    const target = w.func.local('v128');
+    const vectors = [...new Set(four.filter((s) => s.of.type === 'v128').map((s) => s.of))];
+    const [a, b = a] = vectors;
+    if (a === undefined) {
+      w.into.push(get(four[0]!.of), ['f32x4.splat']);
+    } else {
+      // One shuffle brings every lane of the first two vectors to its place.
+      const bytes = Array.from({ length: 4 }, (_lane, k) => {
+        const source = four[k];
+        if (source === undefined || (source.of !== a && source.of !== b)) return [0, 1, 2, 3];
+        const from = (source.of === a ? 0 : 16) + 4 * source.lane;
+        return [from, from + 1, from + 2, from + 3];
+      }).flat();
+      w.into.push(get(a), get(b!), ['i8x16.shuffle', ...bytes]);
+    }
+    four.forEach(({ of, lane }, k) => {
+      if (of.type === 'v128' && (of === a || of === b)) return;
+      if (a === undefined && k === 0) return;
+      w.into.push(get(of));
+      if (of.type === 'v128') w.into.push(['f32x4.extract_lane', lane]);
+      w.into.push(['f32x4.replace_lane', k]);
+    });
+    w.into.push(set(target));
+    return target;
+  });
+}
+
+export function concat(w: Writer, parts: readonly Value[], lanes: readonly number[]): Value {
+  return gather(
+    w,
+    parts.flatMap((part, i) => lanesOf(part, lanes[i]!)),
+  );
+}
+
+export function slice(w: Writer, value: Value, from: number, lanes: number): Value {
+  const sources = Array.from({ length: lanes }, (_, k) => ({
+    of: value[(from + k) >> 2]!,
+    lane: (from + k) & 3,
+  }));
+  if (lanes > 1) return gather(w, sources);
+  const [{ of, lane }] = sources as [Source];
+  const target = w.func.local('f32');
+  w.into.push(get(of), ['f32x4.extract_lane', lane], set(target));
+  return [target];
+}
+
+/** Lanes behind the last one made 0. */
+function masked(w: Writer, value: Value, lanes: number): Value {
+  const rest = lanes & 3;
+  if (rest === 0) return value;
+  const last = w.func.local('v128');
+  const keep = Array.from({ length: 16 }, (_, byte) => (byte < 4 * rest ? 255 : 0));
+  w.into.push(get(value.at(-1)!), ['v128.const', ...keep], ['v128.and'], set(last));
+  return [...value.slice(0, -1), last];
+}
+
+/** Adds the four lanes of a local. */
+export function addLanes(w: Writer, four: Local): Local {
+  const total = w.func.local('f32');
+  const pairs = w.func.local('v128');
+  w.into.push(get(four), get(four), get(four), UPPER_HALF, ['f32x4.add'], set(pairs));
+  w.into.push(get(pairs), ['f32x4.extract_lane', 0], get(pairs), ['f32x4.extract_lane', 1]);
+  w.into.push(['f32.add'], set(total));
+  w.func.release(pairs);
+  return total;
+}
+
+const UPPER_HALF: Instr = [
+  'i8x16.shuffle',
+  ...[8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15],
+];
+
+export function laneSum(w: Writer, value: Value, lanes: number): Value {
+  const parts = masked(w, value, lanes);
+  const sum = w.func.local('v128');
+  w.into.push(get(parts[0]!));
+  for (const part of parts.slice(1)) w.into.push(get(part), ['f32x4.add']);
+  w.into.push(set(sum));
+  const total = addLanes(w, sum);
+  w.func.release(sum);
+  if (parts.at(-1) !== value.at(-1)) w.func.release(parts.at(-1)!);
+  return [total];
+}
+
+/** A matrix in memory, column after column without gaps. */
+export interface Matrix {
+  readonly address: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** More products of four than this are made in a loop. */
+const UNROLLED = 128;
+/** Sums that stay in registers while a loop adds to them. */
+const TILE = 8;
+
+const splatLane = (value: Value, k: number): Instr[] => {
+  const of = value[k >> 2]!;
+  if (of.type !== 'v128') return [get(of), ['f32x4.splat']];
+  const from = 4 * (k & 3);
+  const lane = [from, from + 1, from + 2, from + 3];
+  return [get(of), get(of), ['i8x16.shuffle', ...lane, ...lane, ...lane, ...lane]];
+};
+
+/**
+ * y[r] = Σ_k m[k·rows + r] · x[k], four rows at a time.
+ *
+ * @param scratch  bytes for x, where it is long
+ */
+export function matvec(w: Writer, m: Matrix, x: Value, scratch: () => number): Value {
+  const { rows, columns } = m;
+  const chunks = chunksOf(rows);
+  const { func } = w;
+  if (rows === 1) return dot(w, m.address, x, columns);
+  const sums = Array.from({ length: chunks }, () => func.local('v128'));
+  if (columns * chunks <= UNROLLED) {
+    // Two sums a row, one for even and one for odd columns: half the latency.
+    const odd = columns >= 4 && chunks <= 4 ? sums.map(() => func.local('v128')) : sums;
+    const xk = func.local('v128');
+    const begun = new Set<Local>();
+    for (let k = 0; k < columns; k++) {
+      w.into.push(...splatLane(x, k), set(xk));
+      for (let c = 0; c < chunks; c++) {
+        const sum = (k & 1) === 0 ? sums[c]! : odd[c]!;
+        if (begun.has(sum)) w.into.push(get(sum));
+        w.into.push(['i32.const', 0], ['v128.load', m.address + 4 * (k * rows + 4 * c)]);
+        w.into.push(get(xk), ['f32x4.mul']);
+        if (begun.has(sum)) w.into.push(['f32x4.add']);
+        w.into.push(set(sum));
+        begun.add(sum);
+      }
+    }
+    if (odd !== sums) {
+      sums.forEach((sum, c) => {
+        w.into.push(get(sum), get(odd[c]!), ['f32x4.add'], set(sum));
+        func.release(odd[c]!);
+      });
+    }
+    func.release(xk);
+    return sums;
+  }
+  const at = scratch();
+  x.forEach((four, c) => {
+    w.into.push(['i32.const', 0], get(four));
+    w.into.push([four.type === 'v128' ? 'v128.store' : 'f32.store', at + 16 * c]);
+  });
+  const k = func.local('i32');
+  const column = func.local('i32');
+  const xk = func.local('v128');
+  for (let from = 0; from < chunks; from += TILE) {
+    const tile = sums.slice(from, from + TILE);
+    for (const sum of tile) w.into.push(ZERO, set(sum));
+    w.into.push(['i32.const', 0], set(k), ['i32.const', 0], set(column), ['loop']);
+    w.into.push(get(k), ['v128.load32_splat', at], set(xk));
+    tile.forEach((sum, c) => {
+      w.into.push(get(sum), get(column), ['v128.load', m.address + 16 * (from + c)]);
+      w.into.push(get(xk), ['f32x4.mul'], ['f32x4.add'], set(sum));
+    });
+    w.into.push(get(column), ['i32.const', 4 * rows], ['i32.add'], set(column));
+    w.into.push(get(k), ['i32.const', 4], ['i32.add'], ['local.tee', k.index]);
+    w.into.push(['i32.const', 4 * columns], ['i32.lt_u'], ['br_if', 0], ['end']);
+  }
+  for (const local of [k, column, xk]) func.release(local);
+  return sums;
+}
+
+/** Σ_k m[k] · x[k]. */
+function dot(w: Writer, address: number, x: Value, lanes: number): Value {
+  if (lanes === 1) {
+    const total = w.func.local('f32');
+    w.into.push(get(x[0]!), ['i32.const', 0], ['f32.load', address], ['f32.mul'], set(total));
+    return [total];
+  }
+  const sum = w.func.local('v128');
+  const known = masked(w, x, lanes);
+  known.forEach((four, c) => {
+    w.into.push(get(four), ['i32.const', 0], ['v128.load', address + 16 * c], ['f32x4.mul']);
+    if (c > 0) w.into.push(get(sum), ['f32x4.add']);
+    w.into.push(set(sum));
+  });
+  const total = addLanes(w, sum);
+  w.func.release(sum);
+  if (known.at(-1) !== x.at(-1)) w.func.release(known.at(-1)!);
+  return [total];
+}
+
+const ZERO: Instr = ['v128.const', ...new Array<number>(16).fill(0)];
+
+/** Four sums over lanes as the lanes of one local. */
+function addFour(w: Writer, four: readonly Local[], into: Local): void {
+  const [a, b, c, d] = four as [Local, Local, Local, Local];
+  const pick = (lanes: readonly number[]): Instr => [
+    'i8x16.shuffle',
+    ...lanes.flatMap((l) => [4 * l, 4 * l + 1, 4 * l + 2, 4 * l + 3]),
+  ];
+  const pair = (x: Local, y: Local): Instr[] => [
+    ...[get(x), get(y), pick([0, 1, 4, 5])],
+    ...[get(x), get(y), pick([2, 3, 6, 7]), ['f32x4.add']] as Instr[],
+  ];
+  const p = w.func.local('v128');
+  const q = w.func.local('v128');
+  w.into.push(...pair(a, b), set(p), ...pair(c, d), set(q));
+  w.into.push(get(p), get(q), pick([0, 2, 4, 6]), get(p), get(q), pick([1, 3, 5, 7]));
+  w.into.push(['f32x4.add'], set(into));
+  w.func.release(p);
+  w.func.release(q);
+}
+
+/** x[k] = Σ_r m[k·rows + r] · y[r], four columns at a time. */
+export function matvecT(w: Writer, m: Matrix, y: Value, scratch: () => number): Value {
+  const { rows, columns } = m;
+  const chunks = chunksOf(rows);
+  const { func } = w;
+  if (columns === 1) return dot(w, m.address, y, rows);
+  if (rows === 1) {
+    // One row: a column is a number, y times the row.
+    const yk = func.local('v128');
+    w.into.push(...splatLane(y, 0), set(yk));
+    const row = Array.from({ length: chunksOf(columns) }, (_, c) => {
+      const target = func.local('v128');
+      w.into.push(['i32.const', 0], ['v128.load', m.address + 16 * c], get(yk), ['f32x4.mul']);
+      w.into.push(set(target));
+      return target;
+    });
+    func.release(yk);
+    return row;
+  }
+  const known = masked(w, y, rows);
+  const dots = Array.from({ length: 4 }, () => func.local('v128'));
+  const dotsAt = (base: Instr, address: (j: number) => number): void => {
+    dots.forEach((dot, j) => {
+      for (let c = 0; c < chunks; c++) {
+        w.into.push(base, ['v128.load', address(j) + 16 * c], get(known[c]!), ['f32x4.mul']);
+        if (c > 0) w.into.push(['f32x4.add']);
+      }
+      w.into.push(set(dot));
+    });
+  };
+  const groups = chunksOf(columns);
+  const result = Array.from({ length: groups }, () => func.local('v128'));
+  if (columns * chunks <= UNROLLED) {
+    result.forEach((target, g) => {
+      dotsAt(['i32.const', 0], (j) => m.address + 4 * rows * (4 * g + j));
+      addFour(w, dots, target);
+    });
+  } else {
+    const at = scratch();
+    const column = func.local('i32');
+    const into = func.local('i32');
+    const four = func.local('v128');
+    w.into.push(['i32.const', 0], set(column), ['i32.const', 0], set(into), ['loop']);
+    dotsAt(get(column), (j) => m.address + 4 * rows * j);
+    addFour(w, dots, four);
+    w.into.push(get(into), get(four), ['v128.store', at]);
+    w.into.push(get(column), ['i32.const', 16 * rows], ['i32.add'], set(column));
+    w.into.push(get(into), ['i32.const', 16], ['i32.add'], ['local.tee', into.index]);
+    w.into.push(['i32.const', 16 * groups], ['i32.lt_u'], ['br_if', 0], ['end']);
+    result.forEach((target, g) => {
+      w.into.push(['i32.const', 0], ['v128.load', at + 16 * g], set(target));
+    });
+    for (const local of [column, into, four]) func.release(local);
+  }
+  for (const dot of dots) func.release(dot);
+  if (known.at(-1) !== y.at(-1)) func.release(known.at(-1)!);
+  return result;
+}
+
+/** o[k·rows + r] = a[r] · b[k]. */
+export function outer(w: Writer, a: Value, b: Value, rows: number, columns: number): Value {
+  const { func } = w;
+  if (rows === 1) {
+    if (columns === 1) {
+      const target = func.local('f32');
+      w.into.push(get(a[0]!), get(b[0]!), ['f32.mul'], set(target));
+      return [target];
+    }
+    return b.map((four) => {
+      const target = func.local('v128');
+      w.into.push(get(a[0]!), ['f32x4.splat'], get(four), ['f32x4.mul'], set(target));
+      return target;
+    });
+  }
+  const column = (k: number): Value => {
+    const bk = func.local('v128');
+    w.into.push(...splatLane(b, k), set(bk));
+    const made = Array.from({ length: chunksOf(rows) }, (_, c) => {
+      const target = func.local('v128');
+      const of = a[c]!;
+      w.into.push(get(of));
+      if (of.type !== 'v128') w.into.push(['f32x4.splat']);
+      w.into.push(get(bk), ['f32x4.mul'], set(target));
+      return target;
+    });
+    func.release(bk);
+    return made;
+  };
+  const all = Array.from({ length: columns }, (_, k) => column(k));
+  if (rows % 4 === 0) return all.flat();
+  const joined = gather(
+    w,
+    all.flatMap((c) => lanesOf(c, rows)),
+  );
+  for (const local of all.flat()) func.release(local);
+  return joined;
+}
+
+/** A sample-rate matrix held in locals, put where a matrix product can read it. */
+export function spill(w: Writer, value: Value, address: number): void {
+  value.forEach((four, c) => {
+    w.into.push(['i32.const', 0], get(four));
+    w.into.push([four.type === 'v128' ? 'v128.store' : 'f32.store', address + 16 * c]);
+  });
+}
+
+/** Signals of a training window in memory: `stride` bytes from frame to frame. */
+export interface Recording {
+  readonly address: number;
+  readonly stride: number;
+  readonly lanes: number;
+}
+
+/** Columns that are added up together: with `TILE_ROWS` chunks they fill the registers. */
+const TILE_COLUMNS = 4;
+const TILE_ROWS = 2;
+
+/** Frames that are added up in single precision before they go to the sum of all. */
+const SUM_FRAMES = 256;
+
+/**
+ * into[k·rows + r] = Σ_n a[n][r] · b[n][k] over `frames` frames: a matrix product, tile by tile, each
+ * tile in registers while it runs over a piece of the window.
+ */
+export function sumOuter(w: Writer, a: Recording, b: Recording, frames: number, into: number): void {
+  if (a.lanes === 1 && b.lanes > 1) {
+    sumOuter(w, b, a, frames, into);
+    return;
+  }
+  const { func } = w;
+  const chunks = chunksOf(a.lanes);
+  const [ia, ib, end] = [func.local('i32'), func.local('i32'), func.local('i32')];
+  const bk = func.local('v128');
+  const bytes = 4 * a.lanes * b.lanes;
+  w.into.push(['i32.const', into], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
+  for (let k = 0; k < b.lanes; k += TILE_COLUMNS) {
+    for (let c = 0; c < chunks; c += TILE_ROWS) {
+      const rows = Math.min(TILE_ROWS, chunks - c);
+      const columns = Math.min(TILE_COLUMNS, b.lanes - k);
+      const sums = Array.from({ length: rows * columns }, () => func.local('v128'));
+      const parts = Array.from({ length: rows }, () => func.local('v128'));
+      w.into.push(['i32.const', 0], set(ia), ['i32.const', 0], set(ib), ['i32.const', 0], set(end));
+      w.into.push(['loop']);
+      // The end of this piece: one more, or the end of the window.
+      w.into.push(get(end), ['i32.const', a.stride * SUM_FRAMES], ['i32.add'], set(end));
+      w.into.push(get(end), ['i32.const', a.stride * frames], get(end));
+      w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ['select'], set(end));
+      for (const sum of sums) w.into.push(ZERO, set(sum));
+      w.into.push(['loop']);
+      parts.forEach((part, i) => {
+        const mnemonic = a.lanes === 1 ? 'v128.load32_splat' : 'v128.load';
+        w.into.push(get(ia), [mnemonic, a.address + 16 * (c + i)], set(part));
+      });
+      for (let j = 0; j < columns; j++) {
+        w.into.push(get(ib), ['v128.load32_splat', b.address + 4 * (k + j)], set(bk));
+        parts.forEach((part, i) => {
+          const sum = sums[j * rows + i]!;
+          w.into.push(get(sum), get(part), get(bk), ['f32x4.mul'], ['f32x4.add'], set(sum));
+        });
+      }
+      w.into.push(get(ib), ['i32.const', b.stride], ['i32.add'], set(ib));
+      w.into.push(get(ia), ['i32.const', a.stride], ['i32.add'], ['local.tee', ia.index]);
+      w.into.push(get(end), ['i32.lt_u'], ['br_if', 0], ['end']);
+      for (let j = 0; j < columns; j++) {
+        for (let i = 0; i < rows; i++) {
+          const address = into + 4 * ((k + j) * a.lanes + 4 * (c + i));
+          addTo(w, address, sums[j * rows + i]!, Math.min(4, a.lanes - 4 * (c + i)));
+        }
+      }
+      w.into.push(get(ia), ['i32.const', a.stride * frames], ['i32.lt_u'], ['br_if', 0], ['end']);
+      for (const local of [...sums, ...parts]) func.release(local);
+    }
+  }
+  for (const local of [ia, ib, end, bk]) func.release(local);
+}
+
+/** Adds the first `lanes` lanes to what is in memory. */
+function addTo(w: Writer, address: number, sum: Local, lanes: number): void {
+  if (lanes === 4) {
+    w.into.push(['i32.const', 0], ['i32.const', 0], ['v128.load', address]);
+    w.into.push(get(sum), ['f32x4.add'], ['v128.store', address]);
+    return;
+  }
+  for (let lane = 0; lane < lanes; lane++) {
+    const at = address + 4 * lane;
+    w.into.push(['i32.const', 0], ['i32.const', 0], ['f32.load', at]);
+    w.into.push(get(sum), ['f32x4.extract_lane', lane], ['f32.add'], ['f32.store', at]);
+  }
+}
+
+/** Single precision from double precision, `count` numbers; what is behind them in a chunk is 0. */
+export function demote(w: Writer, from: number, into: number, count: number): void {
+  convert(w, count, (i, k) => {
+    if (k === 'one') {
+      const single: Instr[] = [['i32.const', 0], ['i32.const', 0], ['f64.load', from + 8 * i]];
+      w.into.push(...single, ['f32.demote_f64'], ['f32.store', into + 4 * i]);
+      return;
+    }
+    const half = (of: number): Instr[] => [get(k.by8), ['v128.load', from + of], ['f32x4.demote_f64x2_zero']];
+    w.into.push(get(k.by4), ...half(0), ...half(16));
+    w.into.push(['i8x16.shuffle', ...[0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]]);
+    w.into.push(['v128.store', into]);
+  });
+}
+
+/** Double precision from single precision, `count` numbers. */
+export function promote(w: Writer, from: number, into: number, count: number): void {
+  const four = w.func.local('v128');
+  convert(w, count, (i, k) => {
+    if (k === 'one') {
+      const single: Instr[] = [['i32.const', 0], ['i32.const', 0], ['f32.load', from + 4 * i]];
+      w.into.push(...single, ['f64.promote_f32'], ['f64.store', into + 8 * i]);
+      return;
+    }
+    w.into.push(get(k.by4), ['v128.load', from], set(four));
+    w.into.push(get(k.by8), get(four), ['f64x2.promote_low_f32x4'], ['v128.store', into]);
+    w.into.push(get(k.by8), get(four), get(four), UPPER_HALF, ['f64x2.promote_low_f32x4']);
+    w.into.push(['v128.store', into + 16]);
+  });
+  w.func.release(four);
+}
+
+/** Runs over `count` numbers: whole fours in a loop, the rest one by one. */
+function convert(
+  w: Writer,
+  count: number,
+  step: (i: number, k: 'one' | { readonly by4: Local; readonly by8: Local }) => void,
+): void {
+  const whole = count - (count % 4);
+  if (whole > 0) {
+    const [by4, by8] = [w.func.local('i32'), w.func.local('i32')];
+    w.into.push(['i32.const', 0], set(by4), ['i32.const', 0], set(by8), ['loop']);
+    step(0, { by4, by8 });
+    w.into.push(get(by8), ['i32.const', 32], ['i32.add'], set(by8));
+    w.into.push(get(by4), ['i32.const', 16], ['i32.add'], ['local.tee', by4.index]);
+    w.into.push(['i32.const', 4 * whole], ['i32.lt_u'], ['br_if', 0], ['end']);
+    w.func.release(by4);
+    w.func.release(by8);
+  }
+  for (let i = whole; i < count; i++) step(i, 'one');
+}
