@@ -1,6 +1,6 @@
 /**
- * Random stream graphs for the fuzz tests: every operation, delays, recursions, ints, three
- * parameters. Signals are kept bounded, so that a difference means a mistake and not an explosion.
+ * Random stream graphs for the fuzz tests: every operation, delays, recursions, ints, vectors and
+ * matrices, parameters. Signals are kept bounded, so that a difference means a mistake and not an explosion.
  */
 
 import { Builder } from '../../dsp/ir/builder.ts';
@@ -25,7 +25,9 @@ export interface RandomGraph {
 
 export const FUZZ_INPUTS = 2;
 export const FUZZ_SLIDERS = 2;
-export const FUZZ_PARAMS = 3;
+/** Three numbers, and a vector of six. */
+export const FUZZ_PARAMS = 9;
+const NUMBERS = 3;
 
 export interface Options {
   /** Operations to add. */
@@ -45,7 +47,8 @@ export function randomGraph(next: () => number, options: Options): RandomGraph {
 
   for (let k = 0; k < FUZZ_INPUTS; k++) reals.push(b.node('input', [], [k]));
   for (let k = 0; k < FUZZ_SLIDERS; k++) reals.push(b.node('slider', [], [k]));
-  for (let k = 0; k < FUZZ_PARAMS; k++) reals.push(b.node('param', [], [k]));
+  for (let k = 0; k < NUMBERS; k++) reals.push(b.node('param', [], [k]));
+  const vectors: NodeId[] = [b.node('param', [], [NUMBERS, FUZZ_PARAMS - NUMBERS])];
   reals.push(b.real(0.5), b.real(-0.75), b.real(1), b.real(0));
   ints.push(b.int(1), b.int(-3), b.int(12345));
 
@@ -56,12 +59,67 @@ export function randomGraph(next: () => number, options: Options): RandomGraph {
   /** At least 1, so that a quotient stays bounded. */
   const divisor = (x: NodeId): NodeId => b.node('add', [b.real(1), b.node('mul', [x, x])]);
 
+  /** Some vector of so many lanes. */
+  const vectorOf = (lanes: number): NodeId => {
+    const alike = vectors.filter((v) => b.shape(v) === lanes);
+    if (alike.length > 0 && next() < 0.6) return pick(alike);
+    const long = vectors.filter((v) => b.shape(v) > lanes);
+    if (lanes > 1 && long.length > 0 && next() < 0.4) {
+      const from = pick(long);
+      return b.node('slice', [from], [below(b.shape(from) - lanes + 1), lanes]);
+    }
+    if (lanes === 1) return pick(reals);
+    if (next() < 0.2) return b.asLanes(pick(reals), lanes);
+    return b.node(
+      'concat',
+      Array.from({ length: lanes }, () => pick(reals)),
+    );
+  };
+  const addVector = (): void => {
+    const kind = next();
+    const lanes = 1 + below(9);
+    const v = pick(vectors);
+    const n = b.shape(v);
+    const half = (x: NodeId): NodeId => bounded(b.node('mul', [x, b.real(0.5)]));
+    if (kind < 0.2) vectors.push(vectorOf(2 + below(8)));
+    else if (kind < 0.45) {
+      const other = next() < 0.3 ? pick(reals) : vectorOf(n);
+      const sides = next() < 0.5 ? [v, other] : [other, v];
+      vectors.push(bounded(b.node((['add', 'sub', 'mul'] as const)[below(3)]!, sides)));
+    } else if (kind < 0.55) {
+      reals.push(b.node('slice', [v], [below(n), 1]));
+    } else if (kind < 0.65) {
+      // A recursion of vectors that decays.
+      const past = b.feedback('real', 1 + below(next() < 0.6 ? 1 : 6), 0, n);
+      const sum = bounded(b.node('add', [v, b.node('mul', [past, b.real(0.6)])]));
+      b.close(past, sum);
+      vectors.push(sum, b.delay(sum, 1 + below(4)));
+    } else if (kind < 0.72) {
+      const row = b.node('concat', [pick(reals), v]);
+      vectors.push(half(b.node('outer', [row, vectorOf(1 + below(3))])));
+    } else if (!options.transcendental) {
+      vectors.push(b.node('neg', [v]));
+    } else if (kind < 0.86) {
+      const matrix = vectorOf(n * lanes);
+      if (b.shape(matrix) !== n * lanes) return;
+      const made = half(b.node(next() < 0.5 ? 'matvec' : 'matvecT', [matrix, v]));
+      (b.shape(made) === 1 ? reals : vectors).push(made);
+    } else {
+      reals.push(half(b.node('laneSum', [v])));
+      vectors.push(b.node('tanh', [v]));
+    }
+  };
+
   const binary = ['add', 'sub', 'mul'] as const;
   const kinked = ['min', 'max'] as const;
   const compare = ['lt', 'le', 'gt', 'ge', 'eq', 'ne'] as const;
   const intOps = ['add', 'sub', 'mul', 'min', 'max', 'and', 'or', 'xor', 'shl', 'shr'] as const;
 
   for (let k = 0; k < options.size; k++) {
+    if (next() < 0.25) {
+      addVector();
+      continue;
+    }
     const kind = next();
     const x = pick(reals);
     const y = pick(reals);
