@@ -256,6 +256,9 @@ export const PARTIALS = {
   eq: ZERO,
   ne: ZERO,
   select: [null, (b, v, p) => where(b, p.x(0), v), (b, v, p) => unless(b, p.x(0), v)],
+
+  detach: [null],
+  withSlope: [identity, (b, v, p) => b.node('mul', [v, p.x(2)]), null],
 } as const satisfies { readonly [K in OpKind]: Derivative };
 
 /** The row of an operation, its type widened. */

@@ -87,6 +87,8 @@ export const RULES: Rules = {
   eq: both((a, b) => bool(a === b)),
   ne: both((a, b) => bool(a !== b)),
   select: both((c, a, b) => (c === 0 ? b : a)),
+  detach: both((a) => a),
+  withSlope: { real: (a) => a, int: never },
 };
 
 /** The smallest normal number of single precision: what a logarithm takes 0 and less for. */
@@ -120,11 +122,7 @@ export function evaluate(
 type Lanes = ArrayLike<number>;
 
 /** Lanes of the result from the lanes of the operands. `into` has the length of the result. */
-type StructureRule = (
-  into: Float64Array,
-  attrs: readonly number[],
-  x: readonly Lanes[],
-) => void;
+type StructureRule = (into: Float64Array, attrs: readonly number[], x: readonly Lanes[]) => void;
 
 export const STRUCTURES = {
   concat: (into, _, x) => {

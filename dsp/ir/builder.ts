@@ -252,6 +252,7 @@ export function resultType(op: OpKind, args: readonly ValueType[]): ValueType | 
       return args[0] === 'int' && args[1] === args[2] ? args[1] : undefined;
     case 'real→real':
     case 'real,real→real':
+    case 'real,real,real→real':
       return all('real') ? 'real' : undefined;
     case 'real→int':
       return all('real') ? 'int' : undefined;

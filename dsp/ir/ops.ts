@@ -29,6 +29,7 @@ export type Signature =
   | 'select'
   | 'real→real'
   | 'real,real→real'
+  | 'real,real,real→real'
   | 'real→int'
   | 'int→real'
   | 'int→int'
@@ -119,7 +120,7 @@ const bitwise = (doc: string) =>
     cost: 1,
     inPatch: true,
     doc,
-    convention: ROUNDING,
+    convention: 'none: a learnable parameter that reaches it is an error',
   }) as const;
 
 export const OPS = {
@@ -246,8 +247,26 @@ export const OPS = {
   splat: structure(1, 'attr', ['lanes'], 1, 'a number in every lane'),
   laneSum: structure(1, 'one', [], 4, 'the sum of all lanes'),
   matvec: structure(2, 'quotient', [], 16, 'the matrix a times the vector b of its columns'),
-  matvecT: structure(2, 'quotient', [], 16, 'the matrix a, transposed, times the vector b of its rows'),
+  matvecT: structure(
+    2,
+    'quotient',
+    [],
+    16,
+    'the matrix a, transposed, times the vector b of its rows',
+  ),
   outer: structure(2, 'product', [], 4, 'the matrix a·bᵀ'),
+
+  // Marks: what a derivative does here. `passes/unmark` takes them out, so they cost nothing.
+  detach: arithmetic(1, 0, 'a, as a constant to the gradient', 'derivative 0'),
+  withSlope: {
+    arity: 3,
+    signature: 'real,real,real→real',
+    attrs: [],
+    cost: 0,
+    inPatch: true,
+    doc: 'a; a gradient written in, as withSlope(a, b, s)',
+    convention: 'derivative 1 to a, s to b, 0 to s',
+  },
 
   // Reduction.
   sum: {

@@ -25,12 +25,7 @@ export function print(graph: Graph): string {
   const lines = graph.nodes.map((node, id) => {
     const spec: OpSpec = OPS[node.op];
     const source = isDelay(node.op) ? [`%${graph.delays.get(id as never)}`] : [];
-    const words = [
-      node.op,
-      ...source,
-      ...node.args.map((a) => `%${a}`),
-      ...attributes(node, spec),
-    ];
+    const words = [node.op, ...source, ...node.args.map((a) => `%${a}`), ...attributes(node, spec)];
     const lanes = isDelay(node.op) && node.shape > 1 ? ` lanes=${node.shape}` : '';
     return `  %${id} = ${words.join(' ')}${lanes}${SUFFIX[node.rate]}`;
   });

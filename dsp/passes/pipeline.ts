@@ -10,6 +10,7 @@ import type { Graph } from '../ir/graph.ts';
 import { verify } from '../ir/verify.ts';
 import { fold } from './fold.ts';
 import { prune } from './prune.ts';
+import { unmark } from './unmark.ts';
 
 export interface Pass {
   readonly name: string;
@@ -17,6 +18,7 @@ export interface Pass {
 }
 
 export const PASSES: readonly Pass[] = [
+  { name: 'unmark', run: unmark },
   { name: 'prune', run: prune },
   { name: 'fold', run: fold },
   { name: 'prune again', run: prune },

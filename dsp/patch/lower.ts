@@ -213,6 +213,7 @@ function operandTypes(
       return operands.map(() => 'int');
     case 'real→real':
     case 'real,real→real':
+    case 'real,real,real→real':
     case 'real→int':
       return operands.map(() => 'real');
   }

@@ -7,7 +7,14 @@
 
 import { Interpreter } from '../interpret/interpret.ts';
 import type { Leaves } from '../interpret/interpret.ts';
-import { gradientName, outName, paramName, tapeName, tapesOf, updateScalars } from '../ir/program.ts';
+import {
+  gradientName,
+  outName,
+  paramName,
+  tapeName,
+  tapesOf,
+  updateScalars,
+} from '../ir/program.ts';
 import type { Program } from '../ir/program.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -68,7 +75,9 @@ export function interpreterKernel(
         if (values !== undefined) kernel.gradients.set(values, k);
       }
       // The last frames of this window come before the next one.
-      recordings.forEach((recording, k) => recording.copyWithin(0, program.window * tapes[k]!.lanes));
+      recordings.forEach((recording, k) =>
+        recording.copyWithin(0, program.window * tapes[k]!.lanes),
+      );
     },
     update() {
       if (update === null) return;

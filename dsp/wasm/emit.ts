@@ -187,7 +187,13 @@ export function emitGraph(
     }
     const address = arrays.get(id);
     if (address === undefined) throw new Error(`node ${id} is used before it is computed`);
-    const value = every((c) => [['i32.const', 0], ['v128.load', address + 16 * c]], !body.once);
+    const value = every(
+      (c) => [
+        ['i32.const', 0],
+        ['v128.load', address + 16 * c],
+      ],
+      !body.once,
+    );
     return { value, keep: true };
   };
 

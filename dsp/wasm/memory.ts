@@ -69,10 +69,7 @@ export function placeState(
   frames: number,
   memory: Memory,
 ): Storage {
-  const depth = new Map<
-    string,
-    { source: NodeId; init: number; depth: number; places: number }
-  >();
+  const depth = new Map<string, { source: NodeId; init: number; depth: number; places: number }>();
   const lines = new Map<NodeId, Line>();
   const carries = new Map<NodeId, number>();
   const width = graph.domain === 'once' ? 8 : 4;

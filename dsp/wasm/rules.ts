@@ -104,6 +104,8 @@ const selectVector: Rule = ([c, a, b], s) => [
   ['v128.bitselect'],
 ];
 
+const first: Rule = ([a]) => [get(a!)];
+
 /** A function of `maths` as a rule. */
 const maths =
   (write: (a: Arithmetic, x: Code, y: Code) => Code): Rule =>
@@ -202,6 +204,9 @@ export const WASM_RULES = {
     intScalar: selectScalar,
     intVector: selectVector,
   },
+  // The passes take them out; a graph that saw none of them still runs.
+  detach: { scalar: first, vector: first, intScalar: first, intVector: first },
+  withSlope: realOnly(first),
 } as const satisfies { readonly [K in ValueOp]: FormRules };
 
 /** Comparisons give 0 or 1 in scalar form and a lane mask, 0 or −1, in vector form. */

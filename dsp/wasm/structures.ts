@@ -226,7 +226,7 @@ function addFour(w: Writer, four: readonly Local[], into: Local): void {
   ];
   const pair = (x: Local, y: Local): Instr[] => [
     ...[get(x), get(y), pick([0, 1, 4, 5])],
-    ...[get(x), get(y), pick([2, 3, 6, 7]), ['f32x4.add']] as Instr[],
+    ...([get(x), get(y), pick([2, 3, 6, 7]), ['f32x4.add']] as Instr[]),
   ];
   const p = w.func.local('v128');
   const q = w.func.local('v128');
@@ -361,7 +361,13 @@ const SUM_FRAMES = 256;
  * into[k·rows + r] = Σ_n a[n][r] · b[n][k] over `frames` frames: a matrix product, tile by tile, each
  * tile in registers while it runs over a piece of the window.
  */
-export function sumOuter(w: Writer, a: Recording, b: Recording, frames: number, into: number): void {
+export function sumOuter(
+  w: Writer,
+  a: Recording,
+  b: Recording,
+  frames: number,
+  into: number,
+): void {
   if (a.lanes === 1 && b.lanes > 1) {
     sumOuter(w, b, a, frames, into);
     return;
@@ -431,11 +437,19 @@ function addTo(w: Writer, address: number, sum: Local, lanes: number): void {
 export function demote(w: Writer, from: number, into: number, count: number): void {
   convert(w, count, (i, k) => {
     if (k === 'one') {
-      const single: Instr[] = [['i32.const', 0], ['i32.const', 0], ['f64.load', from + 8 * i]];
+      const single: Instr[] = [
+        ['i32.const', 0],
+        ['i32.const', 0],
+        ['f64.load', from + 8 * i],
+      ];
       w.into.push(...single, ['f32.demote_f64'], ['f32.store', into + 4 * i]);
       return;
     }
-    const half = (of: number): Instr[] => [get(k.by8), ['v128.load', from + of], ['f32x4.demote_f64x2_zero']];
+    const half = (of: number): Instr[] => [
+      get(k.by8),
+      ['v128.load', from + of],
+      ['f32x4.demote_f64x2_zero'],
+    ];
     w.into.push(get(k.by4), ...half(0), ...half(16));
     w.into.push(['i8x16.shuffle', ...[0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]]);
     w.into.push(['v128.store', into]);
@@ -447,7 +461,11 @@ export function promote(w: Writer, from: number, into: number, count: number): v
   const four = w.func.local('v128');
   convert(w, count, (i, k) => {
     if (k === 'one') {
-      const single: Instr[] = [['i32.const', 0], ['i32.const', 0], ['f32.load', from + 4 * i]];
+      const single: Instr[] = [
+        ['i32.const', 0],
+        ['i32.const', 0],
+        ['f32.load', from + 4 * i],
+      ];
       w.into.push(...single, ['f64.promote_f32'], ['f64.store', into + 8 * i]);
       return;
     }

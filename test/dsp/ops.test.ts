@@ -168,6 +168,16 @@ const ROWS: { readonly [K in ValueOp]: Row } = {
   eq: comparison([0, 1, 0]),
   ne: comparison([1, 0, 1]),
   select: { values: [], kinks: [] },
+  detach: { values: [[[1.5], 1.5]], int: [[[-7], -7]], kinks: [[[1.5], [0]]] },
+  withSlope: {
+    values: [[[1.5, 2, -3], 1.5]],
+    kinks: [
+      [
+        [1.5, 2, -3],
+        [1, -3, 0],
+      ],
+    ],
+  },
 };
 
 /** Results for a > b, a = b, a < b. */

@@ -157,6 +157,8 @@ export function randomGraph(next: () => number, options: Options): RandomGraph {
       const condition = b.node(compare[below(6)]!, [x, y]);
       ints.push(condition);
       reals.push(b.node('select', [condition, pick(reals), pick(reals)]));
+      reals.push(b.node('detach', [x]), b.node('withSlope', [x, y, pick(reals)]));
+      if (next() < 0.3) ints.push(b.node('detach', [condition]));
     } else if (kind < 0.95) {
       ints.push(b.node(intOps[below(intOps.length)]!, [pick(ints), pick(ints)]));
       ints.push(b.node('toInt', [b.node('mul', [x, b.real(1000)])]));

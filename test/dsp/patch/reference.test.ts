@@ -21,6 +21,7 @@ const TYPES: Readonly<Record<Signature, string>> = {
   select: 'int, then two alike → as those',
   'real→real': 'real → real',
   'real,real→real': 'real, real → real',
+  'real,real,real→real': 'real, real, real → real',
   'real→int': 'real → int',
   'int→real': 'int → real',
   'int→int': 'int → int',
