@@ -3,7 +3,8 @@
  *
  * Constants are folded in double precision, so a folded expression is at least as exact as one
  * computed at run time in single precision. The identities are exact for every value but for the
- * sign of a zero (x + 0, x · 1, −(−x), a choice by a constant, division by a power of two); none
+ * sign of a zero (x + 0, x · 1, −(−x), a choice by a constant, division by a power of two, a
+ * comparison that was made real and int again); none
  * assumes that a value is finite, and none trades rounding for speed.
  *
  * When: after differentiation, which leaves many of them; run to a fixpoint, because folding a
@@ -16,6 +17,8 @@ import { ids, nodeOf } from '../ir/graph.ts';
 import type { Graph, Node, NodeId } from '../ir/graph.ts';
 import { STRUCTURES, evaluate, isStructureOp, isValueOp } from '../interpret/rules.ts';
 import type { StructureOp, ValueOp } from '../interpret/rules.ts';
+import { OPS } from '../ir/ops.ts';
+import type { OpKind } from '../ir/ops.ts';
 
 const ROUNDS = 8;
 
@@ -106,6 +109,12 @@ function simpler(b: Builder, op: ValueOp, node: Node, args: readonly NodeId[]): 
       if (inner.op === 'neg') return inner.args[0]!;
       break;
     }
+    case 'toInt': {
+      const inner = b.nodes[x]!;
+      const source = inner.op === 'toReal' ? inner.args[0]! : x;
+      if (isComparison(b.nodes[source]!.op)) return source;
+      break;
+    }
     case 'select':
       if (u !== undefined) return u === 0 ? z : y;
       if (y === z) return y;
@@ -144,6 +153,9 @@ function restructure(
   }
   return b.node(op, args, attrs);
 }
+
+/** Does it give 0 or 1, which every real holds exactly? */
+const isComparison = (op: OpKind): boolean => OPS[op].signature === 'same→int';
 
 /** Its reciprocal is exact, in binary32 as well. */
 function isPowerOfTwo(value: number): boolean {

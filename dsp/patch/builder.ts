@@ -11,6 +11,7 @@ import type { Result } from '../diagnostic.ts';
 import type { FunctionName } from './functions.ts';
 import { PATCH_FORMAT, parsePatch } from './schema.ts';
 import type { Expectation, Operand, Patch, PatchNode, PlainOp, Training } from './schema.ts';
+import type { SurrogateOf } from './surrogates.ts';
 
 /** The id of a node or control of the patch under construction. */
 export type Signal = string & { readonly __brand: 'Signal' };
@@ -38,14 +39,24 @@ export class PatchBuilder {
     return this.#add({ op: 'input', channel }, id);
   }
 
-  /** Any operation of the IR: `op('mul', [x, gain])`. */
-  op(op: PlainOp, operands: readonly Value[], id?: string): Signal {
-    return this.#add({ op, in: [...operands] }, id);
+  /** Any operation of the IR: `op('mul', [x, gain])`, `op('floor', [x], 'y', { gradient })`. */
+  op<Op extends PlainOp>(
+    op: Op,
+    operands: readonly Value[],
+    id?: string,
+    surrogate?: SurrogateOf<Op>,
+  ): Signal {
+    return this.#add({ op, in: [...operands], ...surrogate } as PatchNode, id);
   }
 
   /** A function made of operations: `fn('sigmoid', [x])`. */
-  fn(name: FunctionName, operands: readonly Value[], id?: string): Signal {
-    return this.#add({ op: name, in: [...operands] }, id);
+  fn<Name extends FunctionName>(
+    name: Name,
+    operands: readonly Value[],
+    id?: string,
+    surrogate?: SurrogateOf<Name>,
+  ): Signal {
+    return this.#add({ op: name, in: [...operands], ...surrogate } as PatchNode, id);
   }
 
   delay(x: Value, frames: number, id?: string): Signal {

@@ -202,7 +202,7 @@ export const FUNCTIONS = {
   },
   round: {
     arity: 1,
-    doc: 'the nearest whole number, halves away from 0; derivative 0',
+    doc: 'the nearest whole number, halves away from 0; derivative 0, or `straight-through` by choice',
     build: (b, x) => mirrored(b, x, (size) => b.node('floor', [add(b, size, b.real(0.5))])),
   },
   fma: {

@@ -15,8 +15,11 @@ import { OPS } from '../ir/ops.ts';
 import type { ValueType } from '../ir/ops.ts';
 import { outName } from '../ir/program.ts';
 import { FUNCTIONS, isFunction } from './functions.ts';
+import type { FunctionName } from './functions.ts';
 import { pathOf } from './schema.ts';
 import type { Operand, Patch, PatchNode, PlainOp } from './schema.ts';
+import { orderWith, roundingWith } from './surrogates.ts';
+import type { Order, Rounding } from './surrogates.ts';
 
 export interface LowerOptions {
   /** Hz. */
@@ -148,13 +151,37 @@ function lowerNode(
       return latency > 0 ? b.delay(x, latency) : x;
     }
     default: {
-      if (isFunction(node.op)) {
-        const [x, y, z] = node.in.map((value) => operand(value, 'real'));
-        return FUNCTIONS[node.op].build(b, x!, y ?? x!, z ?? x!);
-      }
-      return plain(b, id, { op: node.op, in: node.in }, operand, types, diagnostics);
+      const reals = (): NodeId[] => node.in.map((value) => operand(value, 'real'));
+      const made = isFunction(node.op)
+        ? applied(b, node.op, reals())
+        : plain(b, id, { op: node.op, in: node.in }, operand, types, diagnostics);
+      return 'gradient' in node ? chosen(b, node, made, reals()) : made;
     }
   }
+}
+
+/** A rounding or comparison with the derivative that its node chooses. */
+function chosen(
+  b: Builder,
+  node: Extract<PatchNode, { op: Rounding | Order }>,
+  made: NodeId,
+  [x, y]: readonly NodeId[],
+): NodeId {
+  switch (node.op) {
+    case 'lt':
+    case 'le':
+    case 'gt':
+    case 'ge':
+      return node.gradient === 'sigmoid'
+        ? orderWith(b, node.op, made, [x!, y!], node.width ?? 1)
+        : made;
+    default:
+      return node.gradient === undefined ? made : roundingWith(b, node.gradient, made, x!);
+  }
+}
+
+function applied(b: Builder, name: FunctionName, [x, y, z]: readonly NodeId[]): NodeId {
+  return FUNCTIONS[name].build(b, x!, y ?? x!, z ?? x!);
 }
 
 /** An operation of the IR, its operands brought to the types that it takes. */

@@ -16,6 +16,9 @@ import type { OpKind } from '../ir/ops.ts';
 import { LOSS_KINDS } from '../learn/losses.ts';
 import { scheduleSchema } from '../learn/schedule.ts';
 import { FUNCTIONS, FUNCTION_NAMES, isFunction } from './functions.ts';
+import type { FunctionName } from './functions.ts';
+import { ORDERS, ORDER_GRADIENTS, ROUNDINGS, ROUNDING_GRADIENTS } from './surrogates.ts';
+import type { Order, Rounding } from './surrogates.ts';
 
 export const PATCH_FORMAT = 'livegrad.patch/1';
 
@@ -55,6 +58,20 @@ export type PlainOp = {
   [K in OpKind]: (typeof OPS)[K]['inPatch'] extends true ? K : never;
 }[OpKind];
 
+/** Longest list of operands that any operation takes. */
+const MAX_OPERANDS = Math.max(
+  ...PLAIN_OPS.map((op) => OPS[op].arity),
+  ...FUNCTION_NAMES.map((name) => FUNCTIONS[name].arity),
+);
+const operands = z.array(operandSchema).max(MAX_OPERANDS);
+
+/** Operations without fields of their own. */
+type BareOp = Exclude<PlainOp | FunctionName, Rounding | Order>;
+const WITH_FIELDS: ReadonlySet<string> = new Set([...ROUNDINGS, ...ORDERS]);
+const BARE_OPS = [...PLAIN_OPS, ...FUNCTION_NAMES].filter(
+  (op) => !WITH_FIELDS.has(op),
+) as unknown as [BareOp, ...BareOp[]];
+
 export const nodeSchema = z.discriminatedUnion('op', [
   /** A device input, counted from 1 as on the box. */
   z.strictObject({ op: z.literal('input'), channel: z.number().int().min(1).max(64) }),
@@ -76,11 +93,20 @@ export const nodeSchema = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('runningMean'), in: one, frames }),
   /** Delayed by the round trip of the device, so that it lines up with what comes back. */
   z.strictObject({ op: z.literal('align'), in: one }),
+  /** What its derivative is, where the mathematical one is 0. */
   z.strictObject({
-    op: z.enum(PLAIN_OPS as [PlainOp, ...PlainOp[]]),
-    in: z.array(operandSchema).max(3),
+    op: z.enum(ROUNDINGS),
+    in: operands,
+    gradient: z.enum(ROUNDING_GRADIENTS).optional(),
   }),
-  z.strictObject({ op: z.enum(FUNCTION_NAMES), in: z.array(operandSchema).max(3) }),
+  /** `width` of the sigmoid, in units of the operands. */
+  z.strictObject({
+    op: z.enum(ORDERS),
+    in: operands,
+    gradient: z.enum(ORDER_GRADIENTS).optional(),
+    width: z.number().min(1e-30).max(1e30).optional(),
+  }),
+  z.strictObject({ op: z.enum(BARE_OPS), in: operands }),
 ]);
 export type PatchNode = z.infer<typeof nodeSchema>;
 
@@ -232,7 +258,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 /** Fields of the parts of a patch, for suggestions. */
 const FIELDS = (
   'format name title doc sliders params nodes outputs training expect estimate target loss window mode optimiser schedule kind ' +
-  'rate delta every factor final steps initial min max step unit scale op in channel frames init seed param value tolerance seconds'
+  'rate delta every factor final steps initial min max step unit scale op in channel frames init seed gradient width param value tolerance seconds'
 ).split(' ');
 
 function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
@@ -381,6 +407,15 @@ function checkMeaning(patch: Patch): Diagnostic[] {
       );
     }
     node.in.forEach((operand, i) => refer(pathOf(['nodes', id, 'in', i]), operand));
+    if ('width' in node && node.width !== undefined && node.gradient !== 'sigmoid') {
+      found.push(
+        diagnostic(
+          'PATCH_INVALID',
+          pathOf(['nodes', id, 'width']),
+          `the width of a sigmoid: expected "gradient": "sigmoid" with it, got ${show(node.gradient)}`,
+        ),
+      );
+    }
   }
   patch.outputs.forEach((operand, i) => refer(pathOf(['outputs', i]), operand));
   if (patch.training !== undefined) {

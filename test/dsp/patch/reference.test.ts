@@ -10,6 +10,12 @@ import type { OpSpec, Signature } from '../../../dsp/ir/ops.ts';
 import { LOSS_KINDS } from '../../../dsp/learn/losses.ts';
 import { FUNCTIONS } from '../../../dsp/patch/functions.ts';
 import { PLAIN_OPS, nodeOps, parsePatch } from '../../../dsp/patch/schema.ts';
+import {
+  ORDERS,
+  ORDER_GRADIENTS,
+  ROUNDINGS,
+  ROUNDING_GRADIENTS,
+} from '../../../dsp/patch/surrogates.ts';
 
 const FILE = new URL('../../../dsp/patch/README.md', import.meta.url);
 const [BEGIN, END] = ['<!-- operations -->\n', '<!-- end -->'] as const;
@@ -29,6 +35,17 @@ const TYPES: Readonly<Record<Signature, string>> = {
   'reals→real': 'reals → real',
 };
 
+/** The derivatives that a node may choose instead. */
+const choiceOf = (op: string): string[] =>
+  [
+    [ROUNDINGS, ROUNDING_GRADIENTS],
+    [ORDERS, ORDER_GRADIENTS],
+  ].flatMap(([ops, gradients]) =>
+    (ops as readonly string[]).includes(op)
+      ? [`or by choice: ${gradients!.map((g) => `\`${g}\``).join(', ')}`]
+      : [],
+  );
+
 /** As prettier lays a table out, so that neither has the last word. */
 function tableOf(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, c) => Math.max(...rows.map((row) => row[c]!.length)));
@@ -42,7 +59,8 @@ test('the table of operations is the op table', () => {
   const rows = PLAIN_OPS.map((op) => {
     const spec: OpSpec = OPS[op];
     const doc = spec.doc.replaceAll('|', '\\|');
-    return [`\`${op}\``, String(spec.arity), doc, TYPES[spec.signature], spec.convention ?? ''];
+    const gradient = [spec.convention ?? '', ...choiceOf(op)].join('; ');
+    return [`\`${op}\``, String(spec.arity), doc, TYPES[spec.signature], gradient];
   });
   const head = ['op', 'operands', 'result', 'types', 'gradient where it needs saying'];
   const functions = Object.entries(FUNCTIONS).map(([name, { arity, doc }]) => [
