@@ -77,7 +77,16 @@ export class PatchBuilder {
 
   /** @param frequency  Hz */
   sine(frequency: Value, id?: string): Signal {
-    return this.#add({ op: 'sine', in: [frequency] }, id);
+    return this.fn('sine', [frequency], id);
+  }
+
+  /** One frame ago. */
+  mem(x: Value, id?: string): Signal {
+    return this.#add({ op: 'mem', in: [x] }, id);
+  }
+
+  runningSum(x: Value, frames: number, id?: string): Signal {
+    return this.#add({ op: 'runningSum', in: [x], frames }, id);
   }
 
   runningMean(x: Value, frames: number, id?: string): Signal {

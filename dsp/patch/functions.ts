@@ -1,6 +1,7 @@
 /**
  * Functions that a patch may name and that are made of operations of the IR, so that they need no
- * rules of their own: their derivatives follow.
+ * rules of their own: their derivatives follow. The elementary ones stand here; oscillators,
+ * which have state, in a file of their own.
  *
  * Invariant: every row is total: finite operands give finite results and finite derivatives, at the
  * edges of a domain too; where the mathematical function ends, its row says what happens.
@@ -8,24 +9,9 @@
 
 import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
-
-export interface PatchFunction {
-  readonly arity: number;
-  readonly doc: string;
-  /** Operands are real. */
-  readonly build: (b: Builder, x: NodeId, y: NodeId, z: NodeId) => NodeId;
-}
-
-const add = (b: Builder, x: NodeId, y: NodeId): NodeId => b.node('add', [x, y]);
-const sub = (b: Builder, x: NodeId, y: NodeId): NodeId => b.node('sub', [x, y]);
-const mul = (b: Builder, x: NodeId, y: NodeId): NodeId => b.node('mul', [x, y]);
-const div = (b: Builder, x: NodeId, y: NodeId): NodeId => b.node('div', [x, y]);
-const scale = (b: Builder, x: NodeId, by: number): NodeId => mul(b, x, b.real(by));
-const choose = (b: Builder, condition: NodeId, yes: NodeId, no: NodeId): NodeId =>
-  b.node('select', [condition, yes, no]);
-const below = (b: Builder, x: NodeId, limit: number): NodeId => b.node('lt', [x, b.real(limit)]);
-const hold = (b: Builder, x: NodeId, low: number, high: number): NodeId =>
-  b.node('max', [b.node('min', [x, b.real(high)]), b.real(low)]);
+import { OSCILLATORS } from './oscillators.ts';
+import { abs, add, below, choose, div, hold, mul, neg, scale, sub } from './terms.ts';
+import type { Build, PatchFunction, PlainFunction } from './terms.ts';
 
 /** x·(c₀ + c₁x² + c₂x⁴ + …): odd functions near 0, where their formulas cancel. */
 function odd(b: Builder, x: NodeId, coefficients: readonly number[]): NodeId {
@@ -37,12 +23,12 @@ function odd(b: Builder, x: NodeId, coefficients: readonly number[]): NodeId {
 
 /** `near` where |x| is below a limit, else `far`. */
 const around = (b: Builder, x: NodeId, limit: number, near: NodeId, far: NodeId): NodeId =>
-  choose(b, below(b, b.node('abs', [x]), limit), near, far);
+  choose(b, below(b, abs(b, x), limit), near, far);
 
 /** f(|x|) with the sign of x. */
 const mirrored = (b: Builder, x: NodeId, f: (size: NodeId) => NodeId): NodeId => {
-  const value = f(b.node('abs', [x]));
-  return choose(b, below(b, x, 0), b.node('neg', [value]), value);
+  const value = f(abs(b, x));
+  return choose(b, below(b, x, 0), neg(b, value), value);
 };
 
 /** √(1 − x²), without cancellation near ±1. */
@@ -64,7 +50,10 @@ function power(b: Builder, x: NodeId, n: number): NodeId {
   return n < 0 ? div(b, b.real(1), positive) : positive;
 }
 
-export const FUNCTIONS = {
+/** −200 dB: below, a logarithm's slope would be larger than any use of it. */
+const QUIETEST = 1e-10;
+
+export const ELEMENTARY = {
   relu: {
     arity: 1,
     doc: 'a where positive, else 0; derivative 0 at 0',
@@ -73,7 +62,7 @@ export const FUNCTIONS = {
   sigmoid: {
     arity: 1,
     doc: '1 / (1 + e⁻ᵃ)',
-    build: (b, x) => div(b, b.real(1), add(b, b.real(1), b.node('exp', [b.node('neg', [x])]))),
+    build: (b, x) => div(b, b.real(1), add(b, b.real(1), b.node('exp', [neg(b, x)]))),
   },
   softplus: {
     arity: 1,
@@ -117,14 +106,14 @@ export const FUNCTIONS = {
     arity: 1,
     doc: 'the hyperbolic sine',
     build: (b, x) => {
-      const far = scale(b, sub(b, b.node('exp', [x]), b.node('exp', [b.node('neg', [x])])), 0.5);
+      const far = scale(b, sub(b, b.node('exp', [x]), b.node('exp', [neg(b, x)])), 0.5);
       return around(b, x, 0.5, odd(b, x, [1, 1 / 6, 1 / 120, 1 / 5040]), far);
     },
   },
   cosh: {
     arity: 1,
     doc: 'the hyperbolic cosine',
-    build: (b, x) => scale(b, add(b, b.node('exp', [x]), b.node('exp', [b.node('neg', [x])])), 0.5),
+    build: (b, x) => scale(b, add(b, b.node('exp', [x]), b.node('exp', [neg(b, x)])), 0.5),
   },
   asinh: {
     arity: 1,
@@ -210,10 +199,91 @@ export const FUNCTIONS = {
     doc: 'a·b + c',
     build: (b, x, y, z) => add(b, mul(b, x, y), z),
   },
-} as const satisfies Record<string, PatchFunction>;
+  exp10: {
+    arity: 1,
+    doc: '10ᵃ, as `exp`',
+    build: (b, x) => b.node('exp', [scale(b, x, Math.LN10)]),
+  },
+  dbToGain: {
+    arity: 1,
+    doc: '10^(a / 20)',
+    build: (b, x) => b.node('exp', [scale(b, x, Math.LN10 / 20)]),
+  },
+  gainToDb: {
+    arity: 1,
+    doc: '20·log10 |a|, at least −200; derivative 0 there',
+    build: (b, x) => {
+      const size = b.node('max', [abs(b, x), b.real(QUIETEST)]);
+      return scale(b, b.node('ln', [size]), 20 / Math.LN10);
+    },
+  },
+  mtof: {
+    arity: 1,
+    doc: 'the frequency in Hz of a MIDI key: 440·2^((a − 69) / 12)',
+    build: (b, x) => {
+      const octaves = scale(b, sub(b, x, b.real(69)), 1 / 12);
+      return scale(b, b.node('exp2', [octaves]), 440);
+    },
+  },
+  sign: {
+    arity: 1,
+    doc: '−1, 0 or 1; derivative 0',
+    build: (b, x) => {
+      const above = b.node('gt', [x, b.real(0)]);
+      return choose(b, above, b.real(1), choose(b, below(b, x, 0), b.real(-1), b.real(0)));
+    },
+  },
+  clip: {
+    arity: 3,
+    names: ['x', 'low', 'high'],
+    doc: 'x held to [low, high]; at a limit the gradient goes to x, beyond it to the limit',
+    build: (b, x, low, high) => b.node('max', [b.node('min', [x, high]), low]),
+  },
+  wrap: {
+    arity: 3,
+    names: ['x', 'low', 'high'],
+    doc: 'x moved into [low, high) by whole ranges, low where the range is empty; derivative 1 to x',
+    build: (b, x, low, high) => {
+      const distance = sub(b, high, low);
+      const isEmpty = b.node('le', [distance, b.real(0)]);
+      const span = choose(b, isEmpty, b.real(1), distance);
+      const cycles = b.node('floor', [div(b, sub(b, x, low), span)]);
+      const moved = sub(b, x, mul(b, cycles, span));
+      // Rounding can leave it a little outside.
+      const isInside = b.node('and', [b.node('ge', [moved, low]), b.node('lt', [moved, high])]);
+      return choose(b, isInside, moved, low);
+    },
+  },
+  lerp: {
+    arity: 3,
+    names: ['a', 'b', 't'],
+    doc: 'a + t·(b − a)',
+    build: (b, x, y, t) => add(b, x, mul(b, t, sub(b, y, x))),
+  },
+  select3: {
+    arity: 4,
+    names: ['i', 'a', 'b', 'c'],
+    doc: 'a where i < 1, b where i < 2, else c; the gradient goes to the chosen one, none to i',
+    build: (b, i, x, y, z) => choose(b, below(b, i, 1), x, choose(b, below(b, i, 2), y, z)),
+  },
+} as const satisfies Record<string, PlainFunction>;
+
+export const FUNCTIONS = { ...ELEMENTARY, ...OSCILLATORS } as const satisfies Record<
+  string,
+  PatchFunction
+>;
 
 export type FunctionName = keyof typeof FUNCTIONS;
 
 export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as [FunctionName, ...FunctionName[]];
+
+/** The function's nodes at a sample rate, in Hz. */
+export function buildOf(name: FunctionName, sampleRate: number): Build {
+  const made: PatchFunction = FUNCTIONS[name];
+  return 'build' in made ? made.build : made.at(sampleRate);
+}
+
+export const isOscillator = (op: string): op is keyof typeof OSCILLATORS =>
+  Object.hasOwn(OSCILLATORS, op);
 
 export const isFunction = (op: string): op is FunctionName => Object.hasOwn(FUNCTIONS, op);

@@ -1,7 +1,7 @@
 /**
  * Patch → stream graph, for one sample rate and one device round trip.
  *
- * Sources and windows that a patch names (`sine`, `noise`, `runningMean`, `align`) become plain IR
+ * Sources and windows that a patch names (`noise`, `runningMean`, `align`) become plain IR
  * here, so that they need no rules of their own. Invariant: everything that depends on the sample
  * rate is decided here, and reported as diagnostics with the path in the patch.
  */
@@ -14,8 +14,7 @@ import type { Graph, NodeId } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import type { ValueType } from '../ir/ops.ts';
 import { outName } from '../ir/program.ts';
-import { FUNCTIONS, isFunction } from './functions.ts';
-import type { FunctionName } from './functions.ts';
+import { buildOf, isFunction, isOscillator } from './functions.ts';
 import { pathOf } from './schema.ts';
 import type { Operand, Patch, PatchNode, PlainOp } from './schema.ts';
 import { orderWith, roundingWith } from './surrogates.ts';
@@ -44,7 +43,8 @@ export interface Lowered {
 
 const MAX_DELAY_FRAMES = 2 ** 24;
 
-export function lower(patch: Patch, options: LowerOptions): Result<Lowered> {
+export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
+  const patch = withoutShorthand(written);
   const diagnostics: Diagnostic[] = [];
   const b = new Builder('stream');
   const types = inferTypes(patch);
@@ -115,12 +115,28 @@ export function lower(patch: Patch, options: LowerOptions): Result<Lowered> {
   });
 }
 
+type CoreNode = Exclude<PatchNode, { op: 'mem' }>;
+interface CorePatch extends Omit<Patch, 'nodes'> {
+  readonly nodes: Readonly<Record<string, CoreNode>>;
+}
+
+/** A patch whose `mem` nodes are the delays that they stand for. */
+function withoutShorthand(patch: Patch): CorePatch {
+  const nodes = Object.fromEntries(
+    Object.entries(patch.nodes).map(([id, node]): [string, CoreNode] => [
+      id,
+      node.op === 'mem' ? { op: 'delay', in: node.in, frames: 1 } : node,
+    ]),
+  );
+  return { ...patch, nodes };
+}
+
 type Resolve = (value: Operand, type: ValueType) => NodeId;
 
 function lowerNode(
   b: Builder,
   id: string,
-  node: Exclude<PatchNode, { op: 'delay' }>,
+  node: Exclude<CoreNode, { op: 'delay' }>,
   operand: Resolve,
   types: ReadonlyMap<string, ValueType>,
   { sampleRate, latency }: LowerOptions,
@@ -131,29 +147,21 @@ function lowerNode(
       return b.node('input', [], [node.channel - 1]);
     case 'noise':
       return noise(b, node.seed ?? 0);
-    case 'sine': {
-      const [frequency] = node.in;
-      if (typeof frequency === 'number' && Math.abs(frequency) >= sampleRate / 2) {
-        diagnostics.push(
-          diagnostic(
-            'PATCH_SIGNAL_RANGE',
-            pathOf(['nodes', id, 'in', 0]),
-            `the frequency must be below Nyquist: expected < ${sampleRate / 2} Hz, got ${frequency} Hz`,
-          ),
-        );
-      }
-      return sine(b, operand(frequency, 'real'), sampleRate);
+    case 'runningSum':
+      return runningSum(b, operand(node.in[0], 'real'), node.frames);
+    case 'runningMean': {
+      const total = runningSum(b, operand(node.in[0], 'real'), node.frames);
+      return b.node('mul', [total, b.real(1 / node.frames)]);
     }
-    case 'runningMean':
-      return runningMean(b, operand(node.in[0], 'real'), node.frames);
     case 'align': {
       const x = operand(node.in[0], 'real');
       return latency > 0 ? b.delay(x, latency) : x;
     }
     default: {
       const reals = (): NodeId[] => node.in.map((value) => operand(value, 'real'));
+      if (isOscillator(node.op)) checkFrequency(id, node.in[0], sampleRate, diagnostics);
       const made = isFunction(node.op)
-        ? applied(b, node.op, reals())
+        ? buildOf(node.op, sampleRate)(b, ...reals())
         : plain(b, id, { op: node.op, in: node.in }, operand, types, diagnostics);
       return 'gradient' in node ? chosen(b, node, made, reals()) : made;
     }
@@ -180,8 +188,21 @@ function chosen(
   }
 }
 
-function applied(b: Builder, name: FunctionName, [x, y, z]: readonly NodeId[]): NodeId {
-  return FUNCTIONS[name].build(b, x!, y ?? x!, z ?? x!);
+/** A frequency that is a number is known to be too high. */
+function checkFrequency(
+  id: string,
+  frequency: Operand | undefined,
+  sampleRate: number,
+  diagnostics: Diagnostic[],
+): void {
+  if (typeof frequency !== 'number' || Math.abs(frequency) < sampleRate / 2) return;
+  diagnostics.push(
+    diagnostic(
+      'PATCH_SIGNAL_RANGE',
+      pathOf(['nodes', id, 'in', 0]),
+      `the frequency must be below Nyquist: expected < ${sampleRate / 2} Hz, got ${frequency} Hz`,
+    ),
+  );
 }
 
 /** An operation of the IR, its operands brought to the types that it takes. */
@@ -250,7 +271,7 @@ function operandTypes(
  * The type of every node, to a fixpoint over the patch. A recursion whose type nothing decides is
  * real.
  */
-function inferTypes(patch: Patch): ReadonlyMap<string, ValueType> {
+function inferTypes(patch: CorePatch): ReadonlyMap<string, ValueType> {
   const types = new Map<string, ValueType>();
   const entries = Object.entries(patch.nodes);
   // Start from int wherever it is possible and take it back where a real shows: the smallest
@@ -262,7 +283,7 @@ function inferTypes(patch: Patch): ReadonlyMap<string, ValueType> {
       (plainOp && resultType(node.op as PlainOp, asInts(node.op as PlainOp)) === 'int');
     types.set(id, mayBeInt ? 'int' : 'real');
   }
-  const decide = (node: PatchNode): ValueType => {
+  const decide = (node: CoreNode): ValueType => {
     if (node.op === 'delay') {
       const [source] = node.in;
       if (node.init !== undefined && !isInt(node.init)) return 'real';
@@ -304,7 +325,7 @@ function asInts(op: PlainOp): readonly ValueType[] {
  * Node ids so that operands come first, and the delays that are part of a recursion: those alone
  * may come before their source. The patch has no instant loop.
  */
-function arrange(patch: Patch): {
+function arrange(patch: CorePatch): {
   readonly order: readonly string[];
   readonly recursive: ReadonlySet<string>;
 } {
@@ -348,28 +369,12 @@ function mixBits(seed: number): number {
 }
 
 /**
- * A sine: y[n] = sin(2π φ[n]), φ[0] = 0, φ[n+1] = φ[n] + frequency / sampleRate.
- *
- * The phase is a 32-bit integer whose wrap is the wrap of the circle, so it keeps its precision
- * (sampleRate / 2³² = 11 µHz at 48 kHz) for as long as it runs.
- * Gradient: exact through the frequency, which moves the phase more the longer it runs.
- */
-function sine(b: Builder, frequency: NodeId, sampleRate: number): NodeId {
-  const step = b.node('toInt', [b.node('mul', [frequency, b.real(2 ** 32 / sampleRate)])]);
-  const phase = b.feedback('int', 1, 0);
-  b.close(phase, b.node('add', [phase, step]));
-  return b.node('sin', [
-    b.node('mul', [b.node('toReal', [phase]), b.real((2 * Math.PI) / 2 ** 32)]),
-  ]);
-}
-
-/**
- * y[n] = (1/N) Σ_{k<N} x[n−k], zeros before the start.
+ * y[n] = Σ_{k<N} x[n−k], zeros before the start.
  *
  * Made of sums of 2, 4, 8, … neighbours, so it has no recursion: nothing drifts, and it runs four
  * samples at a time. Cost: about 2·log₂ N additions.
  */
-function runningMean(b: Builder, x: NodeId, frames: number): NodeId {
+function runningSum(b: Builder, x: NodeId, frames: number): NodeId {
   let total: NodeId | null = null;
   let covered = 0;
   let block = x;
@@ -381,5 +386,5 @@ function runningMean(b: Builder, x: NodeId, frames: number): NodeId {
     }
     if (size * 2 <= frames) block = b.node('add', [block, b.delay(block, size)]);
   }
-  return b.node('mul', [total ?? x, b.real(1 / frames)]);
+  return total ?? x;
 }

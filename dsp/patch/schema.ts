@@ -87,8 +87,10 @@ export const nodeSchema = z.discriminatedUnion('op', [
       .max(2 ** 31 - 1)
       .optional(),
   }),
-  /** sin(2π · phase), phase starting at 0 and growing by frequency / sampleRate; Hz. */
-  z.strictObject({ op: z.literal('sine'), in: one }),
+  /** Its operand one frame ago: a delay of one frame. */
+  z.strictObject({ op: z.literal('mem'), in: one }),
+  /** The sum of the last `frames` values, zeros before the start. */
+  z.strictObject({ op: z.literal('runningSum'), in: one, frames }),
   /** The mean of the last `frames` values, zeros before the start. */
   z.strictObject({ op: z.literal('runningMean'), in: one, frames }),
   /** Delayed by the round trip of the device, so that it lines up with what comes back. */
@@ -342,8 +344,9 @@ export function nodeOps(): readonly string[] {
   return [
     'input',
     'delay',
+    'mem',
     'noise',
-    'sine',
+    'runningSum',
     'runningMean',
     'align',
     ...PLAIN_OPS,
@@ -465,7 +468,7 @@ function checkControl(found: Diagnostic[], path: string, spec: ControlSpec): voi
 
 /** What a node needs in the same sample: a delay needs nothing. */
 export function instantOperands(node: PatchNode): readonly Operand[] {
-  return 'in' in node && node.op !== 'delay' ? node.in : [];
+  return 'in' in node && node.op !== 'delay' && node.op !== 'mem' ? node.in : [];
 }
 
 function checkLoops(found: Diagnostic[], patch: Patch): void {

@@ -1,16 +1,17 @@
-/** Functions made of operations: value, derivative, and what happens at the edge of their domain. */
+/** Elementary functions: value, derivative, and what happens at the edge of their domain. */
 
 import { describe, expect, test } from 'vitest';
 import { gradcheck } from '../../../dsp/check/gradcheck.ts';
 import { compile } from '../../../dsp/compile.ts';
 import { printDiagnostics } from '../../../dsp/diagnostic.ts';
 import { buildPatch } from '../../../dsp/patch/builder.ts';
-import { FUNCTIONS } from '../../../dsp/patch/functions.ts';
-import type { FunctionName } from '../../../dsp/patch/functions.ts';
+import { ELEMENTARY } from '../../../dsp/patch/functions.ts';
 import { compiledInstance } from '../../support/program.ts';
 
+type Name = keyof typeof ELEMENTARY;
+
 interface Row {
-  readonly exact: (x: number, y: number, z: number) => number;
+  readonly exact: (x: number, y: number, z: number, w: number) => number;
   readonly points: readonly (readonly number[])[];
   /** Where the derivative is checked; none for what is piecewise constant. */
   readonly smooth: readonly (readonly number[])[];
@@ -22,7 +23,7 @@ const line = (from: number, to: number): number[][] =>
   Array.from({ length: 41 }, (_, k) => [from + ((to - from) * k) / 40]);
 const half = (x: number): number => Math.sign(x) * Math.floor(Math.abs(x) + 0.5);
 
-const ROWS: { readonly [K in FunctionName]: Row } = {
+const ROWS: { readonly [K in Name]: Row } = {
   relu: { exact: (x) => Math.max(0, x), points: line(-3, 3), smooth: [[1], [-1]] },
   sigmoid: { exact: (x) => 1 / (1 + Math.exp(-x)), points: line(-9, 9), smooth: [[0], [2], [-3]] },
   softplus: {
@@ -98,12 +99,84 @@ const ROWS: { readonly [K in FunctionName]: Row } = {
   },
   round: { exact: half, points: [[2.5], [-2.5], [0.49], [-0.2]], smooth: [] },
   fma: { exact: (x, y, z) => x * y + z, points: [[2, 3, 4]], smooth: [[2, 3, 4]] },
+  exp10: { exact: (x) => 10 ** x, points: line(-9, 9), smooth: [[0], [1.5], [-2]], error: 5e-6 },
+  dbToGain: {
+    exact: (x) => 10 ** (x / 20),
+    points: line(-100, 40),
+    smooth: [[0], [6], [-20]],
+    error: 5e-6,
+  },
+  gainToDb: {
+    exact: (x) => 20 * Math.log10(Math.max(Math.abs(x), 1e-10)),
+    points: [[0], [1], [-1], [0.5], [2], [1e-9], [1e-12], [60]],
+    smooth: [[0.5], [-2], [9]],
+  },
+  mtof: {
+    exact: (x) => 440 * 2 ** ((x - 69) / 12),
+    points: line(0, 100),
+    smooth: [[69], [20], [90.5]],
+  },
+  sign: { exact: Math.sign, points: [[-3], [0], [1e-30], [4]], smooth: [] },
+  clip: {
+    exact: (x, low, high) => Math.min(Math.max(x, low), high),
+    points: [
+      [0.5, -1, 2],
+      [5, -1, 2],
+      [-5, -1, 2],
+    ],
+    smooth: [
+      [0.5, -1, 2],
+      [5, -1, 2],
+      [-5, -1, 2],
+    ],
+  },
+  wrap: {
+    exact: (x, low, high) =>
+      high > low ? x - (high - low) * Math.floor((x - low) / (high - low)) : low,
+    points: [
+      [0.25, 0, 1],
+      [3.5, -1, 2],
+      [-7.25, -1, 2],
+      [2, -1, 2],
+      [5, 3, 3],
+      [5, 3, 1],
+    ],
+    smooth: [
+      [0.25, 0, 1],
+      [3.5, -1, 2],
+      [-7.25, -1, 2],
+    ],
+  },
+  lerp: {
+    exact: (x, y, t) => x + t * (y - x),
+    points: [
+      [2, 4, 0.25],
+      [2, 4, 0],
+      [2, 4, 1],
+    ],
+    smooth: [[2, 4, 0.25]],
+  },
+  select3: {
+    exact: (i, x, y, z) => (i < 1 ? x : i < 2 ? y : z),
+    points: [
+      [-1, 5, 6, 7],
+      [0, 5, 6, 7],
+      [1, 5, 6, 7],
+      [2, 5, 6, 7],
+      [9, 5, 6, 7],
+    ],
+    smooth: [
+      [0.5, 5, 6, 7],
+      [1.5, 5, 6, 7],
+      [2.5, 5, 6, 7],
+    ],
+  },
 };
 
 const ranged = (initial: number) => ({ initial, min: -100, max: 100 });
 
 /** The function of sliders, as generated code computes it. */
-function valueAt(name: FunctionName, point: readonly number[]): number {
+function valueAt(name: Name, point: readonly number[]): number {
   const patch = buildPatch('f', (p) => {
     const operands = point.map((x, k) => p.slider(`s${k}`, ranged(x)));
     // An input keeps it a signal.
@@ -118,12 +191,12 @@ function valueAt(name: FunctionName, point: readonly number[]): number {
   return instance.outputs[0]![5]!;
 }
 
-describe.each(Object.keys(FUNCTIONS) as FunctionName[])('%s', (name) => {
+describe.each(Object.keys(ELEMENTARY) as Name[])('%s', (name) => {
   const { exact, points, smooth, error = 2e-6 } = ROWS[name];
 
   test('has the exact value', () => {
     for (const point of points) {
-      const single = point.map(Math.fround) as [number, number, number];
+      const single = point.map(Math.fround) as [number, number, number, number];
       const value = exact(...single);
       const off = Math.abs(valueAt(name, point) - value) / Math.max(Math.abs(value), 1e-3);
       expect(off, `${name}(${point.join()}) = ${value}`).toBeLessThan(error);
@@ -132,7 +205,7 @@ describe.each(Object.keys(FUNCTIONS) as FunctionName[])('%s', (name) => {
 
   test('is finite wherever its operands are', () => {
     for (const x of [0, -1, 1, -2, 2, 100, -100]) {
-      const point = [x, 3, 0.5].slice(0, FUNCTIONS[name].arity);
+      const point = [x, 3, 0.5, -4].slice(0, ELEMENTARY[name].arity);
       expect(Number.isFinite(valueAt(name, point)), `${name}(${point.join()})`).toBe(true);
     }
   });

@@ -58,20 +58,6 @@ describe('noise', () => {
   });
 });
 
-describe('sine', () => {
-  test('starts at 0 and keeps its frequency and phase over a minute', () => {
-    const frames = 60 * RATE;
-    const y = render((p) => p.sine(440), frames);
-    let worst = 0;
-    for (let n = frames - 1000; n < frames; n++) {
-      worst = Math.max(worst, Math.abs(y[n]! - Math.sin((2 * Math.PI * 440 * n) / RATE)));
-    }
-    expect(y[0]).toBe(0);
-    // 2⁻³² of the sample rate off for 60 s: 6.7e-4 cycles at most.
-    expect(worst).toBeLessThan(2 * Math.PI * 6.8e-4);
-  });
-});
-
 describe('running mean', () => {
   test.each([1, 2, 3, 7, 64, 100, 1000])('over %i frames is the mean of the last ones', (size) => {
     const x = (n: number): number => Math.fround(Math.sin(n * n));
@@ -81,6 +67,16 @@ describe('running mean', () => {
       for (let k = Math.max(0, n - size + 1); k <= n; k++) sum += x(k);
       expect(y[n]).toBeCloseTo(sum / size, 6);
     }
+  });
+
+  test.each([1, 5, 64])('a running sum over %i frames is as many times the mean', (size) => {
+    const x = (n: number): number => (n % 7) - 3;
+    const y = render((p) => p.runningSum(p.input(1), size), 300, x);
+    y.forEach((v, n) => {
+      let sum = 0;
+      for (let k = Math.max(0, n - size + 1); k <= n; k++) sum += x(k);
+      expect(v).toBe(sum);
+    });
   });
 
   test('does not drift: silence after a loud hour is silence', () => {
@@ -101,6 +97,20 @@ describe('delays', () => {
       (n) => n + 1,
     );
     y.forEach((v, n) => expect(v).toBe(n < frames ? 0 : n - frames + 1));
+  });
+
+  test('mem is a delay of one frame, in a recursion and of ints too', () => {
+    const y = render(
+      (p) => {
+        const x = p.input(1);
+        p.mem('sum' as Signal, 'past');
+        const sum = p.op('add', [x, p.op('mul', ['past' as Signal, 0.5])], 'sum');
+        return p.op('sub', [sum, p.mem(p.op('toInt', [x]))]);
+      },
+      200,
+      (n) => (n === 0 ? 1 : 0),
+    );
+    y.forEach((v, n) => expect(v).toBeCloseTo(n === 0 ? 1 : n === 1 ? -0.5 : 0.5 ** n, 9));
   });
 
   test('align delays by the round trip of the device', () => {

@@ -8,8 +8,10 @@ import { expect, test } from 'vitest';
 import { OPS } from '../../../dsp/ir/ops.ts';
 import type { OpSpec, Signature } from '../../../dsp/ir/ops.ts';
 import { LOSS_KINDS } from '../../../dsp/learn/losses.ts';
-import { FUNCTIONS } from '../../../dsp/patch/functions.ts';
+import { ELEMENTARY } from '../../../dsp/patch/functions.ts';
+import { OSCILLATORS } from '../../../dsp/patch/oscillators.ts';
 import { PLAIN_OPS, nodeOps, parsePatch } from '../../../dsp/patch/schema.ts';
+import type { PatchFunction } from '../../../dsp/patch/terms.ts';
 import {
   ORDERS,
   ORDER_GRADIENTS,
@@ -55,6 +57,24 @@ function tableOf(rows: readonly (readonly string[])[]): string {
   return [line(rows[0]!), rule, ...rows.slice(1).map(line), ''].join('\n');
 }
 
+const LETTERS = ['a', 'b', 'c'];
+
+function functionTable(functions: Readonly<Record<string, PatchFunction>>): string {
+  const rows = Object.entries(functions).map(([name, { arity, names = LETTERS, doc }]) => [
+    `\`${name}(${names.slice(0, arity).join(', ')})\``,
+    doc.replaceAll('|', '\\|'),
+  ]);
+  return tableOf([['function', 'result'], ...rows]);
+}
+
+test('every name of an operand belongs to one', () => {
+  for (const functions of [ELEMENTARY, OSCILLATORS]) {
+    for (const { arity, names } of Object.values<PatchFunction>(functions)) {
+      expect(names?.length ?? arity).toBe(arity);
+    }
+  }
+});
+
 test('the table of operations is the op table', () => {
   const rows = PLAIN_OPS.map((op) => {
     const spec: OpSpec = OPS[op];
@@ -63,14 +83,14 @@ test('the table of operations is the op table', () => {
     return [`\`${op}\``, String(spec.arity), doc, TYPES[spec.signature], gradient];
   });
   const head = ['op', 'operands', 'result', 'types', 'gradient where it needs saying'];
-  const functions = Object.entries(FUNCTIONS).map(([name, { arity, doc }]) => [
-    `\`${name}\``,
-    String(arity),
-    doc.replaceAll('|', '\\|'),
-  ]);
-  const others = tableOf([['function', 'operands', 'result'], ...functions]);
-  const between = 'Functions of reals that are made of these:\n';
-  const table = [tableOf([head, ...rows]), between, others].join('\n');
+  const parts = [
+    tableOf([head, ...rows]),
+    'Functions of reals that are made of these:\n',
+    functionTable(ELEMENTARY),
+    'Oscillators. Their phase starts at 0 and is a 32-bit integer, so it does not drift however long they run; a frequency is in Hz and below Nyquist:\n',
+    functionTable(OSCILLATORS),
+  ];
+  const table = parts.join('\n');
   const text = readFileSync(FILE, 'utf8');
   const [before, rest] = text.split(BEGIN) as [string, string];
   const after = rest.slice(rest.indexOf(END));
@@ -81,7 +101,9 @@ test('the table of operations is the op table', () => {
 
 test('every operation and loss has its place in the reference', () => {
   const text = readFileSync(FILE, 'utf8');
-  for (const name of [...nodeOps(), ...LOSS_KINDS]) expect(text).toContain(`\`${name}\``);
+  for (const name of [...nodeOps(), ...LOSS_KINDS]) {
+    expect(text.includes(`\`${name}\``) || text.includes(`\`${name}(`), name).toBe(true);
+  }
 });
 
 test('the example of the reference is a patch', () => {
