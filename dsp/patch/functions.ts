@@ -1,7 +1,7 @@
 /**
  * Functions that a patch may name and that are made of operations of the IR, so that they need no
- * rules of their own: their derivatives follow. The elementary ones stand here; oscillators,
- * which have state, in a file of their own.
+ * rules of their own: their derivatives follow. The elementary ones stand here; oscillators and
+ * filters, which have state, in files of their own.
  *
  * Invariant: every row is total: finite operands give finite results and finite derivatives, at the
  * edges of a domain too; where the mathematical function ends, its row says what happens.
@@ -9,6 +9,7 @@
 
 import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
+import { FILTERS } from './filters.ts';
 import { OSCILLATORS } from './oscillators.ts';
 import { abs, add, below, choose, div, hold, mul, neg, scale, sub } from './terms.ts';
 import type { Build, PatchFunction, PlainFunction } from './terms.ts';
@@ -268,7 +269,7 @@ export const ELEMENTARY = {
   },
 } as const satisfies Record<string, PlainFunction>;
 
-export const FUNCTIONS = { ...ELEMENTARY, ...OSCILLATORS } as const satisfies Record<
+export const FUNCTIONS = { ...ELEMENTARY, ...OSCILLATORS, ...FILTERS } as const satisfies Record<
   string,
   PatchFunction
 >;
