@@ -30,6 +30,7 @@ export class Jack {
   /** Whether the server runs with real-time priority. */
   readonly realtime: boolean;
   readonly #folder: string;
+  readonly #log: string;
   readonly #options: Required<JackOptions>;
   readonly #before: NodeJS.ProcessEnv;
   readonly #programs = new Set<ChildProcess>();
@@ -39,6 +40,7 @@ export class Jack {
   private constructor(options: JackOptions) {
     this.#options = { period: 256, sampleRate: 48000, ...options };
     this.#folder = mkdtempSync(join(tmpdir(), 'jack-'));
+    this.#log = join(this.#folder, 'jack.log');
     const alsa = join(this.#folder, 'alsa.conf');
     // One PCM at least: Debian's PortAudio asserts on an empty list.
     writeFileSync(alsa, 'pcm.default { type null }\nctl.default { type null }\n');
@@ -68,15 +70,14 @@ export class Jack {
 
   async startServer(): Promise<void> {
     const { period, sampleRate } = this.#options;
-    const log = join(this.#folder, 'jack.log');
     const name = this.env['JACK_DEFAULT_SERVER']!;
     const mode = this.realtime ? ['-R', '-P', '70'] : ['-r'];
     const device = ['-d', 'dummy', '-r', `${sampleRate}`, '-p', `${period}`, '-C', '2', '-P', '2'];
-    this.#server = this.#run('jackd', [...mode, '-n', name, '-L', '2', ...device], log);
+    this.#server = this.#run('jackd', [...mode, '-n', name, '-L', '2', ...device], this.#log);
     await until('JACK to offer its loopback', () =>
       this.ports().includes('loopback:capture_1'),
     ).catch((error: Error) => {
-      throw new Error(`${error.message}\n${readFileSync(log, 'utf8')}`);
+      throw new Error(`${error.message}\n${readFileSync(this.#log, 'utf8')}`);
     });
   }
 
@@ -93,6 +94,11 @@ export class Jack {
 
   thawServer(): void {
     this.#server?.kill('SIGCONT');
+  }
+
+  /** How often the server has printed that a client, or itself, was late for a cycle. */
+  xruns(): number {
+    return readFileSync(this.#log, 'utf8').match(/XRun/g)?.length ?? 0;
   }
 
   ports(): string[] {

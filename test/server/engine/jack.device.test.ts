@@ -10,8 +10,11 @@ import { Jack } from '../../support/jack.ts';
 import { describeWith } from '../../support/packages.ts';
 import type { Supervised } from '../../support/supervised.ts';
 import { alive, attenuationPatch, AUDIO, programOf, supervise } from '../../support/supervised.ts';
+import { undisturbed } from '../../support/undisturbed.ts';
 
 const ATTENUATION = 0.37;
+/** Of the loss when every sample that comes back is the expected one. */
+const FLOOR = 1e-9;
 
 describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card', () => {
   let jack: Jack;
@@ -69,48 +72,72 @@ describeWith(['jackd2', 'libportaudio2', 'ecasound', 'naudiodon'], 'a sound card
     expect(heard / sent).toBeGreaterThan(ATTENUATION * 0.9);
     expect(heard / sent).toBeLessThan(ATTENUATION * 1.1);
 
-    const calibrated = await supervisor.calibrate();
-    if (!calibrated.ok) throw new Error(JSON.stringify(calibrated.diagnostics));
-    expect(calibrated.value.confidence).toBeGreaterThan(10);
-    expect(calibrated.value.latency).toBeGreaterThan(0);
-    expect(calibrated.value.latency % 256).toBe(0);
-    expect(supervisor.status.latency).toBe(calibrated.value.latency);
+    // Whatever the host or JACK noticed: late blocks, over- and underflows, clients not finished.
+    const disturbances = async (): Promise<number> => {
+      const { lateBlocks, xruns } = supervisor.status;
+      return lateBlocks + xruns + jack.xruns();
+    };
+    const latency = await undisturbed(disturbances, 30, async () => {
+      await until('a running engine', () => supervisor.status.state === 'running');
+      const calibrated = await supervisor.calibrate();
+      if (!calibrated.ok) throw new Error(JSON.stringify(calibrated.diagnostics));
+      expect(calibrated.value.confidence).toBeGreaterThan(10);
+      expect(calibrated.value.latency).toBeGreaterThan(0);
+      expect(calibrated.value.latency % 256).toBe(0);
+      return calibrated.value.latency;
+    });
+    expect(supervisor.status.latency).toBe(latency);
 
-    const { latency } = calibrated.value;
     const loaded = await supervisor.load(programOf(attenuationPatch(), { latency }));
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.diagnostics));
     await until('the new program', () => last().program === loaded.value);
-    await until(
-      'the attenuation to be learned',
-      () => Math.abs(last().params[0]! - ATTENUATION) < 0.02 * ATTENUATION,
-    );
+    const learned = (): Promise<void> =>
+      until(
+        'the attenuation to be learned',
+        () => Math.abs(last().params[0]! - ATTENUATION) < 0.02 * ATTENUATION && last().loss < FLOOR,
+      );
     // Every sample that comes back is the one expected: a gap would show in the loss at once.
-    const learned = last().frames;
-    let worst = 0;
-    await until('four seconds without a gap', () => {
-      if (last().frames > learned + 48_000) worst = Math.max(worst, last().loss);
-      return last().frames > learned + 5 * 48_000;
+    await undisturbed(disturbances, 60, async () => {
+      await learned();
+      const from = last().frames;
+      let worst = 0;
+      await until('four seconds without a gap', () => {
+        worst = Math.max(worst, last().loss);
+        return last().frames > from + 4 * 48_000;
+      });
+      expect(worst).toBeLessThan(FLOOR);
     });
-    expect(worst).toBeLessThan(1e-9);
 
     // A killed engine comes back with what it learned, and does not unlearn it on the way.
-    const { pid } = supervisor.status;
-    const { step, frames: heardFrames } = last();
-    process.kill(pid!, 'SIGKILL');
-    let strayed = 0;
-    await until('another second of audio with the program', () => {
-      const { params, program, frames: now } = last();
-      if (program === loaded.value) strayed = Math.max(strayed, Math.abs(params[0]! - ATTENUATION));
-      return supervisor.status.pid !== pid && now > heardFrames + 2 * 48_000;
-    });
-    expect(strayed).toBeLessThan(0.02 * ATTENUATION);
-    expect(last().step).toBeGreaterThan(step);
-    expect(last().inputPeak[0]).toBeGreaterThan(0.05);
+    let step = 0;
+    const kill = async (): Promise<void> => {
+      await learned();
+      const { pid } = supervisor.status;
+      ({ step } = last());
+      process.kill(pid!, 'SIGKILL');
+      await until('another engine', () => {
+        return supervisor.status.pid !== pid && supervisor.status.state === 'running';
+      });
+    };
+    const hear = async (): Promise<void> => {
+      const from = last().frames;
+      let strayed = 0;
+      await until('two seconds of audio with the program', () => {
+        const { params, program, frames: now } = last();
+        if (program !== loaded.value) return false;
+        strayed = Math.max(strayed, Math.abs(params[0]! - ATTENUATION));
+        return now > from + 2 * 48_000;
+      });
+      expect(strayed).toBeLessThan(0.02 * ATTENUATION);
+      expect(last().step).toBeGreaterThan(step);
+      expect(last().inputPeak[0]).toBeGreaterThan(0.05);
+    };
+    await undisturbed(disturbances, 30, hear, kill);
     expect(
       events.map((e) => e.kind).filter((kind) => kind !== 'realtime' && kind !== 'xrun'),
-    ).toEqual(['crashed']);
+    ).toEqual(Array.from({ length: supervisor.status.restarts }, () => 'crashed'));
     expect(supervisor.status.nanBlocks).toBe(0);
-  });
+  }, 240_000);
 
   test('an unknown name is an error that lists what there is, never another device', async () => {
     run = await supervise({ backend: 'portaudio', input: 'no such thing', output: 'loopback' });
