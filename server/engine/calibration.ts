@@ -9,6 +9,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 
+import { rfft, rfftTranspose } from '../../dsp/interpret/fourier.ts';
 import type { Calibration } from './types.ts';
 
 /** Seconds of probe, and seconds listened after it: the longest round trip that can be found. */
@@ -77,18 +78,21 @@ export function correlate(
   const size = 2 ** Math.ceil(Math.log2(signal.length + recording.length));
   const a = spectrum(recording, size);
   const b = spectrum(signal, size);
-  for (let k = 0; k < size; k++) {
-    const re = a.re[k]! * b.re[k]! + a.im[k]! * b.im[k]!;
-    const im = a.im[k]! * b.re[k]! - a.re[k]! * b.im[k]!;
-    a.re[k] = re;
-    a.im[k] = -im; // the conjugate, so that a forward transform does the inverse one
+  const bins = size / 2 + 1;
+  for (let k = 0; k < bins; k++) {
+    // All bins but the first and the last stand for two.
+    const weight = k === 0 || k === bins - 1 ? 1 : 2;
+    const [ar, ai] = [a[k]!, a[bins + k]!];
+    const [br, bi] = [b[k]!, b[bins + k]!];
+    a[k] = weight * (ar * br + ai * bi);
+    a[bins + k] = weight * (ai * br - ar * bi);
   }
-  fft(a.re, a.im);
+  const correlation = rfftTranspose(a);
   const lags = recording.length - signal.length + 1;
   let latency = 0;
   let peak = 0;
   for (let lag = 0; lag < lags; lag++) {
-    const height = Math.abs(a.re[lag]!);
+    const height = Math.abs(correlation[lag]!);
     if (height > peak) {
       peak = height;
       latency = lag;
@@ -98,46 +102,14 @@ export function correlate(
   let next = peak * 1e-6;
   for (let lag = 0; lag < lags; lag++) {
     if (Math.abs(lag - latency) <= width) continue;
-    const height = Math.abs(a.re[lag]!);
+    const height = Math.abs(correlation[lag]!);
     if (height > next) next = height;
   }
   return { latency, confidence: peak / next };
 }
 
-function spectrum(signal: Float32Array, size: number): { re: Float64Array; im: Float64Array } {
-  const re = new Float64Array(size);
-  const im = new Float64Array(size);
-  re.set(signal);
-  fft(re, im);
-  return { re, im };
-}
-
-/** In-place radix-2 transform, X(k) = Σ x(n)·exp(−2πi·kn/N), N a power of two. */
-function fft(re: Float64Array, im: Float64Array): void {
-  const n = re.length;
-  for (let i = 1, j = 0; i < n; i++) {
-    let bit = n >> 1;
-    for (; (j & bit) !== 0; bit >>= 1) j ^= bit;
-    j ^= bit;
-    if (i < j) {
-      [re[i], re[j]] = [re[j]!, re[i]!];
-      [im[i], im[j]] = [im[j]!, im[i]!];
-    }
-  }
-  for (let length = 2; length <= n; length *= 2) {
-    const half = length / 2;
-    for (let k = 0; k < half; k++) {
-      const c = Math.cos((-2 * Math.PI * k) / length);
-      const s = Math.sin((-2 * Math.PI * k) / length);
-      for (let i = k; i < n; i += length) {
-        const j = i + half;
-        const tr = re[j]! * c - im[j]! * s;
-        const ti = re[j]! * s + im[j]! * c;
-        re[j] = re[i]! - tr;
-        im[j] = im[i]! - ti;
-        re[i]! += tr;
-        im[i]! += ti;
-      }
-    }
-  }
+function spectrum(signal: Float32Array, size: number): Float64Array {
+  const padded = new Float64Array(size);
+  padded.set(signal);
+  return rfft(padded);
 }
