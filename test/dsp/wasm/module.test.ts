@@ -4,7 +4,6 @@
  */
 
 import { expect, test } from 'vitest';
-import loadWabt from 'wabt';
 import { programOf } from '../../../dsp/compile.ts';
 import { EXAMPLES, RIG } from '../../../dsp/examples/index.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
@@ -15,17 +14,7 @@ import { Func, call, encode, get, printWat } from '../../../dsp/wasm/module.ts';
 import type { Instr, Module } from '../../../dsp/wasm/module.ts';
 import { plainProgram } from '../../support/program.ts';
 import { random, randomGraph } from '../../support/random-graph.ts';
-
-const wabt = await loadWabt();
-
-function assemble(text: string): Uint8Array {
-  const module = wabt.parseWat('test.wat', text, { simd: true, bulk_memory: true });
-  try {
-    return module.toBinary({}).buffer;
-  } finally {
-    module.destroy();
-  }
-}
+import { assemble } from '../../support/wabt.ts';
 
 function check(module: Module): void {
   expect(hex(encode(module))).toBe(hex(assemble(printWat(module))));

@@ -1,0 +1,153 @@
+/**
+ * Code in three-address form: every operation puts its result into a local of its own.
+ *
+ * For kernels whose loops are written by hand, not made from a graph. Invariant: a value made
+ * inside of a loop's body is not read after it, so its local serves again after the loop;
+ * constants are made outside of loops.
+ */
+
+import { get, set } from './module.ts';
+import type { Func, Instr, Local } from './module.ts';
+import { realType } from './rules.ts';
+import type { Form } from './rules.ts';
+import { splatReal } from './snippets.ts';
+
+/** A complex number, or a vector of them. */
+export interface Complex {
+  readonly re: Local;
+  readonly im: Local;
+}
+
+/** Where a complex number lies: a pointer, and the offsets of its parts. */
+export interface Place {
+  readonly pointer: Local;
+  readonly re: number;
+  readonly im: number;
+}
+
+export class Writer {
+  readonly #func: Func;
+  readonly #form: Exclude<Form, 'f64'>;
+  #made: Local[] = [];
+
+  constructor(func: Func, form: Exclude<Form, 'f64'>) {
+    this.#func = func;
+    this.#form = form;
+  }
+
+  emit(...code: readonly Instr[]): void {
+    this.#func.append(code);
+  }
+
+  /** A pointer or a counter with this value. */
+  pointer(...start: readonly Instr[]): Local {
+    const local = this.#func.local('i32');
+    this.emit(...start, set(local));
+    return local;
+  }
+
+  advance(pointer: Local, bytes: number): void {
+    this.emit(get(pointer), ['i32.const', bytes], ['i32.add'], set(pointer));
+  }
+
+  release(...pointers: readonly Local[]): void {
+    for (const pointer of pointers) this.#func.release(pointer);
+  }
+
+  /** Runs the body once, and again while the counter is below the end. */
+  repeat(counter: Local, end: Instr, body: () => void): void {
+    this.emit(['loop']);
+    body();
+    this.emit(get(counter), end, ['i32.lt_u'], ['br_if', 0], ['end']);
+    for (const local of this.#made) this.#func.release(local);
+    this.#made = [];
+  }
+
+  constant(value: number): Local {
+    const local = this.#func.fresh(realType(this.#form));
+    this.emit(this.#form === 'f32' ? ['f32.const', value] : splatReal(value), set(local));
+    return local;
+  }
+
+  #let(...code: readonly Instr[]): Local {
+    const local = this.#func.local(realType(this.#form));
+    this.#made.push(local);
+    this.emit(...code, set(local));
+    return local;
+  }
+
+  load(pointer: Local, offset: number): Local {
+    return this.#let(get(pointer), [this.#form === 'f32' ? 'f32.load' : 'v128.load', offset]);
+  }
+
+  store(pointer: Local, offset: number, value: Local): void {
+    const mnemonic = this.#form === 'f32' ? 'f32.store' : 'v128.store';
+    this.emit(get(pointer), get(value), [mnemonic, offset]);
+  }
+
+  /** One number in all lanes. */
+  splat(pointer: Local, offset: number): Local {
+    return this.#let(get(pointer), ['v128.load32_splat', offset]);
+  }
+
+  add(a: Local, b: Local): Local {
+    return this.#let(get(a), get(b), [`${this.#form}.add`]);
+  }
+
+  sub(a: Local, b: Local): Local {
+    return this.#let(get(a), get(b), [`${this.#form}.sub`]);
+  }
+
+  mul(a: Local, b: Local): Local {
+    return this.#let(get(a), get(b), [`${this.#form}.mul`]);
+  }
+
+  /** Lanes 0 to 3 are those of a, 4 to 7 those of b. */
+  shuffle(a: Local, b: Local, ...lanes: readonly number[]): Local {
+    const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
+    return this.#let(get(a), get(b), ['i8x16.shuffle', ...bytes]);
+  }
+
+  reverse(a: Local): Local {
+    return this.shuffle(a, a, 3, 2, 1, 0);
+  }
+
+  /** Four vectors as the rows of a matrix → its columns. */
+  transpose(a: Local, b: Local, c: Local, d: Local): [Local, Local, Local, Local] {
+    const lowAb = this.shuffle(a, b, 0, 4, 1, 5);
+    const lowCd = this.shuffle(c, d, 0, 4, 1, 5);
+    const highAb = this.shuffle(a, b, 2, 6, 3, 7);
+    const highCd = this.shuffle(c, d, 2, 6, 3, 7);
+    return [
+      this.shuffle(lowAb, lowCd, 0, 1, 4, 5),
+      this.shuffle(lowAb, lowCd, 2, 3, 6, 7),
+      this.shuffle(highAb, highCd, 0, 1, 4, 5),
+      this.shuffle(highAb, highCd, 2, 3, 6, 7),
+    ];
+  }
+
+  read({ pointer, re, im }: Place): Complex {
+    return { re: this.load(pointer, re), im: this.load(pointer, im) };
+  }
+
+  write({ pointer, re, im }: Place, value: Complex): void {
+    this.store(pointer, re, value.re);
+    this.store(pointer, im, value.im);
+  }
+
+  /** a·b */
+  times(a: Complex, b: Complex): Complex {
+    return {
+      re: this.sub(this.mul(a.re, b.re), this.mul(a.im, b.im)),
+      im: this.add(this.mul(a.re, b.im), this.mul(a.im, b.re)),
+    };
+  }
+
+  /** a·conj b */
+  timesConjugate(a: Complex, b: Complex): Complex {
+    return {
+      re: this.add(this.mul(a.re, b.re), this.mul(a.im, b.im)),
+      im: this.sub(this.mul(a.im, b.re), this.mul(a.re, b.im)),
+    };
+  }
+}
