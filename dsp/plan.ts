@@ -14,7 +14,7 @@ import { paramNodes } from './ad/jvp.ts';
 import type { Control } from './control.ts';
 import { diagnostic, fail, ok } from './diagnostic.ts';
 import type { Result } from './diagnostic.ts';
-import { isDelay, nodeOf } from './ir/graph.ts';
+import { isDelay, isSignal, nodeOf } from './ir/graph.ts';
 import type { Graph, NodeId } from './ir/graph.ts';
 import { OPS } from './ir/ops.ts';
 import type { Program } from './ir/program.ts';
@@ -194,7 +194,7 @@ function costOf(graph: Graph, nodes: ReadonlySet<NodeId>): number {
   let total = 0;
   for (const id of nodes) {
     const node = nodeOf(graph, id);
-    if (node.rate === 'sample') total += OPS[node.op].cost;
+    if (isSignal(node)) total += (OPS[node.op].cost * node.shape) / node.hop;
   }
   return total;
 }

@@ -8,7 +8,7 @@
  */
 
 import { Builder } from '../ir/builder.ts';
-import { dependents, isDelay, nodeOf } from '../ir/graph.ts';
+import { dependents, isDelay, isSignal, nodeOf } from '../ir/graph.ts';
 import type { Graph, Node, NodeId, Output } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import { gradientName, tapeName } from '../ir/program.ts';
@@ -60,12 +60,13 @@ export function differentiate(
   const backward = new Builder('backward');
   /** What is recorded, and its tape. */
   const recorded = new Map<NodeId, number>();
+  const hopOf = (id: NodeId): number => Math.max(1, nodeOf(forward, id).hop);
   const tape: Record = (id, lag = 0) => {
     const index = recorded.get(id) ?? recorded.size;
     recorded.set(id, index);
     return forward.type(id) === 'int'
-      ? backward.node('tapeInt', [], [index, lag])
-      : backward.node('tape', [], [index, lag, forward.shape(id)]);
+      ? backward.node('tapeInt', [], [index, lag, hopOf(id)])
+      : backward.node('tape', [], [index, lag, hopOf(id), forward.shape(id)]);
   };
 
   // The loss, on leaves of its own: estimate and target are recorded as they are.
@@ -105,12 +106,10 @@ export function differentiate(
         gradient = plus(backward, gradient, backward.node('sum', [term]));
       }
       if (gradient === null) continue;
+      const total: NodeId = gradient;
+      const isShared = group.length > 1;
       group.forEach(({ index }, lane) => {
-        const total = gradient as NodeId;
-        gradients.set(
-          index,
-          group.length === 1 ? total : backward.node('slice', [total], [lane, 1]),
-        );
+        gradients.set(index, isShared ? backward.node('slice', [total], [lane, 1]) : total);
       });
     }
   } else {
@@ -197,7 +196,7 @@ function oneHot(b: Builder, group: readonly Direction[]): ReadonlyMap<NodeId, No
 function constantOverWindow(stream: Graph): (id: NodeId) => boolean {
   const sliders = stream.nodes.flatMap(({ op }, id) => (op === 'slider' ? [id as NodeId] : []));
   const moving = dependents(stream, sliders);
-  return (id) => nodeOf(stream, id).rate !== 'sample' && !moving.has(id);
+  return (id) => !isSignal(nodeOf(stream, id)) && !moving.has(id);
 }
 
 /** Values of the stream graph inside of the backward graph: computed again, or from a tape. */
@@ -225,9 +224,9 @@ function recompute(
     const isLeaf = node.args.length === 0;
     const isDear = OPS[node.op].cost > RECOMPUTE_COST;
     let made: NodeId;
-    if (isDelay(node.op) && Object.is(node.attrs[1], 0)) {
+    if (isDelay(node.op) && node.hop === 1 && Object.is(node.attrs[1], 0)) {
       // Before the first sample a recording holds zeros, as such a delay does.
-      made = tape(stream.delays.get(id)!, node.attrs[0]!);
+      made = tape(stream.delays.get(id)!, node.attrs[0]);
     } else if (isLeaf || isDear || depth >= RECOMPUTE_DEPTH) {
       made = tape(id);
     } else {

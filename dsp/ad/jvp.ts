@@ -35,7 +35,7 @@ export function jvp(
     if (!active.has(id) || tangents.has(id)) return;
     const lanes = node.shape * directions;
     if (isDelay(node.op)) {
-      tangents.set(id, b.feedback('real', node.attrs[0]!, 0, lanes));
+      tangents.set(id, b.feedback('real', node.attrs[0]!, 0, lanes, node.hop));
       delays.push(id);
       return;
     }

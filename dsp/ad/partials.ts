@@ -187,6 +187,45 @@ export const PARTIALS = {
     ],
   },
 
+  frames: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('frames', [v], [p.from!, p.own]),
+        vjp: (b, v, p) => b.node('overlapT', [v], [p.from!]),
+      },
+    ],
+  },
+  overlap: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('overlap', [v], [p.from!]),
+        vjp: (b, v, p) => b.node('framesT', [v], [p.from!, p.lanes(0)]),
+      },
+    ],
+  },
+  framesT: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('framesT', [v], [p.from!, p.own]),
+        vjp: (b, v, p) => b.node('overlap', [v], [p.from!]),
+      },
+    ],
+  },
+  overlapT: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('overlapT', [v], [p.from!]),
+        vjp: (b, v, p) => b.node('frames', [v], [p.from!, p.lanes(0)]),
+      },
+    ],
+  },
+  rfft: {
+    linear: [{ jvp: (b, v) => b.node('rfft', [v]), vjp: (b, v) => b.node('rfftT', [v]) }],
+  },
+  rfftT: {
+    linear: [{ jvp: (b, v) => b.node('rfftT', [v]), vjp: (b, v) => b.node('rfft', [v]) }],
+  },
+
   add: [identity, identity],
   sub: [identity, negative],
   mul: [(b, v, p) => b.node('mul', [v, p.real(1)]), (b, v, p) => b.node('mul', [v, p.real(0)])],

@@ -11,7 +11,7 @@
  */
 
 import type { Builder } from '../ir/builder.ts';
-import { isDelay, nodeOf } from '../ir/graph.ts';
+import { isDelay, isSignal, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { mapOf, plus, primalOf } from './partials.ts';
 
@@ -33,57 +33,59 @@ export function vjp(
   active: ReadonlySet<NodeId>,
   primal: (id: NodeId) => NodeId,
   window: number,
-  isConstant: (id: NodeId) => boolean = (id) => nodeOf(source, id).rate !== 'sample',
+  isConstant: (id: NodeId) => boolean = (id) => !isSignal(nodeOf(source, id)),
 ): ReadonlyMap<NodeId, NodeId> {
   const cotangents = new Map<NodeId, NodeId>();
 
   /** What comes once a sample for a value that is constant over the window: summed in one go. */
-  const perSample = new Map<NodeId, NodeId[]>();
+  const perSample = new Map<NodeId, Share[]>();
 
-  /** Adds ȳ's share to x̄; `fast`: does it come once a sample? */
-  const give = (to: NodeId, given: NodeId, fast: boolean): void => {
+  /** Adds ȳ's share to x̄; `hop`: samples from one share to the next, 0 for once a window. */
+  const give = (to: NodeId, given: NodeId, hop: number): void => {
     if (!active.has(to)) return;
     const lanes = nodeOf(source, to).shape;
     // A number that met a vector is in all of its lanes.
     const share = lanes === 1 && b.shape(given) > 1 ? b.node('laneSum', [given]) : given;
     const whole = b.asLanes(share, lanes);
-    if (fast && isConstant(to)) {
-      perSample.set(to, [...(perSample.get(to) ?? []), whole]);
+    if (hop > 0 && isConstant(to)) {
+      perSample.set(to, [...(perSample.get(to) ?? []), { value: whole, hop }]);
       return;
     }
     const total = plus(b, cotangents.get(to) ?? null, whole);
     if (total !== null) cotangents.set(to, total);
   };
 
-  for (const [id, seed] of seeds) give(id, seed, b.rate(seed) === 'sample');
+  for (const [id, seed] of seeds) give(id, seed, nodeOf(b, seed).hop);
 
   // A delay's source can come later in the order, so its share is promised before it is known.
   const promised = new Map<NodeId, NodeId>();
   for (const [id, from] of source.delays) {
     if (!active.has(id) || !active.has(from)) continue;
-    const { attrs, shape } = nodeOf(source, id);
-    const share = b.feedback('real', attrs[0]!, 0, shape);
+    const { attrs, shape, hop } = nodeOf(source, id);
+    const share = b.feedback('real', attrs[0]!, 0, shape, hop);
     promised.set(id, share);
-    give(from, share, true);
+    give(from, share, hop);
   }
 
   for (let i = source.nodes.length - 1; i >= 0; i--) {
     const id = i as NodeId;
     const shares = perSample.get(id);
-    for (const total of overWindow(b, shares ?? [], window)) give(id, total, false);
+    for (const total of overWindow(b, shares ?? [], window)) give(id, total, 0);
     const cotangent = cotangents.get(id);
     const node = nodeOf(source, id);
     if (cotangent === undefined || isDelay(node.op)) continue;
     if (node.op === 'sum') {
       // Every sample of the operand gets all of it; an operand that is one value, as often.
-      give(node.args[0]!, cotangent, true);
+      const [operand] = node.args as [NodeId];
+      give(operand, cotangent, Math.max(1, nodeOf(source, operand).hop));
       continue;
     }
     const values = primalOf(b, source, id, primal);
     node.args.forEach((arg, k) => {
       if (!active.has(arg)) return;
       const map = mapOf(node.op, k);
-      if (map !== null) give(arg, map.vjp(b, cotangent, values), !isConstant(id));
+      if (map !== null)
+        give(arg, map.vjp(b, cotangent, values), isConstant(id) ? 0 : Math.max(1, node.hop));
     });
   }
   for (const [id, share] of promised) {
@@ -96,15 +98,21 @@ export function vjp(
  * The sums of values over the window: a signal is summed, a constant multiplied by the length. A
  * matrix of products is never made per sample: its sum over the window is one matrix product.
  */
-function overWindow(b: Builder, values: readonly NodeId[], window: number): NodeId[] {
+function overWindow(b: Builder, shares: readonly Share[], window: number): NodeId[] {
   const totals: NodeId[] = [];
-  let signal: NodeId | null = null;
-  for (const value of values) {
-    const { op, args } = nodeOf(b, value);
-    if (b.rate(value) !== 'sample') totals.push(b.node('mul', [value, b.real(window)]));
-    else if (op === 'outer' && args.every((a) => b.rate(a) === 'sample')) {
+  const signals = new Map<number, NodeId>();
+  for (const { value, hop } of shares) {
+    const { op, args, hop: own } = nodeOf(b, value);
+    if (own === 0) totals.push(b.node('mul', [value, b.real(window / hop)]));
+    else if (op === 'outer' && args.every((a) => nodeOf(b, a).hop === 1)) {
       totals.push(b.node('sumOuter', args));
-    } else signal = plus(b, signal, value);
+    } else signals.set(own, plus(b, signals.get(own) ?? null, value)!);
   }
-  return signal === null ? totals : [...totals, b.node('sum', [signal])];
+  return [...totals, ...[...signals.values()].map((signal) => b.node('sum', [signal]))];
+}
+
+/** A cotangent that comes every `hop` samples for what is constant over the window. */
+interface Share {
+  readonly value: NodeId;
+  readonly hop: number;
 }

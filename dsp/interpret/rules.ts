@@ -6,6 +6,7 @@
  * IEEE 754 rounds correctly.
  */
 
+import { rfft, rfftTranspose } from './fourier.ts';
 import type { OpKind } from '../ir/ops.ts';
 import type { ValueType } from '../ir/ops.ts';
 
@@ -22,6 +23,10 @@ const MACHINE = [
   'delayInt',
   'sum',
   'sumOuter',
+  'frames',
+  'framesT',
+  'overlap',
+  'overlapT',
 ] as const satisfies OpKind[];
 
 const STRUCTURE = [
@@ -32,9 +37,11 @@ const STRUCTURE = [
   'matvec',
   'matvecT',
   'outer',
+  'rfft',
+  'rfftT',
 ] as const satisfies OpKind[];
 
-/** Leaves, delays and reductions over the window: the machine computes them itself. */
+/** Leaves, delays, frames and reductions over the window: the machine computes them itself. */
 type MachineOp = (typeof MACHINE)[number];
 /** Operations that do not work lane by lane. */
 export type StructureOp = (typeof STRUCTURE)[number];
@@ -154,6 +161,8 @@ export const STRUCTURES = {
       for (let r = 0; r < a!.length; r++) into[k * a!.length + r] = a![r]! * b![k]!;
     }
   },
+  rfft: (into, _, [a]) => into.set(rfft(Float64Array.from(a!))),
+  rfftT: (into, _, [a]) => into.set(rfftTranspose(Float64Array.from(a!))),
 } as const satisfies { readonly [K in StructureOp]: StructureRule };
 
 const MACHINE_OPS: ReadonlySet<OpKind> = new Set(MACHINE);

@@ -7,12 +7,12 @@
  * pass.
  */
 
-import { isDelay, isReduction, nodeOf } from './graph.ts';
+import { isDelay, isFraming, isOverlap, isReduction, isTape, nodeOf } from './graph.ts';
 import type { Domain, Graph, Node, NodeId, Output, Rate } from './graph.ts';
 import { ATTR_DEFAULTS, OPS } from './ops.ts';
 import type { OpKind, OpSpec, ValueType } from './ops.ts';
 
-const RATES: readonly Rate[] = ['const', 'block', 'sample'];
+const RATES: readonly Rate[] = ['const', 'block', 'frame', 'sample'];
 
 /** Rate of each leaf; everything else is as fast as its fastest operand. */
 const LEAF_RATE = {
@@ -22,8 +22,6 @@ const LEAF_RATE = {
   slider: 'block',
   param: 'block',
   scalar: 'block',
-  tape: 'sample',
-  tapeInt: 'sample',
 } as const satisfies Partial<Record<OpKind, Rate>>;
 
 export class Builder {
@@ -43,7 +41,7 @@ export class Builder {
     graph.nodes.forEach((node, id) => {
       const [frames = 1, init = 0] = node.attrs;
       const made = isDelay(node.op)
-        ? builder.feedback(node.type, frames, init, node.shape)
+        ? builder.feedback(node.type, frames, init, node.shape, node.hop)
         : builder.node(node.op, node.args, node.attrs);
       if (made !== id) throw new Error(`node ${id} stands twice in the graph, first as ${made}`);
     });
@@ -81,15 +79,16 @@ export class Builder {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const op = type === 'int' ? 'delayInt' : 'delay';
-    const id = this.#add(key, op, [], [frames, init], this.shape(source));
+    const { shape, hop } = nodeOf(this, source);
+    const id = this.#add(key, op, [], [frames, init], shape, Math.max(1, hop));
     this.#delays.set(id, source);
     return id;
   }
 
   /** A delay whose source comes later, by `close`: this is how recursion is written. */
-  feedback(type: ValueType, frames: number, init = 0, lanes = 1): NodeId {
+  feedback(type: ValueType, frames: number, init = 0, lanes = 1, hop = 1): NodeId {
     const op = type === 'int' ? 'delayInt' : 'delay';
-    const id = this.#add(undefined, op, [], [frames, init], lanes);
+    const id = this.#add(undefined, op, [], [frames, init], lanes, hop);
     this.#open.add(id);
     return id;
   }
@@ -104,6 +103,10 @@ export class Builder {
       throw new Error(
         `delay ${delay} has ${this.shape(delay)} lanes, its source ${this.shape(source)}`,
       );
+    }
+    const hop = nodeOf(this, source).hop;
+    if (hop > 0 && hop !== nodeOf(this, delay).hop && this.domain !== 'once') {
+      throw new Error(`delay ${delay} is of another rate than its source ${source}`);
     }
     this.#delays.set(delay, source);
   }
@@ -156,6 +159,7 @@ export class Builder {
     args: readonly NodeId[],
     attrs: readonly number[],
     lanes = 1,
+    delayHop = 1,
   ): NodeId {
     const spec: OpSpec = OPS[op];
     if (!fits(spec, args.length, attrs.length)) {
@@ -177,24 +181,58 @@ export class Builder {
     if (shape === undefined) {
       throw new Error(`${op} cannot take operands of ${shapes.join(', ')} lanes`);
     }
+    const rate = this.#rate(op, args, attrs, delayHop);
+    const hop = this.#hop(op, args, attrs, rate, delayHop);
     const id = this.nodes.length as NodeId;
     this.nodes.push({
       op,
       args: args.slice(),
       attrs: attrs.slice(),
       type,
-      rate: this.#rate(op, args),
+      rate,
       shape,
+      hop,
     });
     if (key !== undefined) this.#known.set(key, id);
     return id;
   }
 
-  #rate(op: OpKind, args: readonly NodeId[]): Rate {
-    if (isDelay(op)) return this.domain === 'once' ? 'block' : 'sample';
+  #rate(op: OpKind, args: readonly NodeId[], attrs: readonly number[], delayHop: number): Rate {
+    if (isDelay(op)) {
+      if (this.domain === 'once') return 'block';
+      return delayHop > 1 ? 'frame' : 'sample';
+    }
     if (isReduction(op)) return 'block';
+    if (isTape(op)) return attrs[2]! > 1 ? 'frame' : 'sample';
+    if (isFraming(op)) return attrs[0]! > 1 ? 'frame' : 'sample';
+    if (isOverlap(op)) return 'sample';
     if (op in LEAF_RATE) return LEAF_RATE[op as keyof typeof LEAF_RATE];
     return RATES[Math.max(0, ...args.map((a) => RATES.indexOf(this.rate(a))))]!;
+  }
+
+  /** Signals of different hops do not meet but in `frames` and `overlap`. */
+  #hop(
+    op: OpKind,
+    args: readonly NodeId[],
+    attrs: readonly number[],
+    rate: Rate,
+    delayHop: number,
+  ): number {
+    if (rate !== 'frame' && rate !== 'sample') return 0;
+    if (isDelay(op)) return delayHop;
+    if (isTape(op)) return attrs[2]!;
+    const hops = new Set(args.map((a) => nodeOf(this, a).hop).filter((hop) => hop > 0));
+    if (isFraming(op) || isOverlap(op)) {
+      const [hop = 1] = attrs;
+      const wanted = isFraming(op) ? 1 : hop;
+      if ([...hops].some((h) => h !== wanted) || !Number.isInteger(hop) || hop < 1) {
+        throw new Error(`${op} with hop ${hop} cannot take a signal of hop ${[...hops].join()}`);
+      }
+      return isFraming(op) ? hop : 1;
+    }
+    if (hops.size > 1) throw new Error(`${op} cannot take signals of hops ${[...hops].join(', ')}`);
+    const [hop = 1] = hops;
+    return hop;
   }
 }
 
@@ -225,7 +263,7 @@ export function rewrite(graph: Graph, rule: Rule = same, live?: ReadonlySet<Node
     if (source < id) {
       copy.set(id, builder.delay(copy.get(source)!, frames, init));
     } else {
-      const delay = builder.feedback(node.type, frames, init, node.shape);
+      const delay = builder.feedback(node.type, frames, init, node.shape, node.hop);
       open.push({ delay, source });
       copy.set(id, delay);
     }
@@ -293,12 +331,20 @@ export function resultShape(
     }
     case 'joined':
       return args.reduce((sum, n) => sum + n, 0);
+    case 'spectrum':
+      return isTransformSize(first) ? first + 2 : undefined;
+    case 'fromSpectrum':
+      return isTransformSize(first - 2) ? first - 2 : undefined;
     case 'product':
       return first * second;
     case 'quotient':
       return first % second === 0 ? first / second : undefined;
   }
 }
+
+/** Sizes of transforms: powers of two. */
+export const isTransformSize = (size: number): boolean =>
+  size >= 64 && size <= 8192 && Number.isInteger(Math.log2(size));
 
 /** Does an operation take so many operands and attributes? */
 export function fits(spec: OpSpec, operands: number, attrs: number): boolean {

@@ -15,9 +15,9 @@ export type NodeId = number & { readonly __brand: 'NodeId' };
 
 /**
  * How often a value changes. `const`: never; `block`: when a control changes, or once a window for
- * a reduction; `sample`: every sample.
+ * a reduction; `frame`: every `hop` samples, at the last of them; `sample`: every sample.
  */
-export type Rate = 'const' | 'block' | 'sample';
+export type Rate = 'const' | 'block' | 'frame' | 'sample';
 
 export interface Node {
   readonly op: OpKind;
@@ -28,6 +28,8 @@ export interface Node {
   readonly rate: Rate;
   /** Lanes: 1 for a number, more for a vector. */
   readonly shape: number;
+  /** Samples from one value to the next; 0 for what is no signal. */
+  readonly hop: number;
 }
 
 /**
@@ -55,9 +57,23 @@ export interface Graph {
 export const isDelay = (op: OpKind): op is 'delay' | 'delayInt' =>
   op === 'delay' || op === 'delayInt';
 
+/** Does it have its own value at every sample or frame? */
+export const isSignal = ({ hop }: Node): boolean => hop > 0;
+
 /** One value from all samples of a window. */
 export const isReduction = (op: OpKind): op is 'sum' | 'sumOuter' =>
   op === 'sum' || op === 'sumOuter';
+
+/** A recording of the stream graph. */
+export const isTape = (op: OpKind): op is 'tape' | 'tapeInt' => op === 'tape' || op === 'tapeInt';
+
+/** From samples to frames. */
+export const isFraming = (op: OpKind): op is 'frames' | 'framesT' =>
+  op === 'frames' || op === 'framesT';
+
+/** From frames to samples. */
+export const isOverlap = (op: OpKind): op is 'overlap' | 'overlapT' =>
+  op === 'overlap' || op === 'overlapT';
 
 /** Ids of a graph's nodes, in order. */
 export const ids = (graph: Graph): readonly NodeId[] => graph.nodes.map((_, i) => i as NodeId);

@@ -41,10 +41,20 @@ export type Signature =
  * `one`: a number. `attr`: its last attribute says. `values`: as many as it has attributes.
  * `each`: operands have one lane or the same number of lanes, and so has the result.
  * `source`: as what is delayed. `joined`: all lanes of all operands. `product`, `quotient`: of the
- * operands' numbers of lanes.
+ * operands' numbers of lanes. `spectrum`: real and imaginary parts of N/2 + 1 bins for N lanes;
+ * `fromSpectrum`: the other way.
  */
 export type Lanes =
-  'one' | 'attr' | 'values' | 'each' | 'source' | 'joined' | 'product' | 'quotient';
+  | 'one'
+  | 'attr'
+  | 'values'
+  | 'each'
+  | 'source'
+  | 'joined'
+  | 'product'
+  | 'quotient'
+  | 'spectrum'
+  | 'fromSpectrum';
 
 export interface OpSpec {
   /** `any`: one or more. */
@@ -64,7 +74,7 @@ export interface OpSpec {
 }
 
 /** What an attribute is where it is left out, at the end of the list. */
-export const ATTR_DEFAULTS: Readonly<Record<string, number>> = { lanes: 1, lag: 0 };
+export const ATTR_DEFAULTS: Readonly<Record<string, number>> = { lanes: 1, lag: 0, hop: 1 };
 
 const leaf = (signature: Signature, attrs: readonly string[], doc: string, lanes: Lanes = 'one') =>
   ({ arity: 0, signature, lanes, attrs, cost: 1, inPatch: false, doc }) as const;
@@ -138,11 +148,11 @@ export const OPS = {
   scalar: leaf('real', ['index'], 'a number that another graph or the host leaves for this one'),
   tape: leaf(
     'real',
-    ['index', 'lag', 'lanes'],
-    'a signal that another graph recorded over the training window, as it was `lag` frames before',
+    ['index', 'lag', 'hop', 'lanes'],
+    'a signal that another graph recorded over the training window, as it was `lag` samples before',
     'attr',
   ),
-  tapeInt: leaf('int', ['index', 'lag'], 'the same for an int signal'),
+  tapeInt: leaf('int', ['index', 'lag', 'hop'], 'the same for an int signal'),
 
   // State. The source is kept in Graph.delays, so that recursion is legal.
   delay: leaf(
@@ -255,6 +265,50 @@ export const OPS = {
     'the matrix a, transposed, times the vector b of its rows',
   ),
   outer: structure(2, 'product', [], 4, 'the matrix a·bᵀ'),
+
+  // Frames: vectors that come every `hop` samples, at samples hop − 1, 2·hop − 1, …
+  frames: structure(
+    1,
+    'attr',
+    ['hop', 'lanes'],
+    1,
+    'the last `lanes` samples of a signal, zeros before it',
+  ),
+  overlap: structure(
+    1,
+    'one',
+    ['hop'],
+    1,
+    'the sum of all frames, each from the sample it came at',
+  ),
+  framesT: structure(
+    1,
+    'attr',
+    ['hop', 'lanes'],
+    1,
+    'the adjoint of overlap: `lanes` samples from here on',
+  ),
+  overlapT: structure(
+    1,
+    'one',
+    ['hop'],
+    1,
+    'the adjoint of frames: each frame up to the sample it came at',
+  ),
+  rfft: structure(
+    1,
+    'spectrum',
+    [],
+    64,
+    'Σₙ aₙ·e^(−2πikn/N) for the bins k = 0 … N/2: all real parts, then all imaginary parts',
+  ),
+  rfftT: structure(
+    1,
+    'fromSpectrum',
+    [],
+    64,
+    'the transpose of rfft: Σₖ re aₖ·cos(2πkn/N) − im aₖ·sin(2πkn/N)',
+  ),
 
   // Marks: what a derivative does here. `passes/unmark` takes them out, so they cost nothing.
   detach: arithmetic(1, 0, 'a, as a constant to the gradient', 'derivative 0'),

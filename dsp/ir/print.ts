@@ -9,7 +9,7 @@ import type { Graph, Node } from './graph.ts';
 import { ATTR_DEFAULTS, OPS } from './ops.ts';
 import type { OpSpec } from './ops.ts';
 
-const SUFFIX = { const: '', block: '  @block', sample: '  @sample' } as const;
+const SUFFIX = { const: '', block: '  @block', frame: '  @frame', sample: '  @sample' } as const;
 
 /**
  * ```
@@ -27,7 +27,8 @@ export function print(graph: Graph): string {
     const source = isDelay(node.op) ? [`%${graph.delays.get(id as never)}`] : [];
     const words = [node.op, ...source, ...node.args.map((a) => `%${a}`), ...attributes(node, spec)];
     const lanes = isDelay(node.op) && node.shape > 1 ? ` lanes=${node.shape}` : '';
-    return `  %${id} = ${words.join(' ')}${lanes}${SUFFIX[node.rate]}`;
+    const hop = isDelay(node.op) && node.hop > 1 ? ` hop=${node.hop}` : '';
+    return `  %${id} = ${words.join(' ')}${lanes}${hop}${SUFFIX[node.rate]}`;
   });
   const outputs = graph.outputs.map(({ name, node }) => `  ${name}: %${node}`);
   return [`${graph.domain} {`, ...lines, ...outputs, '}', ''].join('\n');

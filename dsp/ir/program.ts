@@ -11,8 +11,8 @@
  */
 
 import type { Control } from '../control.ts';
-import { nodeOf } from './graph.ts';
-import type { Graph } from './graph.ts';
+import { isTape, nodeOf } from './graph.ts';
+import type { Graph, Node } from './graph.ts';
 
 export interface Program {
   readonly name: string;
@@ -47,24 +47,30 @@ export const paramName = (param: number): string => `param:${param}`;
 /** A recording of a signal over the training window. */
 export interface Tape {
   readonly lanes: number;
-  /** Frames before the window that the backward graph looks at. */
+  /** Samples from value to value: 1, or the hop of frames. */
+  readonly hop: number;
+  /** Samples before the window that the backward graph looks at. */
   readonly lead: number;
 }
 
 /** The recordings of a program, by index. */
 export function tapesOf(program: Pick<Program, 'stream' | 'backward'>): readonly Tape[] {
   const lead = new Map<number, number>();
-  for (const { op, attrs } of program.backward?.nodes ?? []) {
-    if (op !== 'tape' && op !== 'tapeInt') continue;
+  const look = ({ attrs }: Node, further: number): void => {
     const [index = 0, lag = 0] = attrs;
-    lead.set(index, Math.max(lag, lead.get(index) ?? 0));
+    lead.set(index, Math.max(lag + further, lead.get(index) ?? 0));
+  };
+  for (const node of program.backward?.nodes ?? []) {
+    if (isTape(node.op)) look(node, 0);
+    if (node.op === 'frames') look(nodeOf(program.backward!, node.args[0]!), node.shape - 1);
   }
   const tapes: Tape[] = [];
   for (const { name, node } of program.stream.outputs) {
     const [kind, index] = name.split(':');
     if (kind !== 'tape') continue;
     const k = Number(index);
-    tapes[k] = { lanes: nodeOf(program.stream, node).shape, lead: lead.get(k) ?? 0 };
+    const { shape, hop } = nodeOf(program.stream, node);
+    tapes[k] = { lanes: shape, hop: Math.max(1, hop), lead: lead.get(k) ?? 0 };
   }
   return tapes;
 }

@@ -6,7 +6,7 @@
  */
 
 import { fits, resultShape, resultType } from './builder.ts';
-import { isDelay, isReduction } from './graph.ts';
+import { isDelay, isReduction, isTape } from './graph.ts';
 import type { Graph } from './graph.ts';
 import { OPS } from './ops.ts';
 import type { OpSpec } from './ops.ts';
@@ -42,9 +42,13 @@ export function verify(graph: Graph, after: string): Graph {
     if (domain === 'once' && node.rate === 'sample') broken(at, 'a signal in a graph without time');
     if (
       domain !== 'backward' &&
-      (isReduction(node.op) || node.op === 'tape' || node.op === 'tapeInt')
+      (isReduction(node.op) || isTape(node.op) || node.op === 'framesT' || node.op === 'overlapT')
     ) {
       broken(at, 'belongs to a backward graph');
+    }
+    if (domain !== 'stream' && node.op === 'overlap') broken(at, 'belongs to a stream graph');
+    if (domain === 'backward' && node.op === 'frames' && !isTape(nodes[node.args[0]!]!.op)) {
+      broken(at, 'looks back from a graph that runs backwards: only a tape knows what was before');
     }
     if (isDelay(node.op)) {
       const source = delays.get(id as never);

@@ -36,7 +36,7 @@ export function interpreterKernel(
   const tapes = tapesOf(program);
   /** What is recorded, with what was before it: [lead + window][lanes]. */
   const recordings = tapes.map(
-    ({ lanes, lead }) => new Float64Array((lead + program.window) * lanes),
+    ({ lanes, lead, hop }) => new Float64Array((lead + program.window / hop) * lanes),
   );
   const bank = (values: readonly { initial: number }[]): Float64Array =>
     Float64Array.from(values, (v) => v.initial);
@@ -55,8 +55,12 @@ export function interpreterKernel(
         const values = results.get(outName(channel));
         for (let n = 0; n < frames; n++) out[offset + n] = valueAt(values, n);
       });
-      tapes.forEach(({ lanes, lead }, k) => {
+      tapes.forEach(({ lanes, lead, hop }, k) => {
         const values = results.get(tapeName(k));
+        if (hop > 1) {
+          recordings[k]!.set(values ?? [], Math.floor(position / hop) * lanes);
+          return;
+        }
         const isSignal = values !== undefined && values.length > lanes;
         for (let n = 0; n < frames; n++) {
           for (let lane = 0; lane < lanes; lane++) {
@@ -99,8 +103,8 @@ export function interpreterKernel(
       return index <= P ? kernel.gradients[index - 1]! : kernel.frozen[index - 1 - P]!;
     },
     tape: (index, frame, lane) => {
-      const { lanes, lead } = tapes[index]!;
-      return recordings[index]![(lead + frame) * lanes + lane]!;
+      const { lanes, lead, hop } = tapes[index]!;
+      return recordings[index]![(lead + Math.floor(frame / hop)) * lanes + lane]!;
     },
   });
   return kernel;

@@ -10,14 +10,15 @@
  * the channel arrays to start, where in the training window, and how much.
  */
 
-import { isDelay, nodeOf } from '../ir/graph.ts';
+import { isDelay, isFraming, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { isStructureOp, isValueOp } from '../interpret/rules.ts';
-import type { StructureOp } from '../interpret/rules.ts';
 import { chunksOf, makeBody } from './body.ts';
 import type { Body, Value } from './body.ts';
+import { emitFrames } from './frames.ts';
+import type { FrameContext } from './frames.ts';
 import type { Line, Storage } from './memory.ts';
-import { get, set } from './module.ts';
+import { call, get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import { COMPARISONS, WASM_RULES, intType, realType } from './rules.ts';
 import type { Form, FormRules } from './rules.ts';
@@ -54,9 +55,11 @@ export interface Ports extends Channels {
 /** What code generation asks for while it writes. */
 export interface Room {
   /** So many bytes that nothing else uses. */
-  temps(bytes: number): number;
+  readonly temps: (bytes: number) => number;
   /** Where these single-precision numbers lie. */
-  constants(values: readonly number[]): number;
+  readonly constants: (values: readonly number[]) => number;
+  /** The functions that transform real signals of this length. */
+  readonly transform: (size: number) => { readonly forward: number; readonly transpose: number };
 }
 
 export function emitGraph(
@@ -87,7 +90,9 @@ export function emitGraph(
   const sites = placeSignals(graph, schedule, storage, ports, bases, temps, frames);
   const typeOf = (id: NodeId): 'real' | 'int' => nodeOf(graph, id).type;
   const shapeOf = (id: NodeId): number => nodeOf(graph, id).shape;
-  const isSignal = (id: NodeId): boolean => nodeOf(graph, id).rate === 'sample';
+  const isSignal = (id: NodeId): boolean => nodeOf(graph, id).hop > 0;
+  /** Frames that a later stage reads. */
+  const recorded = new Map<NodeId, number>();
   const recursiveLines = new Set(
     [...schedule.recursive].flatMap((id) => {
       const line = storage.lines.get(id);
@@ -218,81 +223,98 @@ export function emitGraph(
     return local;
   };
 
-  /** Computes a value operation into locals. */
-  const compute = (body: Body, id: NodeId): Value => {
+  /** One value operation on given operands, numbers or four lanes each. */
+  const apply = (body: Body, id: NodeId, operands: readonly Local[], isVector: boolean): Local => {
     const node = nodeOf(graph, id);
-    if (isStructureOp(node.op)) return restructure(body, id, node.op);
     if (!isValueOp(node.op)) throw new Error(`${node.op} is not computed from operands`);
     const rules: FormRules = WASM_RULES[node.op];
-    const isVector = body.form === 'f32x4' || node.shape > 1;
     const [real, int] = isVector
       ? [rules.vector, rules.intVector]
       : [rules.scalar, rules.intScalar];
     const rule = typeOf(node.args.at(-1)!) === 'int' ? int : real;
     if (rule === null) throw new Error(`${node.op} has no form for ${isVector ? 'lanes' : 'one'}`);
     const scope = isVector ? body.lanes : body.numbers;
-    const type = node.type === 'int' ? intType(scope.form) : realType(scope.form);
+    const local = func.local(node.type === 'int' ? intType(scope.form) : realType(scope.form));
+    const made = rule(operands, scope);
+    body.code.push(...made);
+    if (isVector && COMPARISONS.has(node.op)) {
+      // Lanes of −1: kept as a mask for select, negated for arithmetic.
+      const mask = func.local('v128');
+      body.masks.set(local.index, mask);
+      body.code.push(set(mask), get(mask), ['i32x4.neg']);
+    }
+    body.code.push(set(local));
+    for (const used of body.scratch.splice(0)) func.release(used);
+    return local;
+  };
+
+  /** Computes a value operation into locals. */
+  const compute = (body: Body, id: NodeId): Value => {
+    const node = nodeOf(graph, id);
+    if (isStructureOp(node.op)) {
+      const made = restructure(body, id, (arg) => valueIn(body, arg));
+      body.known.set(id, made);
+      return made;
+    }
+    const isVector = body.form === 'f32x4' || node.shape > 1;
     const value = Array.from({ length: chunksOf(node.shape) }, (_, chunk) => {
       const operands = node.args.map((a) =>
         isVector ? fourOf(body, a, chunk) : valueIn(body, a)[0]!,
       );
-      const local = func.local(type);
-      const made = rule(operands, scope);
-      body.code.push(...made);
-      if (isVector && COMPARISONS.has(node.op)) {
-        // Lanes of −1: kept as a mask for select, negated for arithmetic.
-        const mask = func.local('v128');
-        body.masks.set(local.index, mask);
-        body.code.push(set(mask), get(mask), ['i32x4.neg']);
-      }
-      body.code.push(set(local));
-      for (const used of body.scratch.splice(0)) func.release(used);
-      return local;
+      return apply(body, id, operands, isVector);
     });
     body.known.set(id, value);
     return value;
   };
 
   /** Computes an operation on whole vectors into locals. */
-  const restructure = (body: Body, id: NodeId, op: StructureOp): Value => {
-    const { args, attrs, shape } = nodeOf(graph, id);
+  const restructure = (body: Body, id: NodeId, operand: (arg: NodeId) => Value): Value => {
+    const { op, args, attrs, shape } = nodeOf(graph, id);
     const [a, b = a] = args as [NodeId, NodeId?];
     const lanes = args.map(shapeOf);
     const w = { func, into: body.code };
-    const made = (): Value => {
-      switch (op) {
-        case 'concat':
-          return concat(
-            w,
-            args.map((arg) => valueIn(body, arg)),
-            lanes,
-          );
-        case 'slice':
-          return slice(w, valueIn(body, a), attrs[0]!, shape);
-        case 'splat': {
-          const four = fourOf(body, a, 0);
-          return Array.from({ length: chunksOf(shape) }, () => copyOf(body, four));
-        }
-        case 'laneSum':
-          return laneSum(w, valueIn(body, a), lanes[0]!);
-        case 'matvec': {
-          const columns = lanes[1]!;
-          const x = valueIn(body, b!);
-          const m = { address: matrixIn(body, a), rows: shape, columns };
-          return matvec(w, m, x, () => temps(16 * chunksOf(columns)));
-        }
-        case 'matvecT': {
-          const y = valueIn(body, b!);
-          const m = { address: matrixIn(body, a), rows: lanes[1]!, columns: shape };
-          return matvecT(w, m, y, () => temps(16 * chunksOf(shape)));
-        }
-        case 'outer':
-          return outer(w, valueIn(body, a), valueIn(body, b!), lanes[0]!, lanes[1]!);
+    if (!isStructureOp(op)) throw new Error(`${op} works lane by lane`);
+    switch (op) {
+      case 'concat':
+        return concat(w, args.map(operand), lanes);
+      case 'slice':
+        return slice(w, operand(a), attrs[0]!, shape);
+      case 'splat': {
+        const [one] = operand(a) as [Local];
+        return Array.from({ length: chunksOf(shape) }, () => {
+          const four = func.local('v128');
+          body.code.push(get(one), ['f32x4.splat'], set(four));
+          return four;
+        });
       }
-    };
-    const value = made();
-    body.known.set(id, value);
-    return value;
+      case 'laneSum':
+        return laneSum(w, operand(a), lanes[0]!);
+      case 'matvec': {
+        const columns = lanes[1]!;
+        const m = { address: matrixIn(body, a, operand), rows: shape, columns };
+        return matvec(w, m, operand(b), () => temps(16 * chunksOf(columns)));
+      }
+      case 'matvecT': {
+        const m = { address: matrixIn(body, a, operand), rows: lanes[1]!, columns: shape };
+        return matvecT(w, m, operand(b), () => temps(16 * chunksOf(shape)));
+      }
+      case 'outer':
+        return outer(w, operand(a), operand(b), lanes[0]!, lanes[1]!);
+      case 'rfft':
+      case 'rfftT': {
+        const from = temps(16 * chunksOf(lanes[0]!));
+        const into = temps(16 * chunksOf(shape));
+        spill(w, operand(a), from);
+        const { forward, transpose } = room.transform(op === 'rfft' ? shape - 2 : shape);
+        body.code.push(['i32.const', from], ['i32.const', into]);
+        body.code.push(call(op === 'rfft' ? forward : transpose));
+        return Array.from({ length: chunksOf(shape) }, (_, chunk) => {
+          const four = func.local('v128');
+          body.code.push(['i32.const', 0], ['v128.load', into + 16 * chunk], set(four));
+          return four;
+        });
+      }
+    }
   };
 
   const copyOf = (body: Body, local: Local): Local => {
@@ -302,13 +324,13 @@ export function emitGraph(
   };
 
   /** Where the lanes of a matrix lie side by side. */
-  const matrixIn = (body: Body, id: NodeId): number => {
+  const matrixIn = (body: Body, id: NodeId, operand: (arg: NodeId) => Value): number => {
     const { op, attrs, shape } = nodeOf(graph, id);
     if (op === 'const') return room.constants(attrs);
     const known = arrays.get(id);
     if (known !== undefined) return known;
     const address = temps(16 * chunksOf(shape));
-    spill({ func, into: body.code }, valueIn(body, id), address);
+    spill({ func, into: body.code }, operand(id), address);
     if (!isSignal(id)) arrays.set(id, address);
     return address;
   };
@@ -433,7 +455,7 @@ export function emitGraph(
         } else if (node.op === 'sum') {
           body.code.push(...sums.get(id)!.add(valueIn(body, node.args[0]!)));
         } else {
-          keep(id, isDelay(node.op) ? valueIn(body, id) : compute(body, id));
+          keep(id, isDelay(node.op) || isFraming(node.op) ? valueIn(body, id) : compute(body, id));
         }
         for (const used of new Set([id, ...node.args])) {
           if (lastUse.get(used) === n) forget(body, used);
@@ -531,6 +553,52 @@ export function emitGraph(
     }
   };
 
+  // ---- Frames ------------------------------------------------------------------------------------
+
+  const frameContext = (): FrameContext => ({
+    func,
+    graph,
+    storage,
+    channels: ports,
+    bases,
+    sources: sites.sources,
+    i: i!,
+    length,
+    frames,
+    values,
+    arrays,
+    recorded,
+    temps,
+    constants: room.constants,
+    transform: room.transform,
+    valueIn,
+    compute,
+    apply,
+    restructure,
+  });
+
+  /** Is a node read by a stage after this one? */
+  const isReadAfter = (stage: number): ((id: NodeId) => boolean) => {
+    const late = new Set<NodeId>();
+    for (const [user, place] of schedule.place) {
+      if (place.stage > stage) for (const arg of nodeOf(graph, user).args) late.add(arg);
+    }
+    return (id) => late.has(id);
+  };
+
+  /** Samples that frames have been added to move up; what comes behind them is empty again. */
+  const moveOverlaps = (): void => {
+    for (const { base, size } of storage.overlaps.values()) {
+      func.emit(['i32.const', base], get(length!), ['i32.const', base], ['i32.add']);
+      func.emit(['i32.const', 4 * size], ['memory.copy']);
+      func.emit(['i32.const', base + 4 * size], ['i32.const', 0], get(length!), ['memory.fill']);
+    }
+    for (const [hop, address] of storage.phases) {
+      func.emit(['i32.const', 0], ['i32.const', 0], ['i32.load', address], get(length!));
+      func.emit(['i32.add'], ['i32.const', 4 * hop], ['i32.rem_u'], ['i32.store', address]);
+    }
+  };
+
   // ---- The function ------------------------------------------------------------------------------
 
   if (isStream) {
@@ -563,6 +631,7 @@ export function emitGraph(
       copied.filter((id) => !isNumber(id)),
     );
     emitProducts(stage.product);
+    if (stage.frame.length > 0) emitFrames(frameContext(), stage.frame, isReadAfter(k));
   });
   if (schedule.stages.length === 0) emitLoop('vector', [], sites.copies.get(0) ?? []);
 
@@ -594,6 +663,7 @@ export function emitGraph(
   func.append(last.prologue);
   func.append(last.code);
 
+  if (isStream) moveOverlaps();
   // What a recursion writes must not end in denormals: one loop for numbers, one for vectors.
   const decaying = [...heads].filter(([line]) => recursiveLines.has(line));
   for (const kind of ['vector', 'serial'] as const) {

@@ -13,6 +13,7 @@ import type { Program } from '../ir/program.ts';
 import { chunksOf, placesOf } from './body.ts';
 import { emitGraph } from './emit.ts';
 import type { Ports, Room } from './emit.ts';
+import { fftScratch, fftTables, rfftFunction, rfftTransposeFunction } from './fft.ts';
 import { Memory, placeState } from './memory.ts';
 import type { Storage } from './memory.ts';
 import { Func, get, set } from './module.ts';
@@ -46,9 +47,9 @@ export function generate(program: Program, maxBlock: number): Generated {
   const outputs = channels(program.outputs);
 
   const begin = memory.take(0);
-  const recordings = tapesOf(program).map(({ lanes, lead }) => {
+  const recordings = tapesOf(program).map(({ lanes, lead, hop }) => {
     const places = placesOf(lanes);
-    const base = memory.floats(places * (lead + program.window) + 4);
+    const base = memory.floats(places * (lead + program.window / hop) + 4);
     return { base, places, lead, window: base + 4 * places * lead };
   });
   const tapes = recordings.map((r) => r.window);
@@ -80,6 +81,10 @@ export function generate(program: Program, maxBlock: number): Generated {
     value: (name) => valuePorts.get(name),
   };
   const data = new Map<string, Data>();
+  // Routines that others call come behind the functions of the kernel.
+  const routines: Func[] = [];
+  const scratch = { address: 0, bytes: 0 };
+  const transforms = new Map<number, { readonly forward: number; readonly transpose: number }>();
   const room: Room = {
     temps: (bytes) => memory.take(bytes),
     constants: (values) => {
@@ -88,6 +93,26 @@ export function generate(program: Program, maxBlock: number): Generated {
       const known = data.get(key) ?? { address: memory.take(bytes.length), bytes };
       data.set(key, known);
       return known.address;
+    },
+    transform: (size) => {
+      const known = transforms.get(size);
+      if (known !== undefined) return known;
+      const tables = fftTables(size);
+      const address = memory.take(tables.length);
+      data.set(`transform ${size}`, { address, bytes: tables });
+      // No content outlives a call: a transform may work where a larger one does.
+      if (fftScratch(size) > scratch.bytes) {
+        scratch.bytes = fftScratch(size);
+        scratch.address = memory.take(scratch.bytes);
+      }
+      const first = graphs.length + 1 + routines.length;
+      routines.push(
+        rfftFunction(`rfft${size}`, size, address, scratch.address),
+        rfftTransposeFunction(`rfftT${size}`, size, address, scratch.address),
+      );
+      const made = { forward: first, transpose: first + 1 };
+      transforms.set(size, made);
+      return made;
     },
   };
   const functions = graphs.map(({ name, graph, frames, params: types }, k) => {
@@ -110,7 +135,7 @@ export function generate(program: Program, maxBlock: number): Generated {
     const plan = planned[k];
     return graph !== null && plan ? [{ graph, ...plan }] : [];
   });
-  functions.push(resetFunction(begin, end, states));
+  functions.push(resetFunction(begin, end, states), ...routines);
 
   return {
     module: { functions, pages: Math.ceil((memory.top + SPARE) / PAGE), data: [...data.values()] },
@@ -151,7 +176,7 @@ function resetFunction(
       else if (graph.domain === 'once') func.emit(['f64.const', init], ['f64.store', address]);
       else func.emit(['f32.const', init], ['f32.store', address]);
     }
-    for (const line of storage.allLines) {
+    for (const line of [...storage.allLines, ...storage.frameLines.values()]) {
       if (Object.is(line.init, 0)) continue;
       const i = func.local('i32');
       const isInt = nodeOf(graph, line.source).type === 'int';

@@ -6,7 +6,7 @@
  * the same time.
  */
 
-import { nodeOf } from '../ir/graph.ts';
+import { isDelay, isFraming, isOverlap, isTape, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { placesOf } from './body.ts';
 import type { Schedule } from './schedule.ts';
@@ -54,6 +54,14 @@ export interface Storage {
   /** The line that each delay reads, recursive ones of one frame excepted. */
   readonly lines: ReadonlyMap<NodeId, Line>;
   readonly allLines: readonly Line[];
+  /** The line that a node between samples and frames reads: as long as a frame. */
+  readonly framed: ReadonlyMap<NodeId, Line>;
+  /** Delays of frames: the oldest first. `capacity` and `head` are not used. */
+  readonly frameLines: ReadonlyMap<NodeId, Line>;
+  /** Samples that are added to frames still to come, each with room for a run behind it. */
+  readonly overlaps: ReadonlyMap<NodeId, { readonly base: number; readonly size: number }>;
+  /** By hop: where the samples since the last frame are counted. */
+  readonly phases: ReadonlyMap<number, number>;
   /** State of each recursive one-frame delay: kept in locals inside of the loop. */
   readonly carries: ReadonlyMap<NodeId, number>;
 }
@@ -77,18 +85,46 @@ export function placeState(
   const isCarry = (id: NodeId): boolean =>
     graph.domain === 'once' || (schedule.recursive.has(id) && nodeOf(graph, id).attrs[0] === 1);
 
-  for (const [id, source] of graph.delays) {
-    const { attrs, shape } = nodeOf(graph, id);
-    const [length = 1, init = 0] = attrs;
-    const places = placesOf(shape);
-    if (isCarry(id)) {
-      carries.set(id, memory.take(width * places));
-      continue;
-    }
+  const reach = (source: NodeId, init: number, length: number, places: number): void => {
     const key = lineKey(source, init);
     const known = depth.get(key);
     if (known === undefined) depth.set(key, { source, init, depth: length, places });
     else known.depth = Math.max(known.depth, length);
+  };
+  const frameLines = new Map<NodeId, Line>();
+  const overlaps = new Map<NodeId, { base: number; size: number }>();
+  const phases = new Map<number, number>();
+  const framings: NodeId[] = [];
+  graph.nodes.forEach(({ op, args, attrs, shape, hop }, n) => {
+    const id = n as NodeId;
+    if (hop > 1 && !phases.has(hop)) phases.set(hop, memory.take(4));
+    if (isFraming(op) && !isTape(nodeOf(graph, args[0]!).op)) {
+      framings.push(id);
+      reach(args[0]!, 0, shape, 1);
+    }
+    if (isOverlap(op)) {
+      const size = nodeOf(graph, args[0]!).shape;
+      overlaps.set(id, { base: memory.take(4 * (size + frames) + 16), size });
+    }
+    if (isDelay(op) && hop > 1) {
+      const [length = 1, init = 0] = attrs;
+      const places = placesOf(shape);
+      const base = memory.take(4 * length * places);
+      const source = graph.delays.get(id)!;
+      frameLines.set(id, { source, init, depth: length, places, base, capacity: 0, head: 0 });
+    }
+  });
+
+  for (const [id, source] of graph.delays) {
+    const { attrs, shape, hop } = nodeOf(graph, id);
+    const [length = 1, init = 0] = attrs;
+    const places = placesOf(shape);
+    if (hop > 1) continue;
+    if (isCarry(id)) {
+      carries.set(id, memory.take(width * places));
+      continue;
+    }
+    reach(source, init, length, places);
   }
   const made = new Map<string, Line>();
   for (const [key, line] of depth) {
@@ -102,5 +138,8 @@ export function placeState(
     const line = made.get(lineKey(source, nodeOf(graph, id).attrs[1]!));
     if (line !== undefined && !carries.has(id)) lines.set(id, line);
   }
-  return { lines, allLines: [...made.values()], carries };
+  const framed = new Map(
+    framings.map((id) => [id, made.get(lineKey(nodeOf(graph, id).args[0]!, 0))!]),
+  );
+  return { lines, allLines: [...made.values()], framed, frameLines, overlaps, phases, carries };
 }

@@ -4,27 +4,38 @@
  * Nodes that take part in a recursion, operations without a vector form, and vectors go into serial
  * loops, one sample after the other (a vector four lanes at a time); all other signals go into
  * vector loops, four samples at a time. Values that are not signals are computed once, between
- * loops. A stage is: values, one vector loop, one serial loop, products summed over the window; a
- * node is in the first stage where all it needs is there.
+ * loops. What comes every `hop` samples goes into frame loops, one round a frame. A stage is:
+ * values, one vector loop, one serial loop, products summed over the window, frame loops; a node is
+ * in the first stage where all it needs is there.
  *
  * Invariants: within a loop, nodes are in an order in which every operand, and every delay's source
  * outside of recursion, comes first; in a recursion the delays come first. Cost: linear.
  */
 
 import { components } from '../ir/components.ts';
-import { dependencies, isDelay, isReduction, nodeOf } from '../ir/graph.ts';
+import {
+  dependencies,
+  isDelay,
+  isOverlap,
+  isReduction,
+  isSignal,
+  isTape,
+  nodeOf,
+} from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { isValueOp } from '../interpret/rules.ts';
 import { WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
 
-export type Kind = 'value' | 'vector' | 'serial' | 'product';
+export type Kind = 'value' | 'vector' | 'serial' | 'product' | 'frame';
 
 export interface Stage {
   readonly value: readonly NodeId[];
   readonly vector: readonly NodeId[];
   readonly serial: readonly NodeId[];
   readonly product: readonly NodeId[];
+  /** With what is put together from frames, and sums of frames. */
+  readonly frame: readonly NodeId[];
 }
 
 export interface Schedule {
@@ -35,12 +46,18 @@ export interface Schedule {
   readonly recursive: ReadonlySet<NodeId>;
 }
 
-const ORDER: Readonly<Record<Kind, number>> = { value: 0, vector: 1, serial: 2, product: 3 };
+const ORDER: Readonly<Record<Kind, number>> = {
+  value: 0,
+  vector: 1,
+  serial: 2,
+  product: 3,
+  frame: 4,
+};
 
 /** Signals that lie in memory before any loop starts: each loop reads them where it needs them. */
 const isResident = (graph: Graph, id: NodeId): boolean => {
   const { op } = nodeOf(graph, id);
-  return op === 'input' || op === 'tape' || op === 'tapeInt';
+  return op === 'input' || isTape(op);
 };
 
 export function schedule(graph: Graph): Schedule {
@@ -53,19 +70,22 @@ export function schedule(graph: Graph): Schedule {
     const [first] = component as [NodeId];
     if (isResident(graph, first)) continue;
     const cyclic = component.length > 1 || dependencies(graph, first).includes(first);
-    const kind = graph.domain === 'once' ? 'value' : cyclic ? 'serial' : kindOf(graph, first);
+    const kind = graph.domain === 'once' ? 'value' : kindOf(graph, first, cyclic);
     const members = new Set(component);
     let stage = 0;
     for (const id of component) {
       for (const dependency of dependencies(graph, id)) {
         const at = members.has(dependency) ? undefined : place.get(dependency);
         if (at === undefined) continue;
-        const later = isReduction(nodeOf(graph, dependency).op) || ORDER[at.kind] > ORDER[kind];
+        const { op } = nodeOf(graph, dependency);
+        const later = isReduction(op) || isOverlap(op) || ORDER[at.kind] > ORDER[kind];
         stage = Math.max(stage, at.stage + (later ? 1 : 0));
       }
     }
-    while (stages.length <= stage) {
-      stages.push({ value: [], vector: [], serial: [], product: [] });
+    // What is put together from frames may have to be copied to where it is asked for.
+    const last = stage + (isOverlap(nodeOf(graph, first).op) ? 1 : 0);
+    while (stages.length <= last) {
+      stages.push({ value: [], vector: [], serial: [], product: [], frame: [] });
     }
     for (const id of component.toSorted((a, b) => a - b)) {
       place.set(id, { stage, kind });
@@ -75,15 +95,18 @@ export function schedule(graph: Graph): Schedule {
   }
   return { stages, place, recursive };
 
-  function kindOf(g: Graph, id: NodeId): Kind {
+  function kindOf(g: Graph, id: NodeId, cyclic: boolean): Kind {
     const node = nodeOf(g, id);
+    const isFramed = node.hop > 1 || isOverlap(node.op);
+    if (isFramed || (node.op === 'sum' && nodeOf(g, node.args[0]!).hop > 1)) return 'frame';
+    if (cyclic) return 'serial';
     if (node.op === 'sumOuter') return 'product';
     if (node.op === 'sum') {
       // Added up in the loop that computes its operand.
       const isSerial = node.shape > 1 || place.get(node.args[0]!)?.kind === 'serial';
       return isSerial ? 'serial' : 'vector';
     }
-    if (node.rate !== 'sample') return 'value';
+    if (!isSignal(node)) return 'value';
     if (node.shape > 1 || node.args.some((a) => nodeOf(g, a).shape > 1)) return 'serial';
     if (!isValueOp(node.op)) return 'vector';
     const rules: FormRules = WASM_RULES[node.op];

@@ -7,7 +7,7 @@
  * but into arrays that are asked for from outside (outputs, recordings, lines).
  */
 
-import { nodeOf } from '../ir/graph.ts';
+import { isFraming, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { placesOf } from './body.ts';
 import type { Line, Storage } from './memory.ts';
@@ -79,7 +79,7 @@ export function placeSignals(
     if (kind === 'out') {
       addSink(node, { address: channels.outputs[Number(index)]!, base: bases.offset, places });
     }
-    if (kind === 'tape') {
+    if (kind === 'tape' && nodeOf(graph, node).hop <= 1) {
       addSink(node, { address: channels.tapes[Number(index)]!, base: bases.position, places });
     }
   }
@@ -87,12 +87,31 @@ export function placeSignals(
     const id = n as NodeId;
     const places = placesOf(node.shape);
     const [first = 0, lag = 0] = node.attrs;
+    if (node.hop > 1) return;
+    const overlap = storage.overlaps.get(id);
+    if (overlap !== undefined) {
+      // Frames that came before the first sample reach back over the size of one.
+      const before = isStream ? 0 : 4 * (overlap.size - 1);
+      sources.set(id, { address: overlap.base + before, base: null, places });
+    }
     if (node.op === 'input') {
       sources.set(id, { address: channels.inputs[first]!, base: bases.offset, places });
     }
     if (node.op === 'tape' || node.op === 'tapeInt') {
       const address = channels.tapes[first]! - 4 * places * lag;
       sources.set(id, { address, base: null, places });
+    }
+    if (isFraming(node.op)) {
+      // A vector of the last samples, at every sample: they lie side by side already.
+      const source = nodeOf(graph, node.args[0]!);
+      const framed = storage.framed.get(id);
+      const [index = 0, far = 0] = source.attrs;
+      const address =
+        framed === undefined
+          ? channels.tapes[index]! - 4 * (far + node.shape - 1)
+          : framed.base + (isStream ? 4 * (framed.depth - node.shape + 1) : 0);
+      const base = framed === undefined ? null : (bases.heads.get(framed) ?? null);
+      sources.set(id, { address, base, places: 1 });
     }
     const line = storage.lines.get(id);
     if (line !== undefined) {
@@ -110,9 +129,8 @@ export function placeSignals(
     const user = loopOf(n as NodeId);
     if (user === undefined) return;
     for (const arg of node.args) {
-      if (nodeOf(graph, arg).rate !== 'sample' || sources.has(arg) || loopOf(arg) === user) {
-        continue;
-      }
+      const isForeign = nodeOf(graph, arg).hop === 1 && !isFraming(node.op);
+      if (!isForeign || sources.has(arg) || loopOf(arg) === user) continue;
       const places = placesIn(arg);
       const own = (): Site => ({ address: temps(4 * places * frames + 16), base: null, places });
       const site = sinks.get(arg)?.[0] ?? own();
@@ -123,8 +141,10 @@ export function placeSignals(
   const copies = new Map<number, NodeId[]>();
   for (const id of sinks.keys()) {
     const at = schedule.place.get(id);
-    if (at !== undefined && at.kind !== 'value') continue;
-    const stage = at?.stage ?? 0;
+    // What frames are put together to is copied by the next stage.
+    const isMade = at !== undefined && at.kind !== 'value' && at.kind !== 'frame';
+    if (isMade) continue;
+    const stage = (at?.stage ?? 0) + (at?.kind === 'frame' ? 1 : 0);
     copies.set(stage, [...(copies.get(stage) ?? []), id]);
   }
   return { sources, sinks, copies };

@@ -98,8 +98,24 @@ export function addLanes(w: Writer, four: Local): Local {
 
 const UPPER_HALF: Instr = [
   'i8x16.shuffle',
-  ...[8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15],
+  8,
+  9,
+  10,
+  11,
+  12,
+  13,
+  14,
+  15,
+  8,
+  9,
+  10,
+  11,
+  12,
+  13,
+  14,
+  15,
 ];
+const LOW_HALVES: Instr = ['i8x16.shuffle', 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 
 export function laneSum(w: Writer, value: Value, lanes: number): Value {
   const parts = masked(w, value, lanes);
@@ -225,8 +241,13 @@ function addFour(w: Writer, four: readonly Local[], into: Local): void {
     ...lanes.flatMap((l) => [4 * l, 4 * l + 1, 4 * l + 2, 4 * l + 3]),
   ];
   const pair = (x: Local, y: Local): Instr[] => [
-    ...[get(x), get(y), pick([0, 1, 4, 5])],
-    ...([get(x), get(y), pick([2, 3, 6, 7]), ['f32x4.add']] as Instr[]),
+    get(x),
+    get(y),
+    pick([0, 1, 4, 5]),
+    get(x),
+    get(y),
+    pick([2, 3, 6, 7]),
+    ['f32x4.add'],
   ];
   const p = w.func.local('v128');
   const q = w.func.local('v128');
@@ -451,7 +472,7 @@ export function demote(w: Writer, from: number, into: number, count: number): vo
       ['f32x4.demote_f64x2_zero'],
     ];
     w.into.push(get(k.by4), ...half(0), ...half(16));
-    w.into.push(['i8x16.shuffle', ...[0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]]);
+    w.into.push(LOW_HALVES);
     w.into.push(['v128.store', into]);
   });
 }

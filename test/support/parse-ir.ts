@@ -34,7 +34,8 @@ export function parseIr(text: string): Graph {
         : spec.attrs.map((key) => Number(valueOf(key) ?? ATTR_DEFAULTS[key]));
     if (op === 'delay' || op === 'delayInt') {
       const type = op === 'delay' ? 'real' : 'int';
-      const delay = builder.feedback(type, attrs[0]!, attrs[1], Number(valueOf('lanes') ?? 1));
+      const [lanes, hop] = ['lanes', 'hop'].map((key) => Number(valueOf(key) ?? 1));
+      const delay = builder.feedback(type, attrs[0]!, attrs[1], lanes, hop);
       open.push([delay, args[0]!]);
       byName.set(name, delay);
     } else {

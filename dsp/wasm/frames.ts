@@ -1,0 +1,691 @@
+/**
+ * Loops over frames: vectors that come every `hop` samples, too long for locals.
+ *
+ * A vector lies in memory. Operations that work lane by lane are fused: neighbours with as many
+ * lanes share one loop over the lanes, four at a time, and only what is needed outside of that loop
+ * is stored; sums over lanes are taken in the same loop. A slice is a view and costs nothing.
+ *
+ * Invariants: in a stream a round of the loop runs at the sample where its frame ends, wherever the
+ * blocks are cut; a backward graph runs from the last frame of the window to the first. What lies
+ * behind the last lane of a vector never reaches a sum.
+ */
+
+import { isDelay, isFraming, isOverlap, isSignal, isTape, nodeOf } from '../ir/graph.ts';
+import type { Graph, NodeId } from '../ir/graph.ts';
+import { isStructureOp, isValueOp } from '../interpret/rules.ts';
+import { chunksOf, makeBody, placesOf } from './body.ts';
+import type { Body, Value } from './body.ts';
+import type { Storage } from './memory.ts';
+import { call, get, set } from './module.ts';
+import type { Func, Instr, Local } from './module.ts';
+import type { Bases, Channels, Site } from './sites.ts';
+import { fourReals, sound, soundLanes } from './snippets.ts';
+import { addLanes } from './structures.ts';
+import { windowSum } from './sums.ts';
+import type { WindowSum } from './sums.ts';
+
+/** What frame loops use of the function they are part of. */
+export interface FrameContext {
+  readonly func: Func;
+  readonly graph: Graph;
+  readonly storage: Storage;
+  readonly channels: Channels;
+  readonly bases: Bases;
+  /** Byte offset of the current sample, one place each. */
+  readonly i: Local;
+  /** Bytes of this run; null in a backward graph. */
+  readonly length: Local | null;
+  /** Samples of a run at most, or of the window. */
+  readonly frames: number;
+  /** Where signals of every sample are read. */
+  readonly sources: ReadonlyMap<NodeId, Site>;
+  /** Numbers and vectors that are no signals. */
+  readonly values: Map<NodeId, Local>;
+  readonly arrays: Map<NodeId, number>;
+  /** Frames that a later stage reads: address of [frames][places]. */
+  readonly recorded: Map<NodeId, number>;
+  temps(bytes: number): number;
+  constants(values: readonly number[]): number;
+  transform(size: number): { readonly forward: number; readonly transpose: number };
+  /** The locals of a number, and of an operation on numbers. */
+  valueIn(body: Body, id: NodeId): Value;
+  compute(body: Body, id: NodeId): Value;
+  /** One operation on given operands. */
+  apply(body: Body, id: NodeId, operands: readonly Local[], isVector: boolean): Local;
+  /** An operation on whole vectors held in locals. */
+  restructure(body: Body, id: NodeId, operands: (arg: NodeId) => Value): Value;
+}
+
+/** Where the lanes of a vector lie: static address, and a local that moves it. */
+interface Place {
+  readonly address: number;
+  readonly base: Local | null;
+}
+
+/** @param members  of one stage, in order; @param isLate  is a node read by a later stage? */
+export function emitFrames(
+  c: FrameContext,
+  members: readonly NodeId[],
+  isLate: (id: NodeId) => boolean,
+): void {
+  const byHop = new Map<number, NodeId[]>();
+  for (const id of members) {
+    const hop = hopOf(c.graph, id);
+    byHop.set(hop, [...(byHop.get(hop) ?? []), id]);
+  }
+  for (const [hop, some] of byHop) new FrameLoop(c, hop, some, isLate).emit();
+}
+
+/** Of the loop that computes a node. */
+function hopOf(graph: Graph, id: NodeId): number {
+  const { op, args, attrs, hop } = nodeOf(graph, id);
+  if (isOverlap(op)) return attrs[0]!;
+  return op === 'sum' ? nodeOf(graph, args[0]!).hop : hop;
+}
+
+class FrameLoop {
+  readonly #c: FrameContext;
+  readonly #hop: number;
+  readonly #members: readonly NodeId[];
+  readonly #isLate: (id: NodeId) => boolean;
+  readonly #body: Body;
+  readonly #places = new Map<NodeId, Place>();
+  readonly #sums = new Map<NodeId, WindowSum>();
+  /** Lane-by-lane operations that wait for their common loop. */
+  #group: NodeId[] = [];
+  #index: Local | null = null;
+
+  constructor(
+    c: FrameContext,
+    hop: number,
+    members: readonly NodeId[],
+    isLate: (id: NodeId) => boolean,
+  ) {
+    this.#c = c;
+    this.#hop = hop;
+    this.#members = members;
+    this.#isLate = isLate;
+    this.#body = makeBody(c.func, 'f32');
+  }
+
+  emit(): void {
+    const { func, i, length, frames } = this.#c;
+    const bytes = 4 * this.#hop;
+    this.#begin();
+    for (const id of this.#members) this.#member(id);
+    this.#flush();
+    this.#store();
+    func.append(this.#body.prologue);
+    if (length === null) {
+      func.emit(['i32.const', 4 * (frames - 1)], set(i), ['loop']);
+      func.append(this.#body.code);
+      func.emit(get(i), ['i32.const', bytes], ['i32.sub'], ['local.tee', i.index]);
+      func.emit(['i32.const', 0], ['i32.ge_s'], ['br_if', 0], ['end']);
+    } else {
+      // The first frame ends when `hop` samples have come since the last one.
+      const phase = this.#c.storage.phases.get(this.#hop)!;
+      func.emit(['i32.const', bytes - 4], ['i32.const', 0], ['i32.load', phase]);
+      func.emit(['i32.sub'], set(i));
+      func.emit(['block'], get(i), get(length), ['i32.ge_u'], ['br_if', 0], ['loop']);
+      func.append(this.#body.code);
+      func.emit(get(i), ['i32.const', bytes], ['i32.add'], ['local.tee', i.index]);
+      func.emit(get(length), ['i32.lt_u'], ['br_if', 0], ['end'], ['end']);
+    }
+    this.#end();
+  }
+
+  // ---- Around the loop -----------------------------------------------------------------------
+
+  #begin(): void {
+    const { func, graph, storage, length, frames } = this.#c;
+    for (const id of this.#members) {
+      const node = nodeOf(graph, id);
+      if (node.op === 'sum') {
+        if (node.shape === 1) {
+          const sum = windowSum(func, 1, frames);
+          func.append(sum.begin);
+          this.#sums.set(id, sum);
+        } else {
+          const bytes = 4 * placesOf(node.shape);
+          const address = this.#c.temps(bytes);
+          func.emit(['i32.const', address], ['i32.const', 0], ['i32.const', bytes]);
+          func.emit(['memory.fill']);
+          this.#c.arrays.set(id, address);
+        }
+      }
+      if (length !== null) continue;
+      const zero = (address: number, bytes: number): void => {
+        func.emit(['i32.const', address], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
+      };
+      const overlap = storage.overlaps.get(id);
+      if (overlap !== undefined) zero(overlap.base, 4 * (overlap.size + frames));
+      const line = storage.frameLines.get(id);
+      if (line !== undefined) zero(line.base, 4 * line.depth * line.places);
+    }
+  }
+
+  #end(): void {
+    const { func, values } = this.#c;
+    for (const [id, sum] of this.#sums) values.set(id, sum.total());
+    for (const value of this.#body.known.values()) {
+      for (const local of new Set(value)) if (!this.#isConstant(local)) func.release(local);
+    }
+    for (const local of [...this.#body.hoisted, ...this.#body.kept]) func.release(local);
+    if (this.#index !== null) func.release(this.#index);
+  }
+
+  readonly #constants = new Set<number>();
+  #isConstant(local: Local): boolean {
+    return this.#constants.has(local.index);
+  }
+
+  // ---- Members -------------------------------------------------------------------------------
+
+  #member(id: NodeId): void {
+    const { graph } = this.#c;
+    const node = nodeOf(graph, id);
+    const isLong = node.shape > 1 || node.args.some((a) => nodeOf(graph, a).shape > 1);
+    const joins = isLong && (isValueOp(node.op) || node.op === 'splat' || node.op === 'laneSum');
+    if (joins) {
+      const lanes = this.#lanesOf(id);
+      const [first] = this.#group;
+      const fits = first === undefined || this.#lanesOf(first) === lanes;
+      // A sum is known when the loop is over.
+      const needsSum = node.args.some(
+        (a) => this.#group.includes(a) && nodeOf(graph, a).op === 'laneSum',
+      );
+      if (!fits || needsSum) this.#flush();
+      this.#group.push(id);
+      return;
+    }
+    if (this.#dependsOnGroup(id)) this.#flush();
+    if (isFraming(node.op)) return;
+    if (isOverlap(node.op)) this.#overlapAdd(id);
+    else if (node.op === 'sum') this.#sum(id, node.args[0]!);
+    else if (isDelay(node.op)) this.#remembered(id);
+    else if (node.op === 'slice' && node.shape > 1) this.#places.set(id, this.#view(id));
+    else if (node.op === 'rfft' || node.op === 'rfftT') this.#transform(id);
+    else if (isLong && isStructureOp(node.op)) this.#structure(id);
+    else if (!isTape(node.op)) {
+      for (const arg of node.args) this.#number(arg);
+      this.#c.compute(this.#body, id);
+    }
+  }
+
+  /** Lanes of the loop that computes a node. */
+  #lanesOf(id: NodeId): number {
+    const { args, shape } = nodeOf(this.#c.graph, id);
+    return Math.max(shape, ...args.map((a) => nodeOf(this.#c.graph, a).shape));
+  }
+
+  /** Does a node need, maybe through a view, what its group has not computed yet? */
+  #dependsOnGroup(id: NodeId): boolean {
+    const { args } = nodeOf(this.#c.graph, id);
+    return args.some((arg) => this.#group.includes(arg));
+  }
+
+  /** A number as a local of the body. */
+  #number(id: NodeId): Local {
+    const { graph } = this.#c;
+    const node = nodeOf(graph, id);
+    const known = this.#body.known.get(id);
+    if (known !== undefined) return known[0]!;
+    const isKept = isTape(node.op) || isFraming(node.op) || this.#c.recorded.has(id);
+    if (isKept && isSignal(node)) {
+      const place = this.#placeOf(id);
+      const local = this.#c.func.local(node.type === 'int' ? 'i32' : 'f32');
+      const load = node.type === 'int' ? 'i32.load' : 'f32.load';
+      this.#body.code.push(...this.#pointer(place), [load, place.address], set(local));
+      this.#body.known.set(id, [local]);
+      return local;
+    }
+    const [local] = this.#c.valueIn(this.#body, id) as [Local];
+    this.#constants.add(local.index);
+    return local;
+  }
+
+  // ---- Places --------------------------------------------------------------------------------
+
+  #pointer(place: Place): Instr[] {
+    return [place.base === null ? ['i32.const', 0] : get(place.base)];
+  }
+
+  /** The address as a number on the stack. */
+  #address(place: Place): Instr[] {
+    return [...this.#pointer(place), ['i32.const', place.address], ['i32.add']];
+  }
+
+  /** The sum of the locals that move a place, once a round. */
+  #moved(key: string, code: () => Instr[]): Local {
+    let local = this.#body.offsets.get(key);
+    if (local === undefined) {
+      local = this.#c.func.fresh('i32');
+      this.#body.offsets.set(key, local);
+      this.#body.kept.push(local);
+      this.#body.code.push(...code(), set(local));
+    }
+    return local;
+  }
+
+  /** How many frames of the run, or of the window, came before this one. */
+  #frameIndex(base: Local | null): Local {
+    const { i } = this.#c;
+    const key = `index ${base?.index}`;
+    const at: Instr[] = base === null ? [get(i)] : [get(base), get(i), ['i32.add']];
+    return this.#moved(key, () => [...at, ['i32.const', 4 * this.#hop], ['i32.div_u']]);
+  }
+
+  /** Where frame after frame is recorded. */
+  #recording(address: number, base: Local | null, lanes: number): Place {
+    const index = this.#frameIndex(base);
+    const bytes = 4 * placesOf(lanes);
+    const moved = this.#moved(`recording ${base?.index} ${bytes}`, () => [
+      get(index),
+      ['i32.const', bytes],
+      ['i32.mul'],
+    ]);
+    return { address, base: moved };
+  }
+
+  #placeOf(id: NodeId): Place {
+    const known = this.#places.get(id);
+    if (known !== undefined) return known;
+    const place = this.#find(id);
+    this.#places.set(id, place);
+    return place;
+  }
+
+  /** A vector that no operation of this loop made. */
+  #find(id: NodeId): Place {
+    const { graph, arrays, storage, bases, channels, i, recorded, length } = this.#c;
+    const node = nodeOf(graph, id);
+    if (node.op === 'const') return { address: this.#c.constants(node.attrs), base: null };
+    const array = arrays.get(id);
+    if (array !== undefined) return { address: array, base: null };
+    if (isTape(node.op)) {
+      return this.#recording(channels.tapes[node.attrs[0]!]!, null, node.shape);
+    }
+    const before = recorded.get(id);
+    if (before !== undefined) return this.#recording(before, null, node.shape);
+    if (isFraming(node.op)) {
+      const source = nodeOf(graph, node.args[0]!);
+      if (isTape(source.op)) {
+        const [index = 0, lag = 0] = source.attrs;
+        return { address: channels.tapes[index]! - 4 * (lag + node.shape - 1), base: i };
+      }
+      const line = storage.framed.get(id)!;
+      if (length === null) return { address: line.base, base: i };
+      const head = bases.heads.get(line)!;
+      const moved = this.#moved(`line ${head.index}`, () => [get(head), get(i), ['i32.add']]);
+      return { address: line.base + 4 * (line.depth - node.shape + 1), base: moved };
+    }
+    const line = storage.frameLines.get(id);
+    if (line !== undefined) return { address: line.base, base: null };
+    const site = this.#c.sources.get(id);
+    if (site !== undefined) {
+      const at: Instr[] = site.base === null ? [get(i)] : [get(site.base), get(i), ['i32.add']];
+      const moved = this.#moved(`site ${site.base?.index} ${site.places}`, () => [
+        ...at,
+        ['i32.const', site.places],
+        ['i32.mul'],
+      ]);
+      return { address: site.address, base: moved };
+    }
+    throw new Error(`frame ${id} is used before it is computed`);
+  }
+
+  #view(id: NodeId): Place {
+    const { args, attrs } = nodeOf(this.#c.graph, id);
+    const { address, base } = this.#placeOf(args[0]!);
+    return { address: address + 4 * attrs[0]!, base };
+  }
+
+  /** Room of its own for a vector of this loop. */
+  #own(id: NodeId): Place {
+    const { shape } = nodeOf(this.#c.graph, id);
+    const place = { address: this.#c.temps(16 * chunksOf(shape)), base: null };
+    this.#places.set(id, place);
+    return place;
+  }
+
+  // ---- Operations ----------------------------------------------------------------------------
+
+  /** What was `frames` frames ago: at the front of its line. */
+  #remembered(id: NodeId): void {
+    const { shape, type } = nodeOf(this.#c.graph, id);
+    const place = this.#placeOf(id);
+    if (shape > 1) return;
+    const local = this.#c.func.local(type === 'int' ? 'i32' : 'f32');
+    const load = type === 'int' ? 'i32.load' : 'f32.load';
+    this.#body.code.push(['i32.const', 0], [load, place.address], set(local));
+    this.#body.known.set(id, [local]);
+  }
+
+  #transform(id: NodeId): void {
+    const { args, op, shape } = nodeOf(this.#c.graph, id);
+    const from = this.#placeOf(args[0]!);
+    const into = this.#own(id);
+    const size = op === 'rfft' ? shape - 2 : shape;
+    const { forward, transpose } = this.#c.transform(size);
+    this.#body.code.push(...this.#address(from), ['i32.const', into.address]);
+    this.#body.code.push(call(op === 'rfft' ? forward : transpose));
+  }
+
+  /** An operation on whole vectors, by way of locals; joining vectors by way of memory. */
+  #structure(id: NodeId): void {
+    const { graph } = this.#c;
+    const { op, args, shape } = nodeOf(graph, id);
+    const { code } = this.#body;
+    if (op === 'concat') {
+      const into = this.#own(id);
+      let at = into.address;
+      for (const arg of args) {
+        const { shape: lanes } = nodeOf(graph, arg);
+        if (lanes === 1) {
+          const number = this.#number(arg);
+          code.push(['i32.const', 0], get(number), ['f32.store', at]);
+        } else {
+          code.push(['i32.const', at], ...this.#address(this.#placeOf(arg)));
+          code.push(['i32.const', 4 * lanes], ['memory.copy']);
+        }
+        at += 4 * lanes;
+      }
+      return;
+    }
+    const loaded: Local[] = [];
+    const value = this.#c.restructure(this.#body, id, (arg) => {
+      const { shape: lanes } = nodeOf(graph, arg);
+      if (lanes === 1) return [this.#number(arg)];
+      const place = this.#placeOf(arg);
+      return Array.from({ length: chunksOf(lanes) }, (_, chunk) => {
+        const local = this.#c.func.local('v128');
+        code.push(...this.#pointer(place), ['v128.load', place.address + 16 * chunk], set(local));
+        loaded.push(local);
+        return local;
+      });
+    });
+    for (const local of loaded) this.#c.func.release(local);
+    if (shape === 1) {
+      this.#body.known.set(id, value);
+      return;
+    }
+    const into = this.#own(id);
+    value.forEach((local, chunk) => {
+      code.push(['i32.const', 0], get(local), ['v128.store', into.address + 16 * chunk]);
+      this.#c.func.release(local);
+    });
+  }
+
+  /** Adds a frame to the samples that it covers. */
+  #overlapAdd(id: NodeId): void {
+    const { graph, storage, i } = this.#c;
+    const { args } = nodeOf(graph, id);
+    const { base, size } = storage.overlaps.get(id)!;
+    // A stream's frame begins at this sample; an adjoint's ends here, and the room begins
+    // `size − 1` samples before the window.
+    if (size > 1) {
+      this.#addArray(this.#placeOf(args[0]!), { address: base, base: i }, size);
+      return;
+    }
+    const number = this.#number(args[0]!);
+    this.#body.code.push(get(i), get(i), ['f32.load', base], get(number), ['f32.add']);
+    this.#body.code.push(['f32.store', base]);
+  }
+
+  #sum(id: NodeId, operand: NodeId): void {
+    const { graph, arrays } = this.#c;
+    const { shape } = nodeOf(graph, id);
+    const sum = this.#sums.get(id);
+    if (sum === undefined) {
+      const into = { address: arrays.get(id)!, base: null };
+      if (nodeOf(graph, operand).shape === shape) {
+        this.#addArray(this.#placeOf(operand), into, shape);
+      }
+      return;
+    }
+    this.#body.code.push(...sum.add([this.#number(operand)]));
+  }
+
+  /** into += from, lane by lane, and nothing behind the last one. */
+  #addArray(from: Place, into: Place, lanes: number): void {
+    const { func } = this.#c;
+    const { code } = this.#body;
+    const j = func.local('i32');
+    const at = (place: Place): Instr[] =>
+      place.base === null ? [get(j)] : [get(place.base), get(j), ['i32.add']];
+    const add = (type: 'v128' | 'f32'): void => {
+      const sum: Instr = [type === 'v128' ? 'f32x4.add' : 'f32.add'];
+      const load = (place: Place): Instr[] => [
+        ...at(place),
+        [type === 'v128' ? 'v128.load' : 'f32.load', place.address],
+      ];
+      code.push(...at(into), ...load(into), ...load(from), sum);
+      code.push([type === 'v128' ? 'v128.store' : 'f32.store', into.address]);
+    };
+    const whole = 4 * (lanes - (lanes % 4));
+    const loop = (type: 'v128' | 'f32', begin: number, end: number, step: number): void => {
+      if (end <= begin) return;
+      code.push(['i32.const', begin], set(j), ['loop']);
+      add(type);
+      code.push(get(j), ['i32.const', step], ['i32.add'], ['local.tee', j.index]);
+      code.push(['i32.const', end], ['i32.lt_u'], ['br_if', 0], ['end']);
+    };
+    loop('v128', 0, whole, 16);
+    loop('f32', whole, 4 * lanes, 4);
+    func.release(j);
+  }
+
+  // ---- Lane by lane --------------------------------------------------------------------------
+
+  /** Emits the loop of the waiting group. */
+  #flush(): void {
+    const group = this.#group;
+    if (group.length === 0) return;
+    this.#group = [];
+    const { func, graph } = this.#c;
+    const lanes = this.#lanesOf(group[0]!);
+    const inGroup = new Set(group);
+    const j = func.local('i32');
+    const body = makeBody(func, 'f32x4');
+
+    // Numbers in all lanes, and sums, before the loop.
+    const splats = new Map<NodeId, Local>();
+    const splat = (id: NodeId): Local => {
+      const found = splats.get(id);
+      if (found !== undefined) return found;
+      const { op, attrs, type } = nodeOf(graph, id);
+      if (op === 'const' || op === 'constInt') {
+        const [value = 0] = attrs;
+        const [, index] = op === 'const' ? body.lanes.real(value) : body.lanes.int(value);
+        const local = { index: index!, type: 'v128' } as const;
+        splats.set(id, local);
+        return local;
+      }
+      const number = this.#number(id);
+      const local = func.fresh('v128');
+      body.hoisted.push(local);
+      const spread = type === 'int' ? 'i32x4.splat' : 'f32x4.splat';
+      body.prologue.push(get(number), [spread], set(local));
+      splats.set(id, local);
+      return local;
+    };
+    const sums = new Map<NodeId, Local>();
+    for (const id of group) {
+      if (nodeOf(graph, id).op !== 'laneSum') continue;
+      const sum = func.fresh('v128');
+      body.prologue.push(fourReals([0, 0, 0, 0], 0), set(sum));
+      sums.set(id, sum);
+    }
+    for (const id of group) {
+      const { op, shape } = nodeOf(graph, id);
+      if (shape > 1 && op !== 'laneSum' && this.#isNeeded(id, inGroup)) this.#own(id);
+    }
+
+    const round = (isTail: boolean): void => {
+      const made = new Map<NodeId, Local>();
+      const operand = (arg: NodeId): Local => {
+        const known = made.get(arg);
+        if (known !== undefined) return known;
+        if (nodeOf(graph, arg).shape === 1) return splat(arg);
+        const place = this.#placeOf(arg);
+        const local = func.local('v128');
+        const at: Instr[] = place.base === null ? [get(j)] : [get(place.base), get(j), ['i32.add']];
+        body.code.push(...at, ['v128.load', place.address], set(local));
+        made.set(arg, local);
+        return local;
+      };
+      for (const id of group) {
+        const { op, args } = nodeOf(graph, id);
+        const operands = args.map(operand);
+        const sum = sums.get(id);
+        if (sum !== undefined) {
+          body.code.push(get(sum), get(operands[0]!));
+          if (isTail) body.code.push(tailMask(lanes), ['v128.and']);
+          body.code.push(['f32x4.add'], set(sum));
+          continue;
+        }
+        let local: Local;
+        if (op === 'splat') {
+          local = func.local('v128');
+          body.code.push(get(operands[0]!), set(local));
+        } else {
+          local = this.#c.apply(body, id, operands, true);
+        }
+        made.set(id, local);
+        const place = this.#places.get(id);
+        if (place !== undefined) {
+          body.code.push(get(j), get(local), ['v128.store', place.address]);
+        }
+      }
+      for (const local of new Set(made.values())) func.release(local);
+      for (const mask of body.masks.values()) func.release(mask);
+      body.masks.clear();
+    };
+    const whole = 16 * Math.floor(lanes / 4);
+    const pieces: Instr[][] = [];
+    for (const isTail of [false, true]) {
+      const runs = isTail ? lanes % 4 > 0 : whole > 0;
+      if (!runs) continue;
+      body.code.length = 0;
+      round(isTail);
+      const begin: Instr[] = [['i32.const', isTail ? whole : 0], set(j)];
+      const again: Instr[] = [
+        get(j),
+        ['i32.const', 16],
+        ['i32.add'],
+        ['local.tee', j.index],
+        ...([['i32.const', whole], ['i32.lt_u'], ['br_if', 0], ['end']] as Instr[]),
+      ];
+      pieces.push(isTail ? [...begin, ...body.code] : [...begin, ['loop'], ...body.code, ...again]);
+    }
+    const { code } = this.#body;
+    for (const instr of body.prologue) code.push(instr);
+    for (const piece of pieces) for (const instr of piece) code.push(instr);
+    for (const [id, sum] of sums) {
+      const total = addLanes({ func, into: code }, sum);
+      this.#body.known.set(id, [total]);
+      func.release(sum);
+    }
+    for (const local of body.hoisted) func.release(local);
+    func.release(j);
+  }
+
+  /** Is a vector read outside of the loop that computes it? */
+  #isNeeded(id: NodeId, inGroup: ReadonlySet<NodeId>): boolean {
+    const { graph } = this.#c;
+    if (this.#isLate(id) || this.#outputs.has(id) || this.#sources.has(id)) return true;
+    return this.#members.some((m) => !inGroup.has(m) && nodeOf(graph, m).args.includes(id));
+  }
+
+  get #outputs(): ReadonlySet<NodeId> {
+    return new Set(this.#c.graph.outputs.map((o) => o.node));
+  }
+
+  get #sources(): ReadonlySet<NodeId> {
+    return new Set(this.#c.graph.delays.values());
+  }
+
+  // ---- The end of a round --------------------------------------------------------------------
+
+  /** Recordings, and what delays will remember. */
+  #store(): void {
+    const { graph, channels, bases, recorded, frames, storage, func } = this.#c;
+    const { code } = this.#body;
+    const keep = (id: NodeId, place: Place): void => {
+      const { shape, type } = nodeOf(graph, id);
+      if (shape > 1) {
+        code.push(...this.#address(place), ...this.#address(this.#placeOf(id)));
+        code.push(['i32.const', 4 * shape], ['memory.copy']);
+      } else {
+        const store = type === 'int' ? 'i32.store' : 'f32.store';
+        code.push(...this.#pointer(place), get(this.#number(id)), [store, place.address]);
+      }
+    };
+    const own = new Set(this.#members);
+    for (const { name, node } of graph.outputs) {
+      const [kind, index] = name.split(':');
+      if (kind !== 'tape' || !own.has(node) || nodeOf(graph, node).hop <= 1) continue;
+      const address = channels.tapes[Number(index)]!;
+      keep(node, this.#recording(address, bases.position, nodeOf(graph, node).shape));
+    }
+    for (const id of this.#members) {
+      const { op, shape, hop } = nodeOf(graph, id);
+      if (op === 'sum' || hop <= 1 || !this.#isLate(id)) continue;
+      const address = this.#c.temps(4 * placesOf(shape) * Math.ceil(frames / hop));
+      recorded.set(id, address);
+      keep(id, this.#recording(address, null, shape));
+    }
+    // All delays move on before the first of them takes what is new.
+    const lines = this.#members.flatMap((id) => {
+      const line = storage.frameLines.get(id);
+      return line === undefined ? [] : [{ id, line }];
+    });
+    const next = lines.map(({ id, line }) => {
+      const { shape } = nodeOf(graph, id);
+      // A delay of a delay: what it had before that one moved on.
+      const chained = shape > 1 && storage.frameLines.has(line.source);
+      if (shape === 1) this.#number(line.source);
+      if (!chained) return shape > 1 ? this.#placeOf(line.source) : null;
+      const place = { address: this.#c.temps(4 * line.places), base: null };
+      code.push(['i32.const', place.address], ...this.#address(this.#placeOf(line.source)));
+      code.push(['i32.const', 4 * line.places], ['memory.copy']);
+      return place;
+    });
+    lines.forEach(({ id, line }, k) => {
+      const { shape, type } = nodeOf(graph, id);
+      const step = 4 * line.places;
+      const last = line.base + step * (line.depth - 1);
+      if (line.depth > 1) {
+        code.push(['i32.const', line.base], ['i32.const', line.base + step]);
+        code.push(['i32.const', last - line.base], ['memory.copy']);
+      }
+      const place = next[k];
+      if (place === null || place === undefined) {
+        const local = this.#number(line.source);
+        code.push(['i32.const', 0]);
+        if (type === 'int') code.push(get(local), ['i32.store', last]);
+        else
+          code.push(...(local.type === 'f32' ? sound(local) : [get(local)]), ['f32.store', last]);
+        return;
+      }
+      const j = func.local('i32');
+      const four = func.local('v128');
+      const at: Instr[] = place.base === null ? [get(j)] : [get(place.base), get(j), ['i32.add']];
+      code.push(['i32.const', 0], set(j), ['loop']);
+      code.push(...at, ['v128.load', place.address], set(four));
+      code.push(get(j), ...soundLanes(four), ['v128.store', last]);
+      code.push(get(j), ['i32.const', 16], ['i32.add'], ['local.tee', j.index]);
+      code.push(['i32.const', 16 * chunksOf(shape)], ['i32.lt_u'], ['br_if', 0], ['end']);
+      func.release(j);
+      func.release(four);
+    });
+  }
+}
+
+/** The lanes of the last four that belong to the vector. */
+function tailMask(lanes: number): Instr {
+  return [
+    'v128.const',
+    ...Array.from({ length: 16 }, (_, byte) => (byte < 4 * (lanes % 4) ? 255 : 0)),
+  ];
+}
