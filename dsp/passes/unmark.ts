@@ -9,9 +9,7 @@
 
 import { rewrite } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
-import type { OpKind } from '../ir/ops.ts';
-
-const isMark = (op: OpKind): boolean => op === 'detach' || op === 'withSlope';
+import { isMark } from '../ir/ops.ts';
 
 export function unmark(graph: Graph): Graph {
   if (!graph.nodes.some(({ op }) => isMark(op))) return graph;
