@@ -340,3 +340,6 @@ export type OpKind = keyof typeof OPS;
 export const OP_KINDS = Object.keys(OPS) as readonly OpKind[];
 
 export const isOp = (name: string): name is OpKind => Object.hasOwn(OPS, name);
+
+/** Is it a mark on a derivative: in every run its first operand? */
+export const isMark = (op: OpKind): boolean => op === 'detach' || op === 'withSlope';

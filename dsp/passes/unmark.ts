@@ -3,18 +3,17 @@
  *
  * When: after differentiation, and only then, for it takes the written-in gradients away; before
  * `prune`, because b and s are often of no other use. What a mark stands for is its first operand in
- * every run, so no value changes. Cost: linear; a graph without marks is returned as it is.
+ * every run, in as many lanes as the mark, so no value changes. Cost: linear; a graph without marks
+ * is returned as it is.
  */
 
 import { rewrite } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
-import type { OpKind } from '../ir/ops.ts';
-
-const isMark = (op: OpKind): boolean => op === 'detach' || op === 'withSlope';
+import { isMark } from '../ir/ops.ts';
 
 export function unmark(graph: Graph): Graph {
   if (!graph.nodes.some(({ op }) => isMark(op))) return graph;
-  return rewrite(graph, (b, { op, attrs }, args) =>
-    isMark(op) ? args[0]! : b.node(op, args, attrs),
+  return rewrite(graph, (b, { op, attrs, shape }, args) =>
+    isMark(op) ? b.asLanes(args[0]!, shape) : b.node(op, args, attrs),
   );
 }

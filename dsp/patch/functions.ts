@@ -3,8 +3,9 @@
  * rules of their own: their derivatives follow. The elementary ones stand here; oscillators and
  * filters, which have state, in files of their own.
  *
- * Invariant: every row is total: finite operands give finite results and finite derivatives, at the
- * edges of a domain too; where the mathematical function ends, its row says what happens.
+ * Invariant: every row is total: finite operands give finite results and derivatives, at the edges of
+ * a domain too, where single precision can hold them, and never a NaN for a derivative; where the
+ * mathematical function ends, its row says what happens. Tested: test/dsp/finite.test.ts.
  */
 
 import type { Builder } from '../ir/builder.ts';
@@ -22,9 +23,21 @@ function odd(b: Builder, x: NodeId, coefficients: readonly number[]): NodeId {
   return mul(b, x, sum);
 }
 
-/** `near` where |x| is below a limit, else `far`. */
-const around = (b: Builder, x: NodeId, limit: number, near: NodeId, far: NodeId): NodeId =>
-  choose(b, below(b, abs(b, x), limit), near, far);
+/**
+ * A series `near` 0 where |x| is below a limit, else `far`. The series sees x held to the limit, so
+ * that it stays finite where it is not taken: 0 times an infinite slope is a NaN.
+ */
+const around = (
+  b: Builder,
+  x: NodeId,
+  limit: number,
+  near: readonly number[],
+  far: NodeId,
+): NodeId => choose(b, below(b, abs(b, x), limit), odd(b, hold(b, x, -limit, limit), near), far);
+
+/** a / b, and 0 where b is 0. */
+const quotient = (b: Builder, x: NodeId, y: NodeId): NodeId =>
+  choose(b, b.node('ne', [y, b.real(0)]), div(b, x, y), b.real(0));
 
 /** f(|x|) with the sign of x. */
 const mirrored = (b: Builder, x: NodeId, f: (size: NodeId) => NodeId): NodeId => {
@@ -50,6 +63,9 @@ function power(b: Builder, x: NodeId, n: number): NodeId {
   const positive = result ?? b.real(1);
   return n < 0 ? div(b, b.real(1), positive) : positive;
 }
+
+/** Beyond this single precision does not tell one cycle from the next. */
+const MANY_CYCLES = 2 ** 24;
 
 /** −200 dB: below, a logarithm's slope would be larger than any use of it. */
 const QUIETEST = 1e-10;
@@ -108,7 +124,7 @@ export const ELEMENTARY = {
     doc: 'the hyperbolic sine',
     build: (b, x) => {
       const far = scale(b, sub(b, b.node('exp', [x]), b.node('exp', [neg(b, x)])), 0.5);
-      return around(b, x, 0.5, odd(b, x, [1, 1 / 6, 1 / 120, 1 / 5040]), far);
+      return around(b, x, 0.5, [1, 1 / 6, 1 / 120, 1 / 5040], far);
     },
   },
   cosh: {
@@ -123,7 +139,7 @@ export const ELEMENTARY = {
       const far = mirrored(b, x, (size) =>
         b.node('ln', [add(b, size, b.node('sqrt', [add(b, mul(b, size, size), b.real(1))]))]),
       );
-      return around(b, x, 0.25, odd(b, x, [1, -1 / 6, 3 / 40, -15 / 336, 105 / 3456]), far);
+      return around(b, x, 0.25, [1, -1 / 6, 3 / 40, -15 / 336, 105 / 3456], far);
     },
   },
   acosh: {
@@ -142,7 +158,7 @@ export const ELEMENTARY = {
       const held = hold(b, x, -0.999999, 0.999999);
       const ratio = div(b, add(b, b.real(1), held), sub(b, b.real(1), held));
       const far = scale(b, b.node('ln', [ratio]), 0.5);
-      return around(b, x, 0.25, odd(b, x, [1, 1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11]), far);
+      return around(b, x, 0.25, [1, 1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11], far);
     },
   },
   atan: {
@@ -169,7 +185,13 @@ export const ELEMENTARY = {
   hypot: {
     arity: 2,
     doc: '√(a² + b²); derivative 0 at the origin',
-    build: (b, x, y) => b.node('sqrt', [add(b, mul(b, x, x), mul(b, y, y))]),
+    build: (b, x, y) => {
+      // In units of the larger one, so that no square is lost or infinite.
+      const larger = b.node('detach', [b.node('max', [abs(b, x), abs(b, y)])]);
+      const unit = choose(b, b.node('gt', [larger, b.real(0)]), larger, b.real(1));
+      const [u, v] = [div(b, x, unit), div(b, y, unit)];
+      return mul(b, unit, b.node('sqrt', [add(b, mul(b, u, u), mul(b, v, v))]));
+    },
   },
   cbrt: {
     arity: 1,
@@ -182,13 +204,13 @@ export const ELEMENTARY = {
   },
   fmod: {
     arity: 2,
-    doc: 'a − b·trunc(a / b): the rest has the sign of a; b is not 0',
-    build: (b, x, y) => sub(b, x, mul(b, y, b.node('trunc', [div(b, x, y)]))),
+    doc: 'a − b·trunc(a / b): the rest has the sign of a; a where b is 0',
+    build: (b, x, y) => sub(b, x, mul(b, y, b.node('trunc', [quotient(b, x, y)]))),
   },
   remainder: {
     arity: 2,
-    doc: 'a − b·rint(a / b): the rest nearest to 0; b is not 0',
-    build: (b, x, y) => sub(b, x, mul(b, y, b.node('rint', [div(b, x, y)]))),
+    doc: 'a − b·rint(a / b): the rest nearest to 0; a where b is 0',
+    build: (b, x, y) => sub(b, x, mul(b, y, b.node('rint', [quotient(b, x, y)]))),
   },
   round: {
     arity: 1,
@@ -248,7 +270,8 @@ export const ELEMENTARY = {
       const distance = sub(b, high, low);
       const isEmpty = b.node('le', [distance, b.real(0)]);
       const span = choose(b, isEmpty, b.real(1), distance);
-      const cycles = b.node('floor', [div(b, sub(b, x, low), span)]);
+      const ratio = div(b, sub(b, x, low), span);
+      const cycles = b.node('floor', [hold(b, ratio, -MANY_CYCLES, MANY_CYCLES)]);
       const moved = sub(b, x, mul(b, cycles, span));
       // Rounding can leave it a little outside.
       const isInside = b.node('and', [b.node('ge', [moved, low]), b.node('lt', [moved, high])]);

@@ -235,26 +235,80 @@ function onePerPath(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   });
 }
 
-/** What people write for an operation that has another name here. */
-const SYNONYMS: Readonly<Record<string, string>> = {
+/** What people write for an operation that has another name here; Faust's names among them. */
+export const SYNONYMS: Readonly<Record<string, string>> = {
+  '!=': 'ne',
+  '%': 'fmod',
+  '&': 'and',
+  "'": 'mem',
+  '*': 'mul',
+  '+': 'add',
+  '-': 'sub',
+  '/': 'div',
+  '<': 'lt',
+  '<<': 'shl',
+  '<=': 'le',
+  '==': 'eq',
+  '>': 'gt',
+  '>=': 'ge',
+  '>>': 'shr',
+  '@': 'delay',
+  '^': 'pow',
+  '|': 'or',
   absolute: 'abs',
+  attack: 'envelope',
   average: 'runningMean',
+  clamp: 'clip',
+  db2gain: 'dbToGain',
+  db2linear: 'dbToGain',
+  dcblocker: 'dcBlocker',
   divide: 'div',
+  fabs: 'abs',
   float: 'toReal',
+  highshelf: 'highShelf',
   if: 'select',
   int: 'toInt',
+  linear2db: 'gainToDb',
   log: 'ln',
+  lowshelf: 'lowShelf',
   maximum: 'max',
   mean: 'runningMean',
-  mem: 'delay',
+  midikey2hz: 'mtof',
   minimum: 'min',
   minus: 'sub',
+  mix: 'lerp',
+  mod: 'fmod',
+  modulo: 'fmod',
   multiply: 'mul',
   negate: 'neg',
+  nearest: 'rint',
+  nearbyint: 'rint',
   osc: 'sine',
+  peak: 'peaking',
   plus: 'add',
+  pole: 'onePole',
+  power: 'pow',
+  saturate: 'clip',
+  sawtooth: 'saw',
+  select2: 'select',
+  signum: 'sign',
+  smoo: 'smooth',
+  stopGradient: 'detach',
+  stop_gradient: 'detach',
   subtract: 'sub',
+  tf2: 'biquad',
   times: 'mul',
+};
+
+/** What to know about a name that means something else where people know it from. */
+const NOTES: Readonly<Record<string, string>> = {
+  log: 'it is the natural one',
+  pole: 'its gain is 1 at DC: onePole(x, a) is (1 − a)·x + a·y′',
+  select2: 'the sides are the other way round: select2(c, a, b) is select(c, b, a)',
+  smoo: 'it takes a time in seconds',
+  tf2: 'the operands are in the same order, x first',
+  '%': 'of ints it is a real: use "toInt"',
+  '@': 'the length is the field "frames", a number',
 };
 
 /** Fields of the parts of a patch, for suggestions. */
@@ -278,13 +332,13 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
       const op = (issue.input as { op?: unknown } | undefined)?.op;
       if (issue.discriminator === 'op') {
         const known = nodeOps();
-        const near = typeof op === 'string' ? (synonymOf(op) ?? nearest(op, known)) : undefined;
+        const hint = typeof op === 'string' ? hintFor(op, known) : undefined;
         return [
           diagnostic(
             'PATCH_INVALID',
             pathOf([...issue.path]),
             `unknown operation: expected one of ${known.join(', ')}; got ${show(op)}`,
-            near === undefined ? undefined : `did you mean "${near}"?`,
+            hint,
           ),
         ];
       }
@@ -336,8 +390,16 @@ function plainly(message: string, got: string): string {
   return got === 'nothing' ? `missing: ${said}` : `${said}, got ${got}`;
 }
 
-const synonymOf = (op: string): string | undefined =>
-  Object.hasOwn(SYNONYMS, op) ? SYNONYMS[op] : undefined;
+/** What somebody who wrote `op` may have meant. A Faust library's prefix, as in fi.lowpass, is none. */
+function hintFor(op: string, known: readonly string[]): string | undefined {
+  const name = op.replace(/^[a-z]{2}\./u, '');
+  const of = (table: Readonly<Record<string, string>>): string | undefined =>
+    Object.hasOwn(table, name) ? table[name] : undefined;
+  const near = of(SYNONYMS) ?? nearest(name, known);
+  if (near === undefined) return undefined;
+  const note = of(NOTES);
+  return note === undefined ? `did you mean "${near}"?` : `did you mean "${near}"? ${note}`;
+}
 
 /** Every operation a patch node may name. */
 export function nodeOps(): readonly string[] {

@@ -171,6 +171,9 @@ test('gradients of smooth documents pass the gradient check', () => {
     const report = gradcheck(c.patch, { sampleRate: 48000, seed: c.seed });
     if (!report.ok) continue;
     checked++;
+    // Where estimate and target agree exactly, differences measure their own curvature.
+    const slopes = Object.values(report.value.params).flatMap((p) => [p.analytic, p.numeric]);
+    if (slopes.every((slope) => Math.abs(slope) < 1e-11)) continue;
     for (const { mode, maxRelativeError } of report.value.modes) {
       if (!(maxRelativeError < 1e-4)) expect.fail(`${c.what} ${mode}: ${maxRelativeError}`);
     }

@@ -74,12 +74,42 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
       add({ op: 'runningMean', in: [real()], frames: pick([1, 2, 3, 5, 7, 8, 13, 64, 100]) });
     } else if (kind < 0.67) add({ op: 'align', in: [real()] });
     else if (kind < 0.7) add({ op: 'noise', seed: below(5) });
-    else if (smooth) {
-      if (kind < 0.8) add({ op: pick(['sin', 'cos', 'tanh', 'exp']), in: [real()] });
+    else if (kind < 0.73) {
+      const cutoff = pick([90, 700, 9000]);
+      add(
+        pick<Json>([
+          {
+            op: pick(['lowpass', 'svfHighpass', 'bandpass', 'svfNotch']),
+            in: [real(), cutoff, 0.7],
+          },
+          { op: pick(['peaking', 'svfLowShelf']), in: [real(), cutoff, 1.1, pick([-6, 3])] },
+          { op: 'biquad', in: [real(), 0.3, 0.2, -0.1, -0.5, 0.4] },
+          { op: 'onePole', in: [real(), pick([0.5, -0.5, 0.9])] },
+          { op: 'dcBlocker', in: [real(), 0.9] },
+          { op: 'lerp', in: [real(), real(), 0.3] },
+          { op: 'mem', in: [real()] },
+          { op: 'runningSum', in: [real()], frames: pick([2, 3, 5]) },
+        ]),
+      );
+    } else if (smooth) {
+      if (kind < 0.82) add({ op: pick(['sin', 'cos', 'tanh', 'exp']), in: [real()] });
       else add({ op: 'mul', in: [real(), pick([0.3, -0.7, 0.9])] });
     } else if (kind < 0.76) add({ op: pick(['min', 'max']), in: [real(), real()] });
-    else if (kind < 0.79) add({ op: 'abs', in: [real()] });
-    else if (kind < 0.85) {
+    else if (kind < 0.78) add({ op: 'abs', in: [real()] });
+    else if (kind < 0.8) {
+      add(
+        pick<Json>([
+          { op: pick(['floor', 'rint', 'round']), in: [real()], gradient: 'straight-through' },
+          { op: 'clip', in: [real(), -0.5, 0.6] },
+          { op: 'wrap', in: [real(), -0.5, 0.75] },
+          { op: 'select3', in: [real(), real(), real(), real()] },
+          { op: 'detach', in: [real()] },
+          { op: 'withSlope', in: [real(), real(), real()] },
+          { op: pick(['phasor', 'saw', 'triangle']), in: [pick([440, 3000, -100])] },
+          { op: 'envelope', in: [real(), 0.001, 0.01] },
+        ]),
+      );
+    } else if (kind < 0.85) {
       const op = pick(['lt', 'le', 'gt', 'ge', 'eq', 'ne']);
       const condition = add({ op, in: [real(), real()] }, ints);
       add({ op: 'select', in: [condition, real(), real()] });

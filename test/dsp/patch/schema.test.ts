@@ -5,7 +5,7 @@ import { CODES, nearest, printDiagnostics } from '../../../dsp/diagnostic.ts';
 import { compile } from '../../../dsp/compile.ts';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import { buildPatch } from '../../../dsp/patch/builder.ts';
-import { parsePatch } from '../../../dsp/patch/schema.ts';
+import { SYNONYMS, nodeOps, parsePatch } from '../../../dsp/patch/schema.ts';
 
 const control = { initial: 0, min: -1, max: 1 };
 const base = {
@@ -318,6 +318,45 @@ describe('a wrong patch', () => {
     ]) {
       expect(parsePatch(json).ok).toBe(false);
     }
+  });
+
+  test.each([
+    ['@', 'delay'],
+    ["'", 'mem'],
+    ['%', 'fmod'],
+    ['^', 'pow'],
+    ['<=', 'le'],
+    ['log', 'ln'],
+    ['int', 'toInt'],
+    ['float', 'toReal'],
+    ['os.osc', 'sine'],
+    ['os.phasor', 'phasor'],
+    ['fi.lowpass', 'lowpass'],
+    ['ba.db2linear', 'dbToGain'],
+    ['ba.midikey2hz', 'mtof'],
+    ['si.smoo', 'smooth'],
+    ['fi.tf2', 'biquad'],
+    ['select2', 'select'],
+    ['sqr', 'sqrt'],
+  ])('"%s" suggests "%s"', (op, near) => {
+    const result = parsePatch(withNode({ op, in: ['x'] }));
+    const [first] = result.ok ? [] : result.diagnostics;
+    expect(first?.hint).toContain(`did you mean "${near}"?`);
+  });
+
+  test('a suggestion says where its operands differ', () => {
+    const result = parsePatch(withNode({ op: 'select2', in: ['x', 0, 1] }));
+    const [first] = result.ok ? [] : result.diagnostics;
+    expect(first?.hint).toMatch(/select2\(c, a, b\) is select\(c, b, a\)/u);
+  });
+
+  test('what is suggested exists', () => {
+    const suggested = (op: string): string | undefined => {
+      const result = parsePatch(withNode({ op, in: ['x'] }));
+      const [first] = result.ok ? [] : result.diagnostics;
+      return /"(\w+)"/u.exec(first?.hint ?? '')?.[1];
+    };
+    for (const op of Object.keys(SYNONYMS)) expect(nodeOps(), op).toContain(suggested(op));
   });
 
   test('a near miss gets a suggestion', () => {
