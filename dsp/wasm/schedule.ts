@@ -8,6 +8,10 @@
  * values, one vector loop, one serial loop, products summed over the window, frame loops; a node is
  * in the first stage where all it needs is there.
  *
+ * A recursion waits for its own latency at every sample, so two in one loop cost little more than
+ * one: cheap operations on the way from one recursion to the next join the serial loop, rather than
+ * to divide it in two.
+ *
  * Invariants: within a loop, nodes are in an order in which every operand, and every delay's source
  * outside of recursion, comes first; in a recursion the delays come first. Cost: linear.
  */
@@ -24,6 +28,7 @@ import {
 } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { isValueOp } from '../interpret/rules.ts';
+import { OPS } from '../ir/ops.ts';
 import { WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
 
@@ -65,12 +70,16 @@ export function schedule(graph: Graph): Schedule {
   const place = new Map<NodeId, { stage: number; kind: Kind }>();
   const recursive = new Set<NodeId>();
   const stages: Record<Kind, NodeId[]>[] = [];
+  const feeding = leadsToSerial(graph, order);
+  /** Cost of the way from the last recursion to a node that joined the serial loop. */
+  const bridge = new Map<NodeId, number>();
 
   for (const component of order) {
     const [first] = component as [NodeId];
     if (isResident(graph, first)) continue;
     const cyclic = component.length > 1 || dependencies(graph, first).includes(first);
-    const kind = graph.domain === 'once' ? 'value' : kindOf(graph, first, cyclic);
+    const usual = graph.domain === 'once' ? 'value' : kindOf(graph, first, cyclic);
+    const kind = usual === 'vector' && joinsSerial(first) ? 'serial' : usual;
     const members = new Set(component);
     let stage = 0;
     for (const id of component) {
@@ -95,6 +104,18 @@ export function schedule(graph: Graph): Schedule {
   }
   return { stages, place, recursive };
 
+  /** Is a node a cheap step from one serial loop to what would be another one? */
+  function joinsSerial(id: NodeId): boolean {
+    const { op, type } = nodeOf(graph, id);
+    if (!feeding.has(id) || (!isValueOp(op) && !isDelay(op)) || type === 'int') return false;
+    const serial = dependencies(graph, id).filter((d) => place.get(d)?.kind === 'serial');
+    if (serial.length === 0) return false;
+    const cost = Math.max(...serial.map((d) => bridge.get(d) ?? 0)) + OPS[op].cost;
+    if (cost > BRIDGE_COST) return false;
+    bridge.set(id, cost);
+    return true;
+  }
+
   function kindOf(g: Graph, id: NodeId, cyclic: boolean): Kind {
     const node = nodeOf(g, id);
     const isFramed = node.hop > 1 || isOverlap(node.op);
@@ -113,4 +134,22 @@ export function schedule(graph: Graph): Schedule {
     const takesInt = nodeOf(g, node.args.at(-1)!).type === 'int';
     return (takesInt ? rules.intVector : rules.vector) === null ? 'serial' : 'vector';
   }
+}
+
+/** About the operations that a recursion's latency leaves room for. */
+const BRIDGE_COST = 24;
+
+/** Nodes that a recursion or a vector depends on. */
+function leadsToSerial(graph: Graph, order: readonly (readonly NodeId[])[]): ReadonlySet<NodeId> {
+  const feeding = new Set<NodeId>();
+  for (const component of order.toReversed()) {
+    const [first] = component as [NodeId];
+    const isSerial =
+      component.length > 1 ||
+      nodeOf(graph, first).shape > 1 ||
+      dependencies(graph, first).includes(first);
+    if (!isSerial && !component.some((id) => feeding.has(id))) continue;
+    for (const id of component) for (const d of dependencies(graph, id)) feeding.add(d);
+  }
+  return feeding;
 }
