@@ -41,7 +41,9 @@ const print = (text: string): void => {
   if (!options.json) process.stdout.write(text);
 };
 
-print(`${heading()}native: ${COMPILER} ${FLAGS.join(' ')}\n\n${tableHead()}`);
+print(
+  `${heading()}native: ${native === null ? 'none' : [COMPILER, ...FLAGS].join(' ')}\n\n${tableHead()}`,
+);
 const measured: Measured[] = [];
 for (const kernel of kernels) {
   const one = await measure(kernel, native, input, options.smoke ? SMOKE : FULL);

@@ -11,7 +11,7 @@ export const SPECTRAL: readonly Kernel[] = [
     initial: [0.5],
     frames: 4096,
     window: 4096,
-    estimate: 'the compiler has no Fourier transform',
+    estimate: 'no patch can ask for a Fourier transform',
     tolerance: 1e-3,
     target: 1.1,
   }),
