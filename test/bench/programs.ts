@@ -1,21 +1,16 @@
 /**
- * Speed of learning programs: generated code against the same mathematics written by hand in
- * JavaScript, in the same run. Prints one row per program; `npm run bench`.
+ * Speed of the shipped examples: generated code against the same mathematics written by hand in
+ * JavaScript, in the same run; one row per program.
  *
  * Medians of whole blocks after warm-up; the ratio is what counts, machines differ.
  */
 
-import { setFlagsFromString } from 'node:v8';
 import { measure } from 'mitata';
 import { compile } from '../../dsp/compile.ts';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
 import { Instance } from '../../dsp/run/instance.ts';
-
-setFlagsFromString('--no-liftoff');
-setFlagsFromString('--no-wasm-lazy-compilation');
-
-const BLOCK = 256;
-const RATE = 48000;
+import { BLOCK, noise } from './kernels/kernel.ts';
+import { SAMPLE_RATE } from './ours.ts';
 
 /**
  * A learning step over one block by hand: what a careful programmer would write for this one
@@ -110,47 +105,41 @@ const BY_HAND: Readonly<Record<string, () => ByHand>> = {
   loopback,
 };
 
-function noise(): Float32Array {
-  let state = 1;
-  return Float32Array.from({ length: BLOCK }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return state / 2 ** 32;
-  });
-}
-
 /** Median nanoseconds per sample. */
 async function perSample(block: () => void): Promise<number> {
   const stats = await measure(block, { min_cpu_time: 3e8 });
   return (stats.p50 ?? stats.avg) / BLOCK;
 }
 
-process.stdout.write(
-  `node ${process.version}, ${process.arch}, blocks and windows of ${BLOCK}\n\n` +
+/** A Markdown table. */
+export async function measurePrograms(): Promise<string> {
+  let table =
     '| program | generated, ns/sample | by hand in JavaScript | ratio | compile, ms | x real time |\n' +
-    '|---|---|---|---|---|---|\n',
-);
-for (const [name, patch] of Object.entries(EXAMPLES)) {
-  const begin = performance.now();
-  const artifact = compile(patch, { sampleRate: RATE, maxBlock: BLOCK, latency: 0 });
-  if (!artifact.ok) throw new Error(name);
-  const module = new WebAssembly.Module(artifact.value.wasm);
-  const compileMs = performance.now() - begin;
-  const instance = new Instance(artifact.value, module);
-  instance.setSchedule(patch.training!.schedule);
-  instance.learning = true;
-  const [x, out] = [noise(), new Float32Array(BLOCK)];
-  for (const input of instance.inputs) input.set(x);
-  const generated = await perSample(() => instance.process(BLOCK));
-  const hand = BY_HAND[name]!();
-  const byHand = await perSample(() => hand(x, x, out));
-  const row = [
-    name,
-    generated.toFixed(2),
-    byHand.toFixed(2),
-    (generated / byHand).toFixed(2),
-    compileMs.toFixed(1),
-    Math.round(1e9 / generated / RATE).toLocaleString('en'),
-  ];
-  process.stdout.write(`| ${row.join(' | ')} |\n`);
+    '|---|---|---|---|---|---|\n';
+  for (const [name, patch] of Object.entries(EXAMPLES)) {
+    const begin = performance.now();
+    const artifact = compile(patch, { sampleRate: SAMPLE_RATE, maxBlock: BLOCK, latency: 0 });
+    if (!artifact.ok) throw new Error(name);
+    const module = new WebAssembly.Module(artifact.value.wasm);
+    const compileMs = performance.now() - begin;
+    const instance = new Instance(artifact.value, module);
+    instance.setSchedule(patch.training!.schedule);
+    instance.learning = true;
+    const [x, out] = [noise(BLOCK, 1, 0.5), new Float32Array(BLOCK)];
+    for (const input of instance.inputs) input.set(x);
+    const generated = await perSample(() => instance.process(BLOCK));
+    const hand = BY_HAND[name]!();
+    const byHand = await perSample(() => hand(x, x, out));
+    const row = [
+      name,
+      generated.toFixed(2),
+      byHand.toFixed(2),
+      (generated / byHand).toFixed(2),
+      compileMs.toFixed(1),
+      Math.round(1e9 / generated / SAMPLE_RATE).toLocaleString('en'),
+    ];
+    table += `| ${row.join(' | ')} |\n`;
+  }
+  if (!Number.isFinite(sink)) throw new Error('the hand-written programs diverged');
+  return table;
 }
-if (!Number.isFinite(sink)) throw new Error('the hand-written programs diverged');

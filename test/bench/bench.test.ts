@@ -1,0 +1,71 @@
+/**
+ * Keeps the bench from rotting: every kernel that the compiler can run gives finite numbers and,
+ * where there is a g++, what the native side gives; the report has the fields that it promises. No
+ * time is asserted.
+ */
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KERNELS } from './kernels/index.ts';
+import { measure } from './measure.ts';
+import type { Measured } from './measure.ts';
+import { Native, buildNative, hasCompiler } from './native.ts';
+import { openOurs, signals } from './ours.ts';
+import { tableRow, toJson } from './report.ts';
+
+const input = signals(Math.max(...KERNELS.map(({ frames }) => frames)));
+/** Those that take seconds to compile are left to the bench itself. */
+const kernels = KERNELS.filter(({ initial }) => initial.length <= 400);
+const runnable = kernels.filter(({ estimate }) => typeof estimate !== 'string');
+
+describe('a kernel of the bench', () => {
+  it.each(runnable)('$name learns on our side', (kernel) => {
+    const ours = openOurs(kernel, input);
+    if (typeof ours === 'string') throw new Error(ours);
+    const { output, gradients, params } = ours.check(1);
+    expect([...output, ...gradients, ...params].filter((value) => !Number.isFinite(value))).toEqual(
+      [],
+    );
+    expect(params.some((value, k) => value !== kernel.initial[k])).toBe(kernel.window > 0);
+  });
+});
+
+describe.runIf(hasCompiler())('a kernel of the bench in C', () => {
+  const measured: Measured[] = [];
+  let program = '';
+  let native: Native;
+
+  beforeAll(() => {
+    program = buildNative();
+    native = new Native(program, input);
+  });
+  afterAll(async () => {
+    await native.close();
+    rmSync(program);
+  });
+
+  it.each(kernels)('$name computes the same as ours, or ours is not there', async (kernel) => {
+    const one = await measure(kernel, native, input, { rounds: 1, seconds: 0.001 });
+    measured.push(one);
+    expect(one.differs, one.note ?? '').toBe(false);
+    expect(one.nativeNsPerSample).toBeGreaterThan(0);
+    expect(one.ratio === null).toBe(typeof kernel.estimate === 'string');
+  });
+
+  it('appears in the report with every field', () => {
+    const report = JSON.parse(toJson(measured)) as { kernels: object[] };
+    expect(Object.keys(report)).toEqual(['node', 'cpu', 'kernels']);
+    expect(report.kernels.length).toBe(kernels.length);
+    for (const one of report.kernels) {
+      expect(Object.keys(one)).toEqual([
+        'name',
+        'nsPerSample',
+        'nativeNsPerSample',
+        'ratio',
+        'realTimeFactor',
+        'bytes',
+      ]);
+    }
+    const columns = measured.map((one) => tableRow(one).split('|').length);
+    expect(new Set(columns).size).toBe(1);
+  });
+});

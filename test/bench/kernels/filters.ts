@@ -1,0 +1,104 @@
+/**
+ * Linear kernels: gain and offset, biquads, FIR filters, and learning cost against the number of
+ * parameters. Native sides: gain_dc.c, biquads.c, fir.c.
+ */
+import type { Signal } from '../../../dsp/patch/builder.ts';
+import { BLOCK, add, dot, kernel, mul, noise } from './kernel.ts';
+import type { Estimate, Kernel } from './kernel.ts';
+
+const gainDc: Estimate = (p, x, [g, c]) => add(p, mul(p, g!, x), c!);
+
+/**
+ * Sections in a row, transposed direct form II, [b0 b1 b2 a1 a2] each:
+ * y = b0·x + s1,  s1 ← b1·x − a1·y + s2,  s2 ← b2·x − a2·y.
+ */
+const biquads: Estimate = (p, x, params) => {
+  let signal = x;
+  for (let k = 0; k < params.length; k += 5) {
+    const [b0, b1, b2, a1, a2] = params.slice(k, k + 5) as [Signal, Signal, Signal, Signal, Signal];
+    const input = signal;
+    p.feedback(1, (s1) => {
+      signal = add(p, mul(p, b0, input), s1);
+      const s2 = p.delay(p.op('sub', [mul(p, b2, input), mul(p, a2, signal)]), 1);
+      return add(p, p.op('sub', [mul(p, b1, input), mul(p, a1, signal)]), s2);
+    });
+  }
+  return signal;
+};
+
+const fir: Estimate = (p, x, taps) =>
+  dot(
+    p,
+    taps,
+    taps.map((_, k) => (k === 0 ? x : p.delay(x, k))),
+  );
+
+/** Poles well inside of the circle, a different pair in each section. */
+const COEFFICIENTS = [0, 1, 2, 3].flatMap((k) => [
+  0.3 + 0.05 * k,
+  0.2,
+  0.1,
+  -0.9 + 0.1 * k,
+  0.4 - 0.05 * k,
+]);
+
+const taps = (count: number): number[] => [...noise(count, 3, 0.5 / Math.sqrt(count))];
+
+const cascade = { initial: COEFFICIENTS, estimate: biquads } as const;
+
+/** Learning cost against the number of parameters. */
+const TAPS = [8, 16, 32, 64, 128, 256, 512, 1024];
+
+export const FILTERS: readonly Kernel[] = [
+  kernel({
+    name: 'gain-dc',
+    native: { name: 'gain-dc', size: 0 },
+    initial: [1, 0],
+    rate: 0.01,
+    estimate: gainDc,
+  }),
+  kernel({
+    name: 'biquads-4',
+    native: { name: 'biquads', size: 0 },
+    ...cascade,
+    window: 0,
+    target: 1.1,
+  }),
+  kernel({
+    name: 'biquads-4-forward-20',
+    native: { name: 'biquads-forward', size: 0 },
+    ...cascade,
+    mode: 'forward',
+    rate: 1e-5,
+    target: 1.3,
+  }),
+  ...[64, 128, 256].map((window) =>
+    kernel({
+      name: `biquads-4-reverse-${window}`,
+      native: { name: 'biquads-reverse', size: 0 },
+      ...cascade,
+      window,
+      mode: 'reverse',
+      rate: 1e-5,
+      target: 0.9,
+    }),
+  ),
+  kernel({
+    name: 'fir-64-lms',
+    native: { name: 'fir-sample', size: 64 },
+    initial: taps(64),
+    window: 1,
+    estimate: fir,
+    target: 1.1,
+  }),
+  ...TAPS.map((count) =>
+    kernel({
+      name: `fir-${count}-block`,
+      native: { name: 'fir-block', size: count },
+      initial: taps(count),
+      window: BLOCK,
+      estimate: fir,
+      ...(count === 64 ? { target: 1.5 } : {}),
+    }),
+  ),
+];

@@ -1,0 +1,88 @@
+/**
+ * Our side: a kernel's patch through the whole compiler, run by an Instance as the audio thread
+ * runs it.
+ */
+import { compile } from '../../dsp/compile.ts';
+import { printDiagnostics } from '../../dsp/diagnostic.ts';
+import { Instance } from '../../dsp/run/instance.ts';
+import { noise, patchOf } from './kernels/kernel.ts';
+import type { Kernel } from './kernels/kernel.ts';
+
+export const SAMPLE_RATE = 48000;
+
+export interface Signals {
+  /** Input and target, as many frames as the longest block. */
+  readonly x: Float32Array;
+  readonly d: Float32Array;
+}
+
+export const signals = (frames: number): Signals => ({
+  x: noise(frames, 1),
+  d: noise(frames, 2, 0.3),
+});
+
+/** What a kernel has computed: of the last block, and of its last window. */
+export interface State {
+  readonly loss: number;
+  readonly output: readonly number[];
+  readonly gradients: readonly number[];
+  readonly params: readonly number[];
+}
+
+export interface Ours {
+  readonly bytes: number;
+  readonly compileMs: number;
+  check(blocks: number): State;
+  /** Median nanoseconds per sample. */
+  time(seconds: number): number;
+}
+
+/** The kernel, ready to run, or the reason why it cannot be. */
+export function openOurs(kernel: Kernel, { x, d }: Signals): Ours | string {
+  const patch = patchOf(kernel);
+  if (patch === null) return String(kernel.estimate);
+  const { frames } = kernel;
+  const begin = performance.now();
+  const artifact = compile(patch, { sampleRate: SAMPLE_RATE, maxBlock: frames, latency: 0 });
+  if (!artifact.ok) return printDiagnostics(artifact.diagnostics).trim();
+  const instance = new Instance(artifact.value, new WebAssembly.Module(artifact.value.wasm));
+  const compileMs = performance.now() - begin;
+  instance.inputs.forEach((input, k) => input.set((k === 0 ? x : d).subarray(0, frames)));
+  if (patch.training !== undefined) instance.setSchedule(patch.training.schedule);
+  instance.learning = true;
+
+  const timed = (blocks: number): number => {
+    const start = performance.now();
+    for (let k = 0; k < blocks; k++) instance.process(frames);
+    return 1e6 * (performance.now() - start);
+  };
+  return {
+    bytes: artifact.value.layout.bytes,
+    compileMs,
+    check: (blocks) => {
+      instance.reset();
+      instance.learning = true;
+      for (let k = 0; k < blocks; k++) instance.process(frames);
+      return {
+        loss: instance.loss,
+        output: [...instance.outputs[0]!.subarray(0, frames)],
+        gradients: [...instance.gradients],
+        params: [...instance.params],
+      };
+    },
+    // As native/main.c: pieces long enough that reading the clock does not count.
+    time: (seconds) => {
+      let blocks = 1;
+      while (timed(blocks) < 1e5) blocks *= 2;
+      const end = performance.now() + 1000 * seconds;
+      const times: number[] = [];
+      while (times.length < 3 || performance.now() < end) times.push(timed(blocks));
+      if (instance.fault !== 0) throw new Error(`${kernel.name} diverged while it was measured`);
+      return median(times) / (blocks * frames);
+    },
+  };
+}
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
