@@ -106,9 +106,23 @@ function overWindow(b: Builder, shares: readonly Share[], window: number): NodeI
     if (own === 0) totals.push(b.node('mul', [value, b.real(window / hop)]));
     else if (op === 'outer' && args.every((a) => nodeOf(b, a).hop === 1)) {
       totals.push(b.node('sumOuter', args));
+    } else if (op === 'mul' && scaled(b, args) !== null) {
+      totals.push(b.node('sumOuter', scaled(b, args)!));
     } else signals.set(own, plus(b, signals.get(own) ?? null, value)!);
   }
   return [...totals, ...[...signals.values()].map((signal) => b.node('sum', [signal]))];
+}
+
+/** The vector and the number of a product of both, where both are signals. */
+function scaled(b: Builder, args: readonly NodeId[]): readonly [NodeId, NodeId] | null {
+  const plain = args.map((a) => {
+    const { op, args: of } = nodeOf(b, a);
+    return op === 'splat' ? of[0]! : a;
+  }) as [NodeId, NodeId];
+  const [x, y] = plain;
+  if (plain.some((a) => nodeOf(b, a).hop !== 1)) return null;
+  if (b.shape(x) > 1 && b.shape(y) === 1) return [x, y];
+  return b.shape(y) > 1 && b.shape(x) === 1 ? [y, x] : null;
 }
 
 /** A cotangent that comes every `hop` samples for what is constant over the window. */

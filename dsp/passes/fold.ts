@@ -61,8 +61,12 @@ function simplify(b: Builder, node: Node, args: readonly NodeId[]): NodeId {
   const { op, shape } = node;
   if (isStructureOp(op)) return restructure(b, op, node, args);
   if (!isValueOp(op)) return b.node(op, args, node.attrs);
-  return b.asLanes(simpler(b, op, node, args), shape);
+  return b.asLanes(simpler(b, op, node, unsplat(b, args)), shape);
 }
+
+/** A number meets a vector in every lane anyway. */
+const unsplat = (b: Builder, args: readonly NodeId[]): readonly NodeId[] =>
+  args.map((a) => (b.nodes[a]!.op === 'splat' ? b.nodes[a]!.args[0]! : a));
 
 /** The result may have one lane where all lanes are equal. */
 function simpler(b: Builder, op: ValueOp, node: Node, args: readonly NodeId[]): NodeId {

@@ -29,6 +29,7 @@ import { fourReals, sound, soundLanes, splatReal } from './snippets.ts';
 import {
   concat,
   demote,
+  dotProduct,
   laneSum,
   matvec,
   matvecT,
@@ -99,6 +100,13 @@ export function emitGraph(
       return line !== undefined && typeOf(line.source) === 'real' ? [line] : [];
     }),
   );
+
+  /** How many operations read a node. */
+  const users = new Map<NodeId, number>();
+  for (const { args } of graph.nodes) {
+    for (const arg of args) users.set(arg, (users.get(arg) ?? 0) + 1);
+  }
+  for (const source of graph.delays.values()) users.set(source, Infinity);
 
   // ---- Addresses -----------------------------------------------------------------------------
 
@@ -287,8 +295,14 @@ export function emitGraph(
           return four;
         });
       }
-      case 'laneSum':
-        return laneSum(w, operand(a), lanes[0]!);
+      case 'laneSum': {
+        const product = products.get(a);
+        if (product === undefined) return laneSum(w, operand(a), lanes[0]!);
+        const [x, y] = product.map((arg) =>
+          shapeOf(arg) > 1 ? valueIn(body, arg) : [fourOf(body, arg, 0)],
+        ) as [Value, Value];
+        return dotProduct(w, x, y, lanes[0]!);
+      }
       case 'matvec': {
         const columns = lanes[1]!;
         const m = { address: matrixIn(body, a, operand), rows: shape, columns };
@@ -314,6 +328,21 @@ export function emitGraph(
           return four;
         });
       }
+    }
+  };
+
+  /** Products that are only summed over their lanes, in the same loop: made together with the sum. */
+  const products = new Map<NodeId, readonly [NodeId, NodeId]>();
+
+  const findProducts = (members: readonly NodeId[]): void => {
+    const inLoop = new Set(members);
+    for (const id of members) {
+      const { op, args } = nodeOf(graph, id);
+      const [product] = args;
+      if (op !== 'laneSum' || product === undefined || !inLoop.has(product)) continue;
+      const { op: of, args: factors } = nodeOf(graph, product);
+      const isOwn = of === 'mul' && users.get(product) === 1 && !sites.sinks.has(product);
+      if (isOwn) products.set(product, factors as [NodeId, NodeId]);
     }
   };
 
@@ -431,11 +460,15 @@ export function emitGraph(
       });
     }
 
+    findProducts(members);
     // Where each signal is read for the last time: by a member's place, or at the end of the loop.
     const lastUse = new Map<NodeId, number>();
+    const readBy = (id: NodeId): readonly NodeId[] =>
+      nodeOf(graph, id).args.flatMap((arg) => products.get(arg) ?? [arg]);
     members.forEach((id, n) => {
+      if (products.has(id)) return;
       lastUse.set(id, n);
-      for (const arg of nodeOf(graph, id).args) lastUse.set(arg, n);
+      for (const arg of readBy(id)) lastUse.set(arg, n);
     });
     for (const id of states.keys()) lastUse.set(graph.delays.get(id)!, Infinity);
 
@@ -446,6 +479,7 @@ export function emitGraph(
       };
       for (const id of copied) keep(id, valueIn(body, id));
       members.forEach((id, n) => {
+        if (products.has(id)) return;
         const node = nodeOf(graph, id);
         const state = states.get(id);
         if (state !== undefined) {
@@ -457,7 +491,7 @@ export function emitGraph(
         } else {
           keep(id, isDelay(node.op) || isFraming(node.op) ? valueIn(body, id) : compute(body, id));
         }
-        for (const used of new Set([id, ...node.args])) {
+        for (const used of new Set([id, ...readBy(id)])) {
           if (lastUse.get(used) === n) forget(body, used);
         }
       });

@@ -20,7 +20,7 @@ import { call, get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import type { Bases, Channels, Site } from './sites.ts';
 import { fourReals, sound, soundLanes } from './snippets.ts';
-import { addLanes } from './structures.ts';
+import { addLanes, maskOf } from './structures.ts';
 import { windowSum } from './sums.ts';
 import type { WindowSum } from './sums.ts';
 
@@ -540,7 +540,7 @@ class FrameLoop {
         const sum = sums.get(id);
         if (sum !== undefined) {
           body.code.push(get(sum), get(operands[0]!));
-          if (isTail) body.code.push(tailMask(lanes), ['v128.and']);
+          if (isTail) body.code.push(maskOf(lanes), ['v128.and']);
           body.code.push(['f32x4.add'], set(sum));
           continue;
         }
@@ -680,12 +680,4 @@ class FrameLoop {
       func.release(four);
     });
   }
-}
-
-/** The lanes of the last four that belong to the vector. */
-function tailMask(lanes: number): Instr {
-  return [
-    'v128.const',
-    ...Array.from({ length: 16 }, (_, byte) => (byte < 4 * (lanes % 4) ? 255 : 0)),
-  ];
 }

@@ -80,9 +80,15 @@ function masked(w: Writer, value: Value, lanes: number): Value {
   const rest = lanes & 3;
   if (rest === 0) return value;
   const last = w.func.local('v128');
-  const keep = Array.from({ length: 16 }, (_, byte) => (byte < 4 * rest ? 255 : 0));
-  w.into.push(get(value.at(-1)!), ['v128.const', ...keep], ['v128.and'], set(last));
+  w.into.push(get(value.at(-1)!), maskOf(lanes), ['v128.and'], set(last));
   return [...value.slice(0, -1), last];
+}
+
+/** The lanes of the last four that belong to the vector. */
+export function maskOf(lanes: number): Instr {
+  const rest = lanes & 3;
+  const keep = Array.from({ length: 16 }, (_, byte) => (byte < 4 * rest ? 255 : 0));
+  return ['v128.const', ...keep];
 }
 
 /** Adds the four lanes of a local. */
@@ -116,6 +122,30 @@ const UPPER_HALF: Instr = [
   15,
 ];
 const LOW_HALVES: Instr = ['i8x16.shuffle', 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+
+/** Sums that a long one is divided into, so that additions do not wait for each other. */
+const CHAINS = 4;
+
+/** Σ of the products of all lanes; numbers count in every lane of the other operand. */
+export function dotProduct(w: Writer, a: Value, b: Value, lanes: number): Value {
+  const { func } = w;
+  const chunks = chunksOf(lanes);
+  const sums = Array.from({ length: Math.min(CHAINS, chunks) }, () => func.local('v128'));
+  for (let c = 0; c < chunks; c++) {
+    const sum = sums[c % sums.length]!;
+    if (c >= sums.length) w.into.push(get(sum));
+    w.into.push(get(a[c] ?? a[0]!), get(b[c] ?? b[0]!), ['f32x4.mul']);
+    if (c === chunks - 1 && lanes % 4 !== 0) w.into.push(maskOf(lanes), ['v128.and']);
+    if (c >= sums.length) w.into.push(['f32x4.add']);
+    w.into.push(set(sum));
+  }
+  w.into.push(get(sums[0]!));
+  for (const sum of sums.slice(1)) w.into.push(get(sum), ['f32x4.add']);
+  w.into.push(set(sums[0]!));
+  const total = addLanes(w, sums[0]!);
+  for (const sum of sums) func.release(sum);
+  return [total];
+}
 
 export function laneSum(w: Writer, value: Value, lanes: number): Value {
   const parts = masked(w, value, lanes);
@@ -371,9 +401,9 @@ export interface Recording {
   readonly lanes: number;
 }
 
-/** Columns that are added up together: with `TILE_ROWS` chunks they fill the registers. */
+/** Columns that are added up together, and sums in registers. */
 const TILE_COLUMNS = 4;
-const TILE_ROWS = 2;
+const TILE_SUMS = 8;
 
 /** Frames that are added up in single precision before they go to the sum of all. */
 const SUM_FRAMES = 256;
@@ -399,9 +429,10 @@ export function sumOuter(
   const bk = func.local('v128');
   const bytes = 4 * a.lanes * b.lanes;
   w.into.push(['i32.const', into], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
+  const most = Math.floor(TILE_SUMS / Math.min(TILE_COLUMNS, b.lanes));
   for (let k = 0; k < b.lanes; k += TILE_COLUMNS) {
-    for (let c = 0; c < chunks; c += TILE_ROWS) {
-      const rows = Math.min(TILE_ROWS, chunks - c);
+    for (let c = 0; c < chunks; c += most) {
+      const rows = Math.min(most, chunks - c);
       const columns = Math.min(TILE_COLUMNS, b.lanes - k);
       const sums = Array.from({ length: rows * columns }, () => func.local('v128'));
       const parts = Array.from({ length: rows }, () => func.local('v128'));
