@@ -240,7 +240,7 @@ export class Interpreter {
       case 'param':
         return this.#round(leaves.param(index + lane));
       case 'scalar':
-        return this.#round(leaves.scalar(index));
+        return this.#round(leaves.scalar(index + lane));
       case 'tape':
       case 'tapeInt':
         return leaves.tape(index, frame - lag, lane);

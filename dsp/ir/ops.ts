@@ -145,7 +145,12 @@ export const OPS = {
     'a learnable value, constant over a training window; a vector takes as many places of the bank',
     'attr',
   ),
-  scalar: leaf('real', ['index'], 'a number that another graph or the host leaves for this one'),
+  scalar: leaf(
+    'real',
+    ['index', 'lanes'],
+    'numbers that another graph or the host leaves for this one',
+    'attr',
+  ),
   tape: leaf(
     'real',
     ['index', 'lag', 'hop', 'lanes'],

@@ -2,8 +2,8 @@
  * Optimisers: the graph that turns gradients into new parameters once a window.
  *
  * Invariant: an optimiser is a graph of domain `once`, computed in double precision, so that a
- * small rate still moves a parameter; a parameter never leaves its range, and a frozen one keeps
- * its value to the bit.
+ * small rate still moves a parameter; it works on all parameters as the lanes of one vector. A
+ * parameter never leaves its range, and a frozen one keeps its value to the bit.
  */
 
 import type { ControlSpec } from '../control.ts';
@@ -11,7 +11,7 @@ import { Builder } from '../ir/builder.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { paramName, updateScalars } from '../ir/program.ts';
 
-/** One parameter's step: its new value from its value, gradient and the rate. */
+/** A step: new values from values, gradients and the rate. */
 type Rule = (b: Builder, value: NodeId, gradient: NodeId, rate: NodeId) => NodeId;
 
 const RULES = {
@@ -21,19 +21,18 @@ const RULES = {
 
 export type OptimiserKind = keyof typeof RULES;
 
-/** p ← frozen ? p : clamp(rule(p, g, rate), min, max), for every parameter. */
+/** p ← frozen ? p : clamp(rule(p, g, rate), min, max), for all parameters side by side. */
 export function updateGraph(kind: OptimiserKind, params: readonly ControlSpec[]): Graph {
   const b = new Builder('once');
+  const lanes = params.length;
+  if (lanes === 0) return b.finish([]);
+  const bank = (first: number): NodeId => b.node('scalar', [], [first, lanes]);
+  const limit = (of: (spec: ControlSpec) => number): NodeId => b.node('const', [], params.map(of));
+  const value = b.node('param', [], [0, lanes]);
   const rate = b.node('scalar', [], [updateScalars.learningRate]);
-  const outputs = params.map((spec, k) => {
-    const value = b.node('param', [], [k]);
-    const gradient = b.node('scalar', [], [updateScalars.gradient(k)]);
-    const frozen = b.node('scalar', [], [updateScalars.frozen(k, params.length)]);
-    const stepped = RULES[kind](b, value, gradient, rate);
-    const low = b.node('max', [stepped, b.real(spec.min)]);
-    const kept = b.node('min', [low, b.real(spec.max)]);
-    const isFrozen = b.node('ne', [frozen, b.real(0)]);
-    return { name: paramName(k), node: b.node('select', [isFrozen, value, kept]) };
-  });
-  return b.finish(outputs);
+  const stepped = RULES[kind](b, value, bank(updateScalars.gradient(0)), rate);
+  const low = b.node('max', [stepped, limit((spec) => spec.min)]);
+  const kept = b.node('min', [low, limit((spec) => spec.max)]);
+  const isFrozen = b.node('ne', [bank(updateScalars.frozen(0, lanes)), b.real(0)]);
+  return b.finish([{ name: paramName(0), node: b.node('select', [isFrozen, value, kept]) }]);
 }

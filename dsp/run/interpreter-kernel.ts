@@ -86,7 +86,10 @@ export function interpreterKernel(
     update() {
       if (update === null) return;
       const results = update.run(leaves(0), 1);
-      for (let k = 0; k < P; k++) kernel.params[k] = valueAt(results.get(paramName(k)), 0);
+      for (let k = 0; k < P; k++) {
+        const values = results.get(paramName(k));
+        if (values !== undefined) kernel.params.set(values, k);
+      }
     },
     reset() {
       stream.reset();

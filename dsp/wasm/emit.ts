@@ -22,7 +22,7 @@ import { call, get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import { COMPARISONS, WASM_RULES, intType, realType } from './rules.ts';
 import type { Form, FormRules } from './rules.ts';
-import type { Schedule } from './schedule.ts';
+import type { Schedule, Stage } from './schedule.ts';
 import { placeSignals } from './sites.ts';
 import type { Channels, Site } from './sites.ts';
 import { fourReals, sound, soundLanes, splatReal } from './snippets.ts';
@@ -59,6 +59,8 @@ export interface Room {
   readonly temps: (bytes: number) => number;
   /** Where these single-precision numbers lie. */
   readonly constants: (values: readonly number[]) => number;
+  /** Where these double-precision numbers lie. */
+  readonly doubles: (values: readonly number[]) => number;
   /** The functions that transform real signals of this length. */
   readonly transform: (size: number) => { readonly forward: number; readonly transpose: number };
 }
@@ -73,11 +75,10 @@ export function emitGraph(
   frames: number,
 ): void {
   const isStream = graph.domain === 'stream';
-  const scalarForm: Form = graph.domain === 'once' ? 'f64' : 'f32';
   const position = isStream ? func.param(1) : null;
   const offset = isStream ? func.param(0) : null;
   const length = isStream ? func.param(2) : null;
-  const i = graph.domain === 'once' ? null : func.local('i32');
+  const i = func.local('i32');
   const whole = isStream ? func.local('i32') : null;
   const heads = new Map<Line, Local>();
   if (isStream) for (const line of storage.allLines) heads.set(line, func.local('i32'));
@@ -112,7 +113,7 @@ export function emitGraph(
 
   /** Byte offset of the current frame in a site, from its static address. */
   const at = (body: Body, { base, places }: Site): Instr[] => {
-    const frame: Instr[] = base === null ? [get(i!)] : [get(base), get(i!), ['i32.add']];
+    const frame: Instr[] = base === null ? [get(i)] : [get(base), get(i), ['i32.add']];
     if (places === 1) return frame;
     const key = `${base?.index} ${places}`;
     let local = body.offsets.get(key);
@@ -393,14 +394,14 @@ export function emitGraph(
     for (const local of [...body.hoisted, ...body.kept]) func.release(local);
     if (isStream) {
       const end = body.form === 'f32x4' ? whole! : length!;
-      func.emit(['block'], get(i!), get(end), ['i32.ge_u'], ['br_if', 0], ['loop']);
+      func.emit(['block'], get(i), get(end), ['i32.ge_u'], ['br_if', 0], ['loop']);
       func.append(body.code);
-      func.emit(get(i!), ['i32.const', step], ['i32.add'], ['local.tee', i!.index]);
+      func.emit(get(i), ['i32.const', step], ['i32.add'], ['local.tee', i.index]);
       func.emit(get(end), ['i32.lt_u'], ['br_if', 0], ['end'], ['end']);
     } else {
       func.emit(['loop']);
       func.append(body.code);
-      func.emit(get(i!), ['i32.const', step], ['i32.sub'], ['local.tee', i!.index]);
+      func.emit(get(i), ['i32.const', step], ['i32.sub'], ['local.tee', i.index]);
       // Downwards: the last round leaves i below the first byte of its part.
       const low = body.form === 'f32x4' || loopLow === 0 ? 0 : loopLow;
       func.emit(['i32.const', low], ['i32.ge_s'], ['br_if', 0], ['end']);
@@ -410,25 +411,25 @@ export function emitGraph(
   /** Runs vector form and one-sample rest of a loop, or only the one-sample form. */
   const run = (kind: 'vector' | 'serial', emitBody: (form: Form) => Body): void => {
     if (isStream) {
-      func.emit(['i32.const', 0], set(i!));
+      func.emit(['i32.const', 0], set(i));
       if (kind === 'vector') wrap(emitBody('f32x4'));
       wrap(emitBody('f32'));
       return;
     }
     if (kind === 'serial') {
       loopLow = 0;
-      func.emit(['i32.const', bytes - 4], set(i!));
+      func.emit(['i32.const', bytes - 4], set(i));
       wrap(emitBody('f32'));
       return;
     }
     if (vectorBytes < bytes) {
       loopLow = vectorBytes;
-      func.emit(['i32.const', bytes - 4], set(i!));
+      func.emit(['i32.const', bytes - 4], set(i));
       wrap(emitBody('f32'));
     }
     if (vectorBytes > 0) {
       loopLow = 0;
-      func.emit(['i32.const', vectorBytes - 16], set(i!));
+      func.emit(['i32.const', vectorBytes - 16], set(i));
       wrap(emitBody('f32x4'));
     }
   };
@@ -527,7 +528,7 @@ export function emitGraph(
   };
 
   const emitValues = (members: readonly NodeId[]): void => {
-    const body = newBody(scalarForm, true);
+    const body = newBody('f32', true);
     for (const id of members) {
       const node = nodeOf(graph, id);
       if (node.op === 'const' || node.op === 'constInt') continue;
@@ -544,12 +545,9 @@ export function emitGraph(
         arrays.set(id, address);
         continue;
       }
-      const address = leafAddress(ports, node.op, node.attrs[0]!, storage.carries.get(id));
-      const isInt = node.type === 'int';
-      const local = func.local(isInt ? 'i32' : scalarForm);
-      body.code.push(['i32.const', 0], [isInt ? 'i32.load' : 'f64.load', address]);
-      if (local.type === 'f32') body.code.push(['f32.demote_f64']);
-      body.code.push(set(local));
+      const local = func.local('f32');
+      const address = leafAddress(ports, node.op, node.attrs[0]!);
+      body.code.push(['i32.const', 0], ['f64.load', address], ['f32.demote_f64'], set(local));
       values.set(id, local);
       body.known.set(id, [local]);
     }
@@ -596,7 +594,7 @@ export function emitGraph(
     channels: ports,
     bases,
     sources: sites.sources,
-    i: i!,
+    i: i,
     length,
     frames,
     values,
@@ -654,7 +652,8 @@ export function emitGraph(
       func.emit(['end']);
     }
   }
-  schedule.stages.forEach((stage, k) => {
+  const { stages } = schedule;
+  (stages.length > 0 ? stages : [EMPTY_STAGE]).forEach((stage, k) => {
     const copied = sites.copies.get(k) ?? [];
     const isNumber = (id: NodeId): boolean => shapeOf(id) === 1;
     emitValues(stage.value);
@@ -667,9 +666,8 @@ export function emitGraph(
     emitProducts(stage.product);
     if (stage.frame.length > 0) emitFrames(frameContext(), stage.frame, isReadAfter(k));
   });
-  if (schedule.stages.length === 0) emitLoop('vector', [], sites.copies.get(0) ?? []);
 
-  const last = newBody(scalarForm, true);
+  const last = newBody('f32', true);
   for (const { name, node } of graph.outputs) {
     const address = ports.value(name);
     if (address === undefined) continue;
@@ -682,17 +680,6 @@ export function emitGraph(
     last.code.push(['i32.const', 0], get(value));
     if (value.type === 'f32') last.code.push(['f64.promote_f32']);
     last.code.push(['f64.store', address]);
-  }
-  if (graph.domain === 'once') {
-    // All new states are read before the first is written.
-    const next = [...graph.delays].map(([id, source]) => ({
-      address: storage.carries.get(id)!,
-      value: valueIn(last, source)[0]!,
-    }));
-    for (const { address, value } of next) {
-      const store: Instr = [value.type === 'i32' ? 'i32.store' : 'f64.store', address];
-      last.code.push(['i32.const', 0], get(value), store);
-    }
   }
   func.append(last.prologue);
   func.append(last.code);
@@ -728,11 +715,13 @@ export function emitGraph(
   }
 }
 
+/** For a graph that only passes on what it hears. */
+const EMPTY_STAGE: Stage = { value: [], vector: [], serial: [], product: [], frame: [] };
+
 /** How a state is read. */
 const LOADS = { v128: 'v128.load', f32: 'f32.load', i32: 'i32.load' } as const;
 
-function leafAddress(ports: Ports, op: string, index: number, carry: number | undefined): number {
-  if (carry !== undefined) return carry;
+function leafAddress(ports: Ports, op: string, index: number): number {
   if (op === 'slider') return ports.slider(index);
   if (op === 'param') return ports.param(index);
   if (op === 'scalar') return ports.scalar(index);

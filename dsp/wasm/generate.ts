@@ -13,6 +13,7 @@ import type { Program } from '../ir/program.ts';
 import { chunksOf, placesOf } from './body.ts';
 import { emitGraph } from './emit.ts';
 import type { Ports, Room } from './emit.ts';
+import { emitOnce } from './once.ts';
 import { fftScratch, fftTables, rfftFunction, rfftTransposeFunction } from './fft.ts';
 import { Memory, placeState } from './memory.ts';
 import type { Storage } from './memory.ts';
@@ -94,6 +95,13 @@ export function generate(program: Program, maxBlock: number): Generated {
       data.set(key, known);
       return known.address;
     },
+    doubles: (values) => {
+      const bytes = new Uint8Array(Float64Array.from(values).buffer);
+      const key = `doubles ${bytes.join()}`;
+      const known = data.get(key) ?? { address: memory.take(bytes.length), bytes };
+      data.set(key, known);
+      return known.address;
+    },
     transform: (size) => {
       const known = transforms.get(size);
       if (known !== undefined) return known;
@@ -119,7 +127,8 @@ export function generate(program: Program, maxBlock: number): Generated {
     const func = new Func(name, types);
     const plan = planned[k];
     if (graph !== null && plan) {
-      emitGraph(func, graph, plan.order, plan.storage, ports, room, frames);
+      if (graph.domain === 'once') emitOnce(func, graph, plan.storage, ports, room);
+      else emitGraph(func, graph, plan.order, plan.storage, ports, room, frames);
     }
     if (name === 'backward') {
       // The last frames of this window come before the next one.
@@ -167,6 +176,12 @@ function resetFunction(
       const { type, attrs, shape } = nodeOf(graph, id);
       const [, init = 0] = attrs;
       if (Object.is(init, 0)) continue;
+      if (shape > 1 && graph.domain === 'once') {
+        for (let lane = 0; lane < shape; lane++) {
+          func.emit(['i32.const', 0], ['f64.const', init], ['f64.store', address + 8 * lane]);
+        }
+        continue;
+      }
       for (let chunk = 0; shape > 1 && chunk < chunksOf(shape); chunk++) {
         func.emit(['i32.const', 0], splatReal(init), ['v128.store', address + 16 * chunk]);
       }

@@ -76,7 +76,7 @@ describe('SGD', () => {
       { ...leaves, param: (k) => params[k]!, scalar: (k) => scalars[k]! },
       1,
     );
-    return params.map((_, k) => results.get(`param:${k}`)![0]!);
+    return [...results.get('param:0')!];
   };
 
   test('walks Rosenbrock’s valley as the reference does', () => {
