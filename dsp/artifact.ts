@@ -47,7 +47,7 @@ export interface Artifact {
   readonly window: number;
   /** Device round trip that `align` was compiled for, frames. */
   readonly latency: number;
-  readonly mode: 'forward' | 'reverse' | 'none';
+  readonly mode: 'forward' | 'reverse' | 'mixed' | 'none';
   /** Training compares what is played with what is heard: meaningless while the output is muted. */
   readonly throughDevice: boolean;
   /** Channels. */

@@ -9,7 +9,7 @@
 
 import { activity, hasMemory } from './ad/active.ts';
 import { differentiate, objectiveActivity, tangentGroups } from './ad/gradient.ts';
-import type { Objective } from './ad/gradient.ts';
+import type { Objective, Way } from './ad/gradient.ts';
 import { paramNodes } from './ad/jvp.ts';
 import type { Control } from './control.ts';
 import { diagnostic, fail, ok } from './diagnostic.ts';
@@ -48,9 +48,11 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
     return ok({
       ...base,
       stream: optimise(graph),
+      loss: null,
       backward: null,
       update: null,
       window: 0,
+      carry: 0,
       mode: 'none',
       reasons: ['the patch has no training'],
     });
@@ -98,12 +100,9 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
     );
   }
 
-  const choice: Choice =
-    mode === 'auto'
-      ? choose(graph, objective, active)
-      : { way: mode, reasons: [`${mode} mode, as the patch asks`] };
-  const tangents = tangentGroups(graph, active).length * active.size;
-  if (choice.way === 'forward' && tangents > MAX_TANGENTS) {
+  const choice = choose(graph, objective, active, mode);
+  const tangents = tangentGroups(graph, choice.forward).length * active.size;
+  if (tangents > MAX_TANGENTS) {
     return fail(
       diagnostic(
         'PATCH_TOO_LARGE',
@@ -113,15 +112,37 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
       ),
     );
   }
-  const blind = choice.way === 'reverse' ? unseenDelays(graph, active, training.window) : [];
-  const made = differentiate(graph, objective, active, choice.way);
+  const { way } = choice;
+  // Where nothing goes backwards through time there is nothing to carry over.
+  const carried = way === 'forward' || !hasMemory(graph, active) ? 0 : (training.carry ?? 0);
+  const hops = new Set(graph.nodes.map(({ hop }) => hop).filter((hop) => hop > 1));
+  for (const hop of hops) {
+    for (const [name, length] of [
+      ['window', training.window],
+      ['carry', carried],
+    ] as const) {
+      if (length % hop === 0) continue;
+      return fail(
+        diagnostic(
+          'PATCH_SIGNAL_RANGE',
+          `training.${name}`,
+          `frames must not be divided by the training window: expected a multiple of the hop of ${hop} samples, got ${length}`,
+        ),
+      );
+    }
+  }
+  const reach = training.window + carried;
+  const blind = way === 'forward' ? [] : unseenDelays(graph, active, reach);
+  const made = differentiate(graph, { ...objective, carry: carried }, active, choice.wayOf);
   return ok({
     ...base,
     stream: optimise(made.stream),
+    loss: made.loss === null ? null : optimise(made.loss),
     backward: optimise(made.backward),
     update: optimise(updateGraph(training.optimiser.kind, base.params)),
     window: training.window,
-    mode: choice.way,
+    carry: carried,
+    mode: way,
     reasons: [...choice.reasons, ...blind],
   });
 }
@@ -140,48 +161,88 @@ function unseenDelays(graph: Graph, active: ReadonlySet<NodeId>, window: number)
 }
 
 interface Choice {
-  readonly way: 'forward' | 'reverse';
+  readonly way: 'forward' | 'reverse' | 'mixed';
+  readonly wayOf: (param: NodeId) => Way;
+  /** What the derivatives of the parameters in forward mode pass through. */
+  readonly forward: ReadonlySet<NodeId>;
+  /** Sentences. */
   readonly reasons: readonly string[];
 }
 
 /** Tangents of at most this many parameters are considered at all. */
 const FORWARD_PARAMS = 256;
 
-/** Decides by counting: nothing is differentiated to find out what it would cost. */
-function choose(graph: Graph, objective: Objective, active: ReadonlySet<NodeId>): Choice {
-  const groups = tangentGroups(graph, active);
-  const count = groups.reduce((sum, group) => sum + group.length, 0);
-  const many = `${count} parameter${count === 1 ? '' : 's'}`;
+/**
+ * Decides by counting: nothing is differentiated to find out what it would cost. Parameters that are
+ * numbers are a group, vectors another: a filter's settings may go forward, exact over all time,
+ * while the weights of a network in front of it go backwards.
+ */
+function choose(
+  graph: Graph,
+  objective: Objective,
+  active: ReadonlySet<NodeId>,
+  mode: Mode,
+): Choice {
+  const params = [...paramNodes(graph).values()].filter((id) => active.has(id));
+  const signals = [objective.estimate, objective.target];
+  const through = (some: readonly NodeId[]): ReadonlySet<NodeId> =>
+    some.length === 0 ? new Set() : activity(graph, some, signals).active;
+  const choice = (forward: readonly NodeId[], reasons: readonly string[]): Choice => {
+    const chosen = new Set(forward);
+    const way = chosen.size === 0 ? 'reverse' : chosen.size === params.length ? 'forward' : 'mixed';
+    const wayOf = (param: NodeId): Way => (chosen.has(param) ? 'forward' : 'reverse');
+    return { way, wayOf, forward: through(forward), reasons };
+  };
+  const lanes = (some: readonly NodeId[]): number =>
+    some.reduce((sum, id) => sum + nodeOf(graph, id).shape, 0);
+  const named = (count: number): string => `${count} parameter${count === 1 ? '' : 's'}`;
+  const all = named(lanes(params));
+
+  if (mode !== 'auto') {
+    return choice(mode === 'forward' ? params : [], [`${mode} mode, as the patch asks`]);
+  }
   const reverseCost = REVERSE_FACTOR * costOf(graph, active);
   if (!hasMemory(graph, active)) {
-    return {
-      way: 'reverse',
-      reasons: [
-        `${many}; no derivative passes through a delay, so reverse mode is exact`,
+    return choice(
+      [],
+      [
+        `${all}; no derivative passes through a delay, so reverse mode is exact`,
         `about ${reverseCost} operations per sample for the gradient`,
       ],
-    };
-  }
-  if (count > FORWARD_PARAMS) {
-    return { way: 'reverse', reasons: [`${many}: too many for forward mode`, TRUNCATED] };
+    );
   }
   const limit = FORWARD_BONUS * reverseCost;
-  let forwardCost = 0;
-  for (const group of groups) {
-    if (forwardCost > limit) break;
-    const wrt = group.map(({ node }) => node);
-    const own = activity(graph, wrt, [objective.estimate, objective.target]).active;
-    forwardCost += FORWARD_FACTOR * costOf(graph, own);
+  const forwardCost = (some: readonly NodeId[]): number => {
+    let cost = 0;
+    for (const group of tangentGroups(graph, through(some))) {
+      if (cost > limit) break;
+      cost += FORWARD_FACTOR * costOf(graph, through(group.map(({ node }) => node)));
+    }
+    return cost;
+  };
+  const numbers = params.filter((id) => nodeOf(graph, id).shape === 1);
+  const cost = lanes(params) > FORWARD_PARAMS ? Infinity : forwardCost(params);
+  const atLeast = cost <= limit ? 'about' : 'more than';
+  const costs =
+    cost === Infinity
+      ? `${all}: too many for forward mode`
+      : `${atLeast} ${cost} operations per sample forward, about ${reverseCost} reverse`;
+  if (cost <= limit) {
+    return choice(params, [`${all}; forward mode is exact through recursion over all time`, costs]);
   }
-  const forward = forwardCost <= limit;
-  const atLeast = forward ? 'about' : 'more than';
-  const costs = `${atLeast} ${forwardCost} operations per sample forward, about ${reverseCost} reverse`;
-  return forward
-    ? {
-        way: 'forward',
-        reasons: [`${many}; forward mode is exact through recursion over all time`, costs],
-      }
-    : { way: 'reverse', reasons: [`${many}; reverse mode is cheaper`, TRUNCATED, costs] };
+  const isMixable = numbers.length > 0 && numbers.length < params.length;
+  if (isMixable && numbers.length <= FORWARD_PARAMS && hasMemory(graph, through(numbers))) {
+    const own = forwardCost(numbers);
+    if (own <= limit) {
+      return choice(numbers, [
+        `${named(numbers.length)} in forward mode, exact over all time; about ${own} operations per sample`,
+        `the vectors of ${named(lanes(params) - numbers.length)} in reverse mode`,
+        TRUNCATED,
+        costs,
+      ]);
+    }
+  }
+  return choice([], [`${all}; reverse mode is cheaper`, TRUNCATED, costs]);
 }
 
 const TRUNCATED = 'what a parameter does through earlier windows is not seen (truncation)';

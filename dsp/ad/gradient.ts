@@ -25,15 +25,25 @@ export interface Objective {
   readonly estimate: NodeId;
   readonly target: NodeId;
   readonly loss: Loss;
-  /** Frames. */
+  /** Samples. */
   readonly window: number;
+  /**
+   * Samples before the window that reverse mode goes on through, with what was recorded there: what
+   * the parameters did then is counted to the loss of this window. 0 truncates at the window.
+   */
+  readonly carry?: number;
   /** Length of the parameter bank. */
   readonly params: number;
 }
 
+/** Which way a parameter is differentiated. */
+export type Way = 'forward' | 'reverse';
+
 export interface Differentiated {
   /** The given graph with tangents (forward mode) and `tape:K` outputs. */
   readonly stream: Graph;
+  /** With a carry-over the loss has a graph of its own, which records its cotangents on tapes. */
+  readonly loss: Graph | null;
   readonly backward: Graph;
 }
 
@@ -49,90 +59,110 @@ export function objectiveActivity(stream: Graph, objective: Objective): Activity
   return activity(stream, [...paramNodes(stream).values()], [objective.estimate, objective.target]);
 }
 
+/**
+ * The loss and its gradient.
+ *
+ * @param way  of each parameter's node; both may be used in one program
+ */
 export function differentiate(
   stream: Graph,
   objective: Objective,
   active: ReadonlySet<NodeId>,
-  mode: 'forward' | 'reverse',
+  way: Way | ((param: NodeId) => Way),
 ): Differentiated {
-  const { estimate, target, window } = objective;
+  const { estimate, target, window, carry = 0 } = objective;
   const forward = Builder.from(stream);
   const backward = new Builder('backward');
-  /** What is recorded, and its tape. */
-  const recorded = new Map<NodeId, number>();
-  const hopOf = (id: NodeId): number => Math.max(1, nodeOf(forward, id).hop);
-  const tape: Record = (id, lag = 0) => {
-    const index = recorded.get(id) ?? recorded.size;
-    recorded.set(id, index);
+  /** The recorded nodes, by tape; a tape without one is recorded by the loss. */
+  const tapes: (NodeId | null)[] = [];
+  const indexOf = new Map<NodeId, number>();
+  const read = (b: Builder, id: NodeId, lag: number): NodeId => {
+    const index = indexOf.get(id) ?? tapes.push(id) - 1;
+    indexOf.set(id, index);
+    const hop = Math.max(1, nodeOf(forward, id).hop);
     return forward.type(id) === 'int'
-      ? backward.node('tapeInt', [], [index, lag, hopOf(id)])
-      : backward.node('tape', [], [index, lag, hopOf(id), forward.shape(id)]);
+      ? b.node('tapeInt', [], [index, lag, hop])
+      : b.node('tape', [], [index, lag, hop, forward.shape(id)]);
   };
+  const tape: Record = (id, lag = 0) => read(backward, id, lag);
 
   // The loss, on leaves of its own: estimate and target are recorded as they are.
-  const estimateLeaf = tape(estimate);
-  const targetLeaf = tape(target);
-  const loss = objective.loss(backward, estimateLeaf, targetLeaf, window);
-  const lossGraph = backward.finish([{ name: 'loss', node: loss }]);
-  const leaves = [estimateLeaf, targetLeaf];
+  const own = carry > 0 ? new Builder('backward') : backward;
+  const leaves = [read(own, estimate, 0), read(own, target, 0)] as const;
+  const loss = objective.loss(own, ...leaves, window);
+  const lossGraph = own.finish([{ name: 'loss', node: loss }]);
   const pulled = vjp(
-    backward,
+    own,
     lossGraph,
-    new Map([[loss, backward.real(1)]]),
+    new Map([[loss, own.real(1)]]),
     activity(lossGraph, leaves, [loss]).active,
     (id) => id,
     window,
   );
   const seeds = new Map<NodeId, NodeId>();
-  for (const [signal, leaf] of [
-    [estimate, estimateLeaf],
-    [target, targetLeaf],
-  ] as const) {
-    const cotangent = pulled.get(leaf);
-    if (cotangent !== undefined && active.has(signal)) seeds.set(signal, cotangent);
-  }
+  const seedOutputs: Output[] = [];
+  [estimate, target].forEach((signal, k) => {
+    const cotangent = pulled.get(leaves[k]!);
+    if (cotangent === undefined || !active.has(signal)) return;
+    if (carry === 0) {
+      seeds.set(signal, cotangent);
+      return;
+    }
+    const index = tapes.push(null) - 1;
+    seedOutputs.push({ name: tapeName(index), node: cotangent });
+    seeds.set(signal, backward.node('tape', [], [index]));
+  });
+
+  const wayOf = typeof way === 'function' ? way : () => way;
+  const signals = [...seeds.keys()];
+  /** What the derivatives of the parameters of one way pass through. */
+  const through = (which: Way): ReadonlySet<NodeId> => {
+    const wrt = [...paramNodes(stream).values()].filter((p) => active.has(p) && wayOf(p) === which);
+    return wrt.length === 0 ? new Set() : activity(stream, wrt, signals).active;
+  };
 
   const gradients = new Map<number, NodeId>();
-  if (mode === 'forward') {
-    for (const group of tangentGroups(stream, active)) {
-      const wrt = group.map(({ node }) => node);
-      const own = activity(stream, wrt, [...seeds.keys()]).active;
-      const tangents = jvp(forward, stream, oneHot(forward, group), own, group.length);
-      let gradient: NodeId | null = null;
-      for (const [signal, cotangent] of seeds) {
-        const tangent = tangents.get(signal);
-        if (tangent === undefined) continue;
-        const term = backward.node('mul', [cotangent, tape(tangent)]);
-        gradient = plus(backward, gradient, backward.node('sum', [term]));
-      }
-      if (gradient === null) continue;
-      const total: NodeId = gradient;
-      const isShared = group.length > 1;
-      group.forEach(({ index }, lane) => {
-        gradients.set(index, isShared ? backward.node('slice', [total], [lane, 1]) : total);
-      });
+  for (const group of tangentGroups(stream, through('forward'))) {
+    const wrt = group.map(({ node }) => node);
+    const reached = activity(stream, wrt, signals).active;
+    const tangents = jvp(forward, stream, oneHot(forward, group), reached, group.length);
+    let gradient: NodeId | null = null;
+    for (const [signal, cotangent] of seeds) {
+      const tangent = tangents.get(signal);
+      if (tangent === undefined) continue;
+      const term = backward.node('mul', [cotangent, tape(tangent)]);
+      gradient = plus(backward, gradient, backward.node('sum', [term]));
     }
-  } else {
+    if (gradient === null) continue;
+    const total: NodeId = gradient;
+    const isShared = group.length > 1;
+    group.forEach(({ index }, lane) => {
+      gradients.set(index, isShared ? backward.node('slice', [total], [lane, 1]) : total);
+    });
+  }
+
+  const reverse = through('reverse');
+  if (reverse.size > 0) {
     const isConstant = constantOverWindow(stream);
     const primal = recompute(stream, backward, tape, isConstant);
-    const cotangents = vjp(backward, stream, seeds, active, primal, window, isConstant);
+    const cotangents = vjp(backward, stream, seeds, reverse, primal, window + carry, isConstant);
     for (const [index, param] of paramNodes(stream)) {
       const cotangent = cotangents.get(param);
       if (cotangent !== undefined) gradients.set(index, cotangent);
     }
   }
 
-  const outputs: Output[] = [{ name: 'loss', node: loss }];
+  const lossOutput: Output = { name: 'loss', node: loss };
+  const outputs: Output[] = carry === 0 ? [lossOutput] : [];
   for (let k = 0; k < objective.params;) {
     const node = gradients.get(k) ?? backward.real(0);
     outputs.push({ name: gradientName(k), node });
     k += backward.shape(node);
   }
+  const recorded = tapes.flatMap((node, k) => (node === null ? [] : [{ name: tapeName(k), node }]));
   return {
-    stream: forward.finish([
-      ...stream.outputs,
-      ...Array.from(recorded, ([node, k]) => ({ name: tapeName(k), node })),
-    ]),
+    stream: forward.finish([...stream.outputs, ...recorded]),
+    loss: carry === 0 ? null : own.finish([lossOutput, ...seedOutputs]),
     backward: backward.finish(outputs),
   };
 }

@@ -1,8 +1,10 @@
 /**
- * What a patch becomes before code is made of it: at most three graphs and how they meet.
+ * What a patch becomes before code is made of it: a few graphs and how they meet.
  *
  * stream    runs on every sample: outputs, and a recording of every signal the gradient needs
- * backward  runs once a window, from its last sample to its first: loss and gradients
+ * loss      runs once a window, where there is a carry-over: loss, and its cotangents on tapes
+ * backward  runs once a window, from its last sample to its first: gradients, and without a
+ *           carry-over the loss; with one it goes on through the samples before the window
  * update    runs once a window after it: the optimiser
  *
  * Invariant: graphs meet by output name only. `out:K` is output channel K; `tape:K` is recorded for
@@ -17,11 +19,14 @@ import type { Graph, Node } from './graph.ts';
 export interface Program {
   readonly name: string;
   readonly stream: Graph;
+  readonly loss: Graph | null;
   readonly backward: Graph | null;
   readonly update: Graph | null;
-  /** Frames; 0 without training. */
+  /** Samples; 0 without training. */
   readonly window: number;
-  readonly mode: 'forward' | 'reverse' | 'none';
+  /** Samples before the window that the backward graph runs through. */
+  readonly carry: number;
+  readonly mode: 'forward' | 'reverse' | 'mixed' | 'none';
   /** Sentences: why this mode. */
   readonly reasons: readonly string[];
   /** Training compares what is played with what is heard: meaningless while the output is muted. */
@@ -49,28 +54,40 @@ export interface Tape {
   readonly lanes: number;
   /** Samples from value to value: 1, or the hop of frames. */
   readonly hop: number;
-  /** Samples before the window that the backward graph looks at. */
+  /** Samples before the window that are looked at, a multiple of `hop`. */
   readonly lead: number;
+  /** Are the samples before the window those of the windows before? They are zeros otherwise. */
+  readonly isKept: boolean;
 }
 
 /** The recordings of a program, by index. */
-export function tapesOf(program: Pick<Program, 'stream' | 'backward'>): readonly Tape[] {
+export function tapesOf(
+  program: Pick<Program, 'stream' | 'loss' | 'backward' | 'carry'>,
+): readonly Tape[] {
+  const { stream, loss, backward, carry } = program;
   const lead = new Map<number, number>();
-  const look = ({ attrs }: Node, further: number): void => {
-    const [index = 0, lag = 0] = attrs;
-    lead.set(index, Math.max(lag + further, lead.get(index) ?? 0));
+  const look = (graph: Graph | null, before: number): void => {
+    const reach = ({ attrs }: Node, further: number): void => {
+      const [index = 0, lag = 0] = attrs;
+      lead.set(index, Math.max(before + lag + further, lead.get(index) ?? 0));
+    };
+    for (const node of graph?.nodes ?? []) {
+      if (isTape(node.op)) reach(node, 0);
+      if (node.op === 'frames') reach(nodeOf(graph!, node.args[0]!), node.shape - 1);
+    }
   };
-  for (const node of program.backward?.nodes ?? []) {
-    if (isTape(node.op)) look(node, 0);
-    if (node.op === 'frames') look(nodeOf(program.backward!, node.args[0]!), node.shape - 1);
-  }
+  look(loss, 0);
+  look(backward, carry);
   const tapes: Tape[] = [];
-  for (const { name, node } of program.stream.outputs) {
-    const [kind, index] = name.split(':');
-    if (kind !== 'tape') continue;
-    const k = Number(index);
-    const { shape, hop } = nodeOf(program.stream, node);
-    tapes[k] = { lanes: shape, hop: Math.max(1, hop), lead: lead.get(k) ?? 0 };
+  for (const graph of [stream, loss]) {
+    for (const { name, node } of graph?.outputs ?? []) {
+      const [kind, index] = name.split(':');
+      if (kind !== 'tape') continue;
+      const k = Number(index);
+      const { shape, hop } = nodeOf(graph!, node);
+      const isKept = graph === stream;
+      tapes[k] = { lanes: shape, hop: Math.max(1, hop), lead: lead.get(k) ?? 0, isKept };
+    }
   }
   return tapes;
 }

@@ -123,6 +123,13 @@ export const trainingSchema = z.strictObject({
     .min(1)
     .max(2 ** 16),
   mode: z.enum(['auto', 'forward', 'reverse']).default('auto'),
+  /** Samples before the window that reverse mode goes on through; 0 truncates at the window. */
+  carry: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 16)
+    .optional(),
   optimiser: z.strictObject({ kind: z.literal('sgd') }).default({ kind: 'sgd' }),
   schedule: scheduleSchema,
 });
@@ -313,7 +320,7 @@ const NOTES: Readonly<Record<string, string>> = {
 
 /** Fields of the parts of a patch, for suggestions. */
 const FIELDS = (
-  'format name title doc sliders params nodes outputs training expect estimate target loss window mode optimiser schedule kind ' +
+  'format name title doc sliders params nodes outputs training expect estimate target loss window mode carry optimiser schedule kind ' +
   'rate delta every factor final steps initial min max step unit scale op in channel frames init seed gradient width param value tolerance seconds'
 ).split(' ');
 

@@ -31,12 +31,13 @@ export function interpreterKernel(
 ): Kernel {
   const P = program.params.length;
   const stream = new Interpreter(program.stream, round);
+  const loss = program.loss === null ? null : new Interpreter(program.loss, round);
   const backward = program.backward === null ? null : new Interpreter(program.backward, round);
   const update = program.update === null ? null : new Interpreter(program.update);
   const tapes = tapesOf(program);
   /** What is recorded, with what was before it: [lead + window][lanes]. */
   const recordings = tapes.map(
-    ({ lanes, lead, hop }) => new Float64Array((lead + program.window / hop) * lanes),
+    ({ lanes, lead, hop }) => new Float64Array(((lead + program.window) / hop) * lanes),
   );
   const bank = (values: readonly { initial: number }[]): Float64Array =>
     Float64Array.from(values, (v) => v.initial);
@@ -55,33 +56,24 @@ export function interpreterKernel(
         const values = results.get(outName(channel));
         for (let n = 0; n < frames; n++) out[offset + n] = valueAt(values, n);
       });
-      tapes.forEach(({ lanes, lead, hop }, k) => {
-        const values = results.get(tapeName(k));
-        if (hop > 1) {
-          recordings[k]!.set(values ?? [], Math.floor(position / hop) * lanes);
-          return;
-        }
-        const isSignal = values !== undefined && values.length > lanes;
-        for (let n = 0; n < frames; n++) {
-          for (let lane = 0; lane < lanes; lane++) {
-            recordings[k]![(lead + position + n) * lanes + lane] =
-              values?.[isSignal ? n * lanes + lane : lane] ?? 0;
-          }
-        }
-      });
+      record(results, position, frames);
     },
     backward() {
       if (backward === null) return;
-      const results = backward.run(leaves(0), program.window);
-      kernel.loss[0] = valueAt(results.get('loss'), 0);
+      const { window, carry } = program;
+      const lossResults = loss?.run(leaves(0), window) ?? null;
+      if (lossResults !== null) record(lossResults, 0, window);
+      const results = backward.run(leaves(0, carry), window + carry);
+      kernel.loss[0] = valueAt((lossResults ?? results).get('loss'), 0);
       for (let k = 0; k < P; k++) {
         const values = results.get(gradientName(k));
         if (values !== undefined) kernel.gradients.set(values, k);
       }
-      // The last frames of this window come before the next one.
-      recordings.forEach((recording, k) =>
-        recording.copyWithin(0, program.window * tapes[k]!.lanes),
-      );
+      // The last samples of this window come before the next one.
+      recordings.forEach((recording, k) => {
+        const { lanes, hop, isKept } = tapes[k]!;
+        if (isKept) recording.copyWithin(0, (window / hop) * lanes);
+      });
     },
     update() {
       if (update === null) return;
@@ -97,7 +89,30 @@ export function interpreterKernel(
       for (const recording of recordings) recording.fill(0);
     },
   };
-  const leaves = (offset: number): Leaves => ({
+  /** Outputs `tape:K`, from a position of the window on. */
+  const record = (
+    results: ReadonlyMap<string, Float64Array>,
+    position: number,
+    frames: number,
+  ): void => {
+    tapes.forEach(({ lanes, lead, hop }, k) => {
+      const values = results.get(tapeName(k));
+      if (values === undefined) return;
+      if (hop > 1) {
+        recordings[k]!.set(values, Math.floor((lead + position) / hop) * lanes);
+        return;
+      }
+      const isSignal = values.length > lanes;
+      for (let n = 0; n < frames; n++) {
+        for (let lane = 0; lane < lanes; lane++) {
+          recordings[k]![(lead + position + n) * lanes + lane] =
+            values[isSignal ? n * lanes + lane : lane]!;
+        }
+      }
+    });
+  };
+  /** @param before  samples before the window at which a run starts */
+  const leaves = (offset: number, before = 0): Leaves => ({
     input: (channel, frame) => kernel.inputs[channel]![offset + frame]!,
     slider: (index) => kernel.sliders[index]!,
     param: (index) => kernel.params[index]!,
@@ -107,7 +122,7 @@ export function interpreterKernel(
     },
     tape: (index, frame, lane) => {
       const { lanes, lead, hop } = tapes[index]!;
-      return recordings[index]![(lead + Math.floor(frame / hop)) * lanes + lane]!;
+      return recordings[index]![Math.floor((lead + frame - before) / hop) * lanes + lane]!;
     },
   });
   return kernel;

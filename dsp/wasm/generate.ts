@@ -17,7 +17,7 @@ import { emitOnce } from './once.ts';
 import { fftScratch, fftTables, rfftFunction, rfftTransposeFunction } from './fft.ts';
 import { Memory, placeState } from './memory.ts';
 import type { Storage } from './memory.ts';
-import { Func, get, set } from './module.ts';
+import { Func, call, get, set } from './module.ts';
 import type { Data, Module } from './module.ts';
 import { schedule } from './schedule.ts';
 import { splatReal } from './snippets.ts';
@@ -29,6 +29,8 @@ export interface Generated {
   readonly loops: { readonly vector: number; readonly serial: number };
 }
 
+/** Its place among the functions. */
+const LOSS_FUNCTION = 1;
 const PAGE = 65536;
 /** A matrix product may read three columns behind the last one. */
 const SPARE = 65536;
@@ -48,16 +50,18 @@ export function generate(program: Program, maxBlock: number): Generated {
   const outputs = channels(program.outputs);
 
   const begin = memory.take(0);
-  const recordings = tapesOf(program).map(({ lanes, lead, hop }) => {
-    const places = placesOf(lanes);
-    const base = memory.floats(places * (lead + program.window / hop) + 4);
-    return { base, places, lead, window: base + 4 * places * lead };
+  const { window, carry } = program;
+  const recordings = tapesOf(program).map(({ lanes, lead, hop, isKept }) => {
+    const size = 4 * placesOf(lanes);
+    const base = memory.take((size * (lead + window)) / hop + 16);
+    const from = (before: number): number => base + (size * (lead - before)) / hop;
+    return { base, from, isKept, step: (size * window) / hop, kept: (size * lead) / hop };
   });
-  const tapes = recordings.map((r) => r.window);
   const graphs = [
-    { name: 'stream', graph: program.stream, frames: maxBlock, params: ['i32', 'i32', 'i32'] },
-    { name: 'backward', graph: program.backward, frames: program.window, params: [] },
-    { name: 'update', graph: program.update, frames: 1, params: [] },
+    { name: 'stream', graph: program.stream, frames: maxBlock, before: 0 },
+    { name: 'loss', graph: program.loss, frames: window, before: 0 },
+    { name: 'backward', graph: program.backward, frames: window + carry, before: carry },
+    { name: 'update', graph: program.update, frames: 1, before: 0 },
   ] as const;
   const planned = graphs.map(({ graph, frames }) => {
     if (graph === null) return null;
@@ -72,15 +76,15 @@ export function generate(program: Program, maxBlock: number): Generated {
     valuePorts.set(gradientName(k), slot(scalars, updateScalars.gradient(k)));
     valuePorts.set(paramName(k), slot(params, k));
   }
-  const ports: Ports = {
+  const portsFrom = (before: number): Ports => ({
     inputs,
     outputs,
-    tapes,
+    tapes: recordings.map(({ from }) => from(before)),
     slider: (index) => slot(sliders, index),
     param: (index) => slot(params, index),
     scalar: (index) => slot(scalars, index),
     value: (name) => valuePorts.get(name),
-  };
+  });
   const data = new Map<string, Data>();
   // Routines that others call come behind the functions of the kernel.
   const routines: Func[] = [];
@@ -123,19 +127,24 @@ export function generate(program: Program, maxBlock: number): Generated {
       return made;
     },
   };
-  const functions = graphs.map(({ name, graph, frames, params: types }, k) => {
-    const func = new Func(name, types);
+  const functions = graphs.map(({ name, graph, frames, before }, k) => {
+    const isStream = name === 'stream';
+    const func = new Func(name, isStream ? ['i32', 'i32', 'i32'] : [], {
+      internal: name === 'loss',
+    });
+    const ports = portsFrom(before);
+    if (name === 'backward' && program.loss !== null) func.emit(call(LOSS_FUNCTION));
     const plan = planned[k];
     if (graph !== null && plan) {
       if (graph.domain === 'once') emitOnce(func, graph, plan.storage, ports, room);
       else emitGraph(func, graph, plan.order, plan.storage, ports, room, frames);
     }
     if (name === 'backward') {
-      // The last frames of this window come before the next one.
-      for (const { base, places, lead } of recordings) {
-        if (lead === 0) continue;
-        func.emit(['i32.const', base], ['i32.const', base + 4 * places * program.window]);
-        func.emit(['i32.const', 4 * places * lead], ['memory.copy']);
+      // The last samples of this window come before the next one.
+      for (const { base, isKept, step, kept } of recordings) {
+        if (kept === 0 || !isKept) continue;
+        func.emit(['i32.const', base], ['i32.const', base + step]);
+        func.emit(['i32.const', kept], ['memory.copy']);
       }
     }
     return func;

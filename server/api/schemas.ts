@@ -172,7 +172,7 @@ export const patchInfoSchema = z.object({
   maxBlock: z.int(),
   latency: z.number().describe('Round trip it was compiled for, frames.'),
   window: z.int().describe('Frames per optimiser step; 0 without training.'),
-  mode: z.enum(['forward', 'reverse', 'none']),
+  mode: z.enum(['forward', 'reverse', 'mixed', 'none']),
   inputs: z.int(),
   outputs: z.int(),
   sliders: z.array(z.string()),

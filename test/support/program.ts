@@ -19,9 +19,11 @@ export function plainProgram(stream: Graph, sizes: Sizes): Program {
   return {
     name: 'test',
     stream,
+    loss: null,
     backward: null,
     update: null,
     window: 0,
+    carry: 0,
     mode: 'none',
     throughDevice: false,
     reasons: [],
@@ -51,9 +53,11 @@ export function trainingProgram(
   return {
     ...plainProgram(stream, sizes),
     stream: passes(made.stream),
+    loss: made.loss === null ? null : passes(made.loss),
     backward: passes(made.backward),
     update: passes(updateGraph('sgd', params)),
     window: objective.window,
+    carry: objective.carry ?? 0,
     mode,
     outputs: stream.outputs.length,
     params,
