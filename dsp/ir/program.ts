@@ -37,16 +37,20 @@ export interface Program {
   readonly params: readonly Control[];
 }
 
-/** Where the update graph finds its numbers: `scalar` indices. */
+/** Where graphs find numbers that are no controls: `scalar` indices. */
 export const updateScalars = {
   learningRate: 0,
   gradient: (param: number): number => 1 + param,
   frozen: (param: number, params: number): number => 1 + params + param,
+  /** Of the direction that derivatives along one direction are taken in. */
+  direction: (param: number, params: number): number => 1 + 2 * params + param,
 } as const;
 
 export const outName = (channel: number): string => `out:${channel}`;
 export const tapeName = (index: number): string => `tape:${index}`;
 export const gradientName = (param: number): string => `gradient:${param}`;
+export const tangentName = (index: number): string => `tangent:${index}`;
+export const productName = (param: number): string => `product:${param}`;
 export const paramName = (param: number): string => `param:${param}`;
 
 /** A recording of a signal over the training window. */
