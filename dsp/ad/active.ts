@@ -5,7 +5,7 @@
  * Invariant: what is not active has no tangent and no cotangent, so nothing is computed for it.
  */
 
-import { dependents, ids, isDelay, nodeOf, reach } from '../ir/graph.ts';
+import { dependents, ids, isDelay, isMemory, nodeOf, reach } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { derivativeOf, mapOf } from './partials.ts';
 
@@ -47,6 +47,9 @@ export function activity(graph: Graph, from: readonly NodeId[], to: readonly Nod
   return { active, obstacles };
 }
 
-/** Does a derivative pass through a delay, so that samples before a window matter to it? */
+/** Does a derivative pass through a delay, line or table, so that samples before a window matter to it? */
 export const hasMemory = (graph: Graph, active: ReadonlySet<NodeId>): boolean =>
-  [...active].some((id) => isDelay(nodeOf(graph, id).op));
+  [...active].some((id) => {
+    const { op } = nodeOf(graph, id);
+    return isDelay(op) || isMemory(op);
+  });

@@ -2,7 +2,7 @@
  * Forward mode: tangents ride along with the signal.
  *
  * For each active node y = f(x) a node ẏ = Σ ∂f/∂xᵢ · ẋᵢ is added to the same graph; the tangent of
- * a delay is the delay of the tangent, so the derivative is exact through recursion and over all
+ * a delay is the delay of the tangent, that of a table a table of tangents, so the derivative is exact through recursion and over all
  * time since the start. Cost: about as many nodes again per direction; up to four directions ride in
  * the lanes of one vector at the price of one.
  */
@@ -73,7 +73,7 @@ export const isPackable = (graph: Graph, active: ReadonlySet<NodeId>): boolean =
 
 const isStructured = (op: OpKind): boolean => {
   const row = derivativeOf(op);
-  return 'linear' in row || 'linearIn' in row;
+  return 'linearIn' in row || ('linear' in row && row.lanewise !== true);
 };
 
 /** The parameters of a graph: node by bank index. */

@@ -47,9 +47,10 @@ export type Derivative =
   | readonly (Partial | null)[]
   | { readonly none: string }
   | { readonly structural: string }
-  | { readonly linear: readonly LinearMap[] }
-  /** Linear in all of any number of operands: the map of operand i. */
-  | { readonly linearIn: (i: number) => LinearMap };
+  /** `lanewise`: J takes tangents in several directions side by side, as a row of partials does. */
+  | { readonly linear: readonly (LinearMap | null)[]; readonly lanewise?: true }
+  /** Linear in any number of operands: the map of operand i. */
+  | { readonly linearIn: (i: number) => LinearMap | null };
 
 const identity: Partial = (_b, v) => v;
 const negative: Partial = (b, v) => b.node('neg', [v]);
@@ -80,6 +81,14 @@ function placed(b: Builder, v: NodeId, from: number, lanes: number): NodeId {
   ];
   return parts.length === 1 ? v : b.node('concat', parts);
 }
+
+/** Of an operation of backward graphs, which are not differentiated in reverse mode again. */
+const forwardOnly = (jvp: LinearMap['jvp']): LinearMap => ({
+  jvp,
+  vjp: () => {
+    throw new Error('reverse mode of what reverse mode made');
+  },
+});
 
 /** Lanes of the operands before operand i. */
 function before(p: Primal, i: number): number {
@@ -224,6 +233,67 @@ export const PARTIALS = {
   },
   rfftT: {
     linear: [{ jvp: (b, v) => b.node('rfftT', [v]), vjp: (b, v) => b.node('rfft', [v]) }],
+  },
+  line: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('line', [v, p.x(1)], [p.from!]),
+        vjp: (b, v, p) => b.node('lineT', [v, p.x(1)], [p.from!]),
+      },
+      null,
+    ],
+    lanewise: true,
+  },
+  lineT: {
+    linear: [forwardOnly((b, v, p) => b.node('lineT', [v, p.x(1)], [p.from!])), null],
+    lanewise: true,
+  },
+  lookup: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('lookup', [v, p.x(1)]),
+        vjp: (b, v, p) => b.node('scatter', [v, p.x(1)], [p.lanes(0)]),
+      },
+      null,
+    ],
+  },
+  scatter: {
+    linear: [
+      {
+        jvp: (b, v, p) => b.node('scatter', [v, p.x(1)], [p.own]),
+        vjp: (b, v, p) => b.node('lookup', [v, p.x(1)]),
+      },
+      null,
+    ],
+  },
+  rwtable: {
+    linear: [
+      null,
+      {
+        jvp: (b, v, p) => b.node('rwtable', [b.filled(0, p.lanes(0)), v, p.x(2), p.x(3)]),
+        vjp: (b, v, p) => b.node('rwtableT', [v, p.x(2), p.x(3)], [p.lanes(0)]),
+      },
+      null,
+      null,
+    ],
+    lanewise: true,
+  },
+  rwtableT: {
+    linear: [
+      forwardOnly((b, v, p) => b.node('rwtableT', [v, p.x(1), p.x(2)], [p.from!])),
+      null,
+      null,
+    ],
+    lanewise: true,
+  },
+  sumScatter: {
+    linearIn: (i) =>
+      i % 2 === 0
+        ? {
+            jvp: (b, v, p) => b.node('sumScatter', [v, p.x(i + 1)], [p.own]),
+            vjp: (b, v, p) => b.node('lookup', [v, p.x(i + 1)]),
+          }
+        : null,
   },
 
   add: [identity, identity],

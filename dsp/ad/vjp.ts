@@ -96,11 +96,13 @@ export function vjp(
 
 /**
  * The sums of values over the window: a signal is summed, a constant multiplied by the length. A
- * matrix of products is never made per sample: its sum over the window is one matrix product.
+ * matrix of products is never made per sample: its sum over the window is one matrix product. Nor is
+ * a vector with one lane that is not 0: all of them are added to one sum, lane by lane.
  */
 function overWindow(b: Builder, shares: readonly Share[], window: number): NodeId[] {
   const totals: NodeId[] = [];
   const signals = new Map<number, NodeId>();
+  const scattered: NodeId[] = [];
   for (const { value, hop } of shares) {
     const { op, args, hop: own } = nodeOf(b, value);
     if (own === 0) totals.push(b.node('mul', [value, b.real(window / hop)]));
@@ -108,7 +110,11 @@ function overWindow(b: Builder, shares: readonly Share[], window: number): NodeI
       totals.push(b.node('sumOuter', args));
     } else if (op === 'mul' && scaled(b, args) !== null) {
       totals.push(b.node('sumOuter', scaled(b, args)!));
-    } else signals.set(own, plus(b, signals.get(own) ?? null, value)!);
+    } else if (op === 'scatter' && own === 1) scattered.push(...args);
+    else signals.set(own, plus(b, signals.get(own) ?? null, value)!);
+  }
+  if (scattered.length > 0) {
+    totals.push(b.node('sumScatter', scattered, [b.shape(shares[0]!.value)]));
   }
   return [...totals, ...[...signals.values()].map((signal) => b.node('sum', [signal]))];
 }

@@ -11,13 +11,16 @@ import {
   ids,
   isDelay,
   isFraming,
+  isMemory,
   isOverlap,
   isReduction,
   isTape,
   nodeOf,
 } from '../ir/graph.ts';
 import type { Graph, Node, NodeId } from '../ir/graph.ts';
-import { STRUCTURES, evaluate, isStructureOp, isValueOp } from './rules.ts';
+import { memoryOf } from './memory.ts';
+import type { Memory } from './memory.ts';
+import { STRUCTURES, evaluate, held, isStructureOp, isValueOp } from './rules.ts';
 
 /** Where a graph's leaves get their values. */
 export interface Leaves {
@@ -45,6 +48,8 @@ export class Interpreter {
   #clock = 0;
   /** Samples of this run. */
   #length = 0;
+  /** Lines and tables. */
+  readonly #memories = new Map<NodeId, Memory>();
 
   constructor(graph: Graph, round: (x: number) => number = identity) {
     this.graph = graph;
@@ -53,6 +58,10 @@ export class Interpreter {
     for (const id of graph.delays.keys()) {
       const { attrs, shape } = nodeOf(graph, id);
       this.#lines.set(id, new Float64Array(attrs[0]! * shape));
+    }
+    for (const id of ids(graph)) {
+      const node = nodeOf(graph, id);
+      if (isMemory(node.op)) this.#memories.set(id, memoryOf(graph, node, round));
     }
     this.reset();
   }
@@ -64,6 +73,7 @@ export class Interpreter {
     }
     for (const past of this.#framed.values()) past.fill(0);
     this.#clock = 0;
+    for (const memory of this.#memories.values()) memory.reset();
   }
 
   /**
@@ -185,6 +195,16 @@ export class Interpreter {
   /** A sum over the window: of a signal, or of the products of all lanes of two. */
   #reduce(node: Node, into: Float64Array, frames: number, read: Read): void {
     const totals = new Float64Array(into.length);
+    if (node.op === 'sumScatter') {
+      for (let k = 0; k < node.args.length; k += 2) {
+        for (let n = 0; n < frames; n++) {
+          const [value, index] = [read(node.args[k]!, n), read(node.args[k + 1]!, n)];
+          totals[held(index[0]!, totals.length)]! += value[0]!;
+        }
+      }
+      for (let lane = 0; lane < into.length; lane++) into[lane] = this.#round(totals[lane]!);
+      return;
+    }
     const hop = Math.max(1, ...node.args.map((arg) => nodeOf(this.graph, arg).hop));
     for (let n = hop - 1; n < frames; n += hop) {
       const [a, b] = node.args.map((arg) => read(arg, n)) as [Float64Array, Float64Array?];
@@ -204,6 +224,11 @@ export class Interpreter {
       into.set(this.#lines.get(id)!.subarray(from, from + shape));
     } else if (isFraming(op) || isOverlap(op)) {
       this.#frame(id, frame, into, leaves, read);
+    } else if (isMemory(op)) {
+      this.#memories.get(id)!.step(
+        into,
+        args.map((arg) => read(arg, frame)),
+      );
     } else if (isValueOp(op)) {
       const { type } = nodeOf(this.graph, args.at(-1)!);
       const operands = args.map((arg) => read(arg, frame));

@@ -21,12 +21,17 @@ const MACHINE = [
   'tapeInt',
   'delay',
   'delayInt',
+  'line',
+  'lineT',
+  'rwtable',
+  'rwtableT',
   'sum',
   'sumOuter',
   'frames',
   'framesT',
   'overlap',
   'overlapT',
+  'sumScatter',
 ] as const satisfies OpKind[];
 
 const STRUCTURE = [
@@ -39,9 +44,14 @@ const STRUCTURE = [
   'outer',
   'rfft',
   'rfftT',
+  'lookup',
+  'scatter',
 ] as const satisfies OpKind[];
 
-/** Leaves, delays, frames and reductions over the window: the machine computes them itself. */
+/**
+ * Leaves, delays, lines, tables, frames and reductions over the window: the machine computes them
+ * itself.
+ */
 type MachineOp = (typeof MACHINE)[number];
 /** Operations that do not work lane by lane. */
 export type StructureOp = (typeof STRUCTURE)[number];
@@ -163,7 +173,17 @@ export const STRUCTURES = {
   },
   rfft: (into, _, [a]) => into.set(rfft(Float64Array.from(a!))),
   rfftT: (into, _, [a]) => into.set(rfftTranspose(Float64Array.from(a!))),
+  lookup: (into, _, [a, i]) => {
+    into[0] = a![held(i![0]!, a!.length)]!;
+  },
+  scatter: (into, _, [a, i]) => {
+    into.fill(0);
+    into[held(i![0]!, into.length)] = a![0]!;
+  },
 } as const satisfies { readonly [K in StructureOp]: StructureRule };
+
+/** An index held to the places of a table. */
+export const held = (index: number, size: number): number => Math.max(0, Math.min(size - 1, index));
 
 const MACHINE_OPS: ReadonlySet<OpKind> = new Set(MACHINE);
 const STRUCTURE_OPS: ReadonlySet<OpKind> = new Set(STRUCTURE);

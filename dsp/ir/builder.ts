@@ -7,8 +7,9 @@
  * pass.
  */
 
-import { isDelay, isFraming, isOverlap, isReduction, isTape, nodeOf } from './graph.ts';
+import { isDelay, isFraming, isMemory, isOverlap, isReduction, isTape, nodeOf } from './graph.ts';
 import type { Domain, Graph, Node, NodeId, Output, Rate } from './graph.ts';
+import { ListKeys, kept, numberKey } from './lists.ts';
 import { ATTR_DEFAULTS, OPS } from './ops.ts';
 import type { OpKind, OpSpec, ValueType } from './ops.ts';
 
@@ -29,6 +30,7 @@ export class Builder {
   readonly nodes: Node[] = [];
   readonly #delays = new Map<NodeId, NodeId>();
   readonly #known = new Map<string, NodeId>();
+  readonly #lists = new ListKeys();
   readonly #open = new Set<NodeId>();
 
   constructor(domain: Domain) {
@@ -53,7 +55,7 @@ export class Builder {
   node(op: OpKind, args: readonly NodeId[] = [], attrs: readonly number[] = []): NodeId {
     if (isDelay(op)) throw new Error('delays are made by delay() and feedback()');
     const all = withDefaults(op, attrs);
-    const key = `${op}|${args.join()}|${all.map(keyOf).join()}`;
+    const key = `${op}|${args.join()}|${this.#lists.keyOf(all)}`;
     return this.#known.get(key) ?? this.#add(key, op, args, all);
   }
 
@@ -75,7 +77,7 @@ export class Builder {
   /** `source`, `frames` samples ago; `init` before the first. */
   delay(source: NodeId, frames: number, init = 0): NodeId {
     const type = this.type(source);
-    const key = `delay|${source}|${frames}|${keyOf(init)}`;
+    const key = `delay|${source}|${frames}|${numberKey(init)}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const op = type === 'int' ? 'delayInt' : 'delay';
@@ -187,7 +189,7 @@ export class Builder {
     this.nodes.push({
       op,
       args: args.slice(),
-      attrs: attrs.slice(),
+      attrs: kept(attrs),
       type,
       rate,
       shape,
@@ -206,6 +208,7 @@ export class Builder {
     if (isTape(op)) return attrs[2]! > 1 ? 'frame' : 'sample';
     if (isFraming(op)) return attrs[0]! > 1 ? 'frame' : 'sample';
     if (isOverlap(op)) return 'sample';
+    if (isMemory(op)) return 'sample';
     if (op in LEAF_RATE) return LEAF_RATE[op as keyof typeof LEAF_RATE];
     return RATES[Math.max(0, ...args.map((a) => RATES.indexOf(this.rate(a))))]!;
   }
@@ -229,6 +232,9 @@ export class Builder {
         throw new Error(`${op} with hop ${hop} cannot take a signal of hop ${[...hops].join()}`);
       }
       return isFraming(op) ? hop : 1;
+    }
+    if (isMemory(op) && [...hops].some((hop) => hop > 1)) {
+      throw new Error(`${op} cannot take a signal of hop ${[...hops].join()}`);
     }
     if (hops.size > 1) throw new Error(`${op} cannot take signals of hops ${[...hops].join(', ')}`);
     const [hop = 1] = hops;
@@ -302,6 +308,17 @@ export function resultType(op: OpKind, args: readonly ValueType[]): ValueType | 
       return args[0] === args[1] ? 'int' : undefined;
     case 'reals→real':
       return args.length > 0 && all('real') ? 'real' : undefined;
+    case 'real,int→real':
+    case 'real,int,int→real':
+    case 'real,real,int,int→real': {
+      const wanted = OPS[op].signature.split('→')[0]!.split(',');
+      return wanted.every((type, i) => args[i] === type) ? 'real' : undefined;
+    }
+    case 'pairs→real':
+      return args.length % 2 === 0 &&
+        args.every((type, i) => type === (i % 2 === 0 ? 'real' : 'int'))
+        ? 'real'
+        : undefined;
   }
 }
 
@@ -315,15 +332,20 @@ export function resultShape(
   const [first = 1, second = 1] = args;
   switch (spec.lanes ?? 'each') {
     case 'one':
+      return op === 'lookup' && second !== 1 ? undefined : 1;
     case 'source':
       return 1;
+    case 'stored': {
+      const from = op === 'rwtable' ? 1 : 0;
+      return args.slice(from + 1).every((n) => n === 1) ? args[from] : undefined;
+    }
     case 'values':
       return attrs.length;
     case 'attr': {
       const lanes = attrs.at(-1)!;
       if (!Number.isInteger(lanes) || lanes < 1) return undefined;
       if (op === 'slice' && !(attrs[0]! >= 0 && attrs[0]! + lanes <= first)) return undefined;
-      return op === 'splat' && first !== 1 ? undefined : lanes;
+      return TO_LANES.has(op) && args.some((n) => n !== 1) ? undefined : lanes;
     }
     case 'each': {
       const lanes = Math.max(...args);
@@ -346,6 +368,9 @@ export function resultShape(
 export const isTransformSize = (size: number): boolean =>
   size >= 64 && size <= 8192 && Number.isInteger(Math.log2(size));
 
+/** Operations that make a vector of numbers. */
+const TO_LANES: ReadonlySet<OpKind> = new Set(['splat', 'scatter', 'sumScatter']);
+
 /** Does an operation take so many operands and attributes? */
 export function fits(spec: OpSpec, operands: number, attrs: number): boolean {
   if (spec.arity === 'any' ? operands < 1 : operands !== spec.arity) return false;
@@ -358,6 +383,3 @@ function withDefaults(op: OpKind, attrs: readonly number[]): readonly number[] {
   const missing = names.slice(attrs.length).map((name) => ATTR_DEFAULTS[name]);
   return missing.includes(undefined) ? attrs : [...attrs, ...(missing as number[])];
 }
-
-/** Text that tells all numbers apart, −0 from 0 too. */
-const keyOf = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));

@@ -1,8 +1,8 @@
 /**
  * The IR: a synchronous step machine as an immutable graph.
  *
- * One step maps (state, inputs, controls) to (state', outputs). State is in delay nodes alone. A
- * value is a number or a vector whose length is known when the graph is built.
+ * One step maps (state, inputs, controls) to (state', outputs). State is in delays, lines and tables
+ * alone. A value is a number or a vector whose length is known when the graph is built.
  * Invariants (checked by `verify`): operands come before the nodes that use them; only a delay
  * may look at a later node, through `delays`; every delay has a source of its own type; only the
  * Builder makes nodes, and equal nodes are one node.
@@ -61,8 +61,13 @@ export const isDelay = (op: OpKind): op is 'delay' | 'delayInt' =>
 export const isSignal = ({ hop }: Node): boolean => hop > 0;
 
 /** One value from all samples of a window. */
-export const isReduction = (op: OpKind): op is 'sum' | 'sumOuter' =>
-  op === 'sum' || op === 'sumOuter';
+export const isReduction = (op: OpKind): op is 'sum' | 'sumOuter' | 'sumScatter' =>
+  op === 'sum' || op === 'sumOuter' || op === 'sumScatter';
+
+/** Operations with a memory of their own, into which an operand of the same sample goes. */
+export type MemoryOp = 'line' | 'lineT' | 'rwtable' | 'rwtableT';
+export const isMemory = (op: OpKind): op is MemoryOp =>
+  op === 'line' || op === 'lineT' || op === 'rwtable' || op === 'rwtableT';
 
 /** A recording of the stream graph. */
 export const isTape = (op: OpKind): op is 'tape' | 'tapeInt' => op === 'tape' || op === 'tapeInt';

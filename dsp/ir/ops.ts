@@ -11,6 +11,7 @@
  * - Comparisons and conditions are `int`: 0 is false, all else true; a comparison gives 0 or 1.
  * - `min(a, b)` is `b < a ? b : a` and `max(a, b)` is `a < b ? b : a`: a NaN in `b` is dropped.
  * - `toInt` truncates toward zero, saturates at the 32-bit range and takes NaN to 0.
+ * - An index into a line or table is held to its range.
  * - A value has a static number of lanes. Arithmetic works lane by lane; a number meets a vector as
  *   a vector of equal lanes. A matrix is a vector of columns: element (r, k) is lane k·rows + r.
  */
@@ -20,7 +21,8 @@ export type ValueType = 'real' | 'int';
 
 /**
  * How an operation's result type follows from its operands.
- * `same`: all operands alike, and so is the result. `select`: an int, then two alike.
+ * `same`: all operands alike, and so is the result. `select`: an int, then two alike. `pairs`: a real
+ * and an int in turn.
  */
 export type Signature =
   | 'real'
@@ -34,14 +36,18 @@ export type Signature =
   | 'int→real'
   | 'int→int'
   | 'same→int'
-  | 'reals→real';
+  | 'reals→real'
+  | 'real,int→real'
+  | 'real,int,int→real'
+  | 'real,real,int,int→real'
+  | 'pairs→real';
 
 /**
  * How an operation's lanes follow from its operands.
  * `one`: a number. `attr`: its last attribute says. `values`: as many as it has attributes.
  * `each`: operands have one lane or the same number of lanes, and so has the result.
- * `source`: as what is delayed. `joined`: all lanes of all operands. `product`, `quotient`: of the
- * operands' numbers of lanes. `spectrum`: real and imaginary parts of N/2 + 1 bins for N lanes;
+ * `source`: as what is delayed. `stored`: as what is put into a line or table, at indices that are
+ * numbers. `joined`: all lanes of all operands. `product`, `quotient`: of the operands' numbers of lanes. `spectrum`: real and imaginary parts of N/2 + 1 bins for N lanes;
  * `fromSpectrum`: the other way.
  */
 export type Lanes =
@@ -50,6 +56,7 @@ export type Lanes =
   | 'values'
   | 'each'
   | 'source'
+  | 'stored'
   | 'joined'
   | 'product'
   | 'quotient'
@@ -86,6 +93,14 @@ const structure = (
   cost: number,
   doc: string,
 ) => ({ arity, signature: 'reals→real', lanes, attrs, cost, inPatch: false, doc }) as const;
+
+const memory = (
+  arity: number | 'any',
+  signature: Signature,
+  lanes: Lanes,
+  attrs: readonly string[],
+  doc: string,
+) => ({ arity, signature, lanes, attrs, cost: 4, inPatch: false, doc }) as const;
 
 const arithmetic = (arity: number, cost: number, doc: string, convention?: string) =>
   ({
@@ -167,6 +182,44 @@ export const OPS = {
     'source',
   ),
   delayInt: leaf('int', ['frames', 'init'], 'the same for an int signal'),
+
+  // Lines and tables. What is stored comes before it is read, so reading at 0 sees this sample.
+  line: memory(
+    2,
+    'real,int→real',
+    'stored',
+    ['max'],
+    'a, b samples ago, b held to 0 … max; 0 before',
+  ),
+  lineT: memory(
+    2,
+    'real,int→real',
+    'stored',
+    ['max'],
+    'the adjoint of line: what comes after the window is 0',
+  ),
+  lookup: memory(2, 'real,int→real', 'one', [], 'lane b of the vector a, which is no signal'),
+  scatter: memory(
+    2,
+    'real,int→real',
+    'attr',
+    ['lanes'],
+    'the adjoint of lookup: a in lane b, 0 in all others',
+  ),
+  rwtable: memory(
+    4,
+    'real,real,int,int→real',
+    'stored',
+    [],
+    'a table with a place per lane of the constant a, all lanes of a place starting there: b is put into place c, then place d is read',
+  ),
+  rwtableT: memory(
+    3,
+    'real,int,int→real',
+    'stored',
+    ['size'],
+    'the adjoint of rwtable: a is added to place c, then place b is taken out',
+  ),
 
   // Arithmetic.
   add: arithmetic(2, 1, 'a + b'),
@@ -337,6 +390,13 @@ export const OPS = {
     doc: 'the sum of a signal over the training window',
   },
   sumOuter: structure(2, 'product', [], 1, 'the sum of the matrix a·bᵀ over the training window'),
+  sumScatter: memory(
+    'any',
+    'pairs→real',
+    'attr',
+    ['lanes'],
+    'the sum of scatter(a, b) over the training window, and of further pairs',
+  ),
 } as const satisfies Record<string, OpSpec>;
 
 export type OpKind = keyof typeof OPS;

@@ -1,11 +1,13 @@
 /**
  * A graph as text, one node a line, for people, goldens and diffs.
  *
- * Invariant: the text is complete: two graphs that print alike are alike.
+ * Invariant: the text is complete: two graphs that print alike are alike. Of a constant with more
+ * than `MAX_PRINTED` lanes it shows the first few and a hash of all.
  */
 
 import { isDelay } from './graph.ts';
 import type { Graph, Node } from './graph.ts';
+import { hashOf } from './lists.ts';
 import { ATTR_DEFAULTS, OPS } from './ops.ts';
 import type { OpSpec } from './ops.ts';
 
@@ -36,10 +38,18 @@ export function print(graph: Graph): string {
 
 /** `name=value`; what has its usual value is left out, and a vector is written `value=1,2,3`. */
 function attributes(node: Node, spec: OpSpec): string[] {
-  if (spec.lanes === 'values') return [`value=${node.attrs.map(printNumber).join()}`];
+  if (spec.lanes === 'values') return [`value=${printList(node.attrs)}`];
   return spec.attrs.flatMap((name, i) =>
     node.attrs[i] === ATTR_DEFAULTS[name] ? [] : [`${name}=${printNumber(node.attrs[i]!)}`],
   );
+}
+
+const MAX_PRINTED = 4096;
+
+function printList(values: readonly number[]): string {
+  if (values.length <= MAX_PRINTED) return values.map(printNumber).join();
+  const first = values.slice(0, 4).map(printNumber).join();
+  return `${first},…#${hashOf(values).toString(16)} lanes=${values.length}`;
 }
 
 const printNumber = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));

@@ -6,7 +6,7 @@
  */
 
 import { fits, resultShape, resultType } from './builder.ts';
-import { isDelay, isReduction, isTape } from './graph.ts';
+import { isDelay, isMemory, isReduction, isSignal, isTape } from './graph.ts';
 import type { Graph } from './graph.ts';
 import { OPS } from './ops.ts';
 import type { OpSpec } from './ops.ts';
@@ -50,6 +50,18 @@ export function verify(graph: Graph, after: string): Graph {
     if (domain === 'backward' && node.op === 'frames' && !isTape(nodes[node.args[0]!]!.op)) {
       broken(at, 'looks back from a graph that runs backwards: only a tape knows what was before');
     }
+    if (node.op === 'lineT' || node.op === 'rwtableT') {
+      if (domain !== 'backward') broken(at, 'belongs to a backward graph');
+    } else if (isMemory(node.op) && domain !== 'stream') broken(at, 'belongs to a stream graph');
+    if (isMemory(node.op) && node.op !== 'rwtable') {
+      const [size] = node.attrs;
+      if (!Number.isInteger(size) || size! < 1) broken(at, `a memory of ${size} places`);
+    }
+    const [first] = node.args.map((a) => nodes[a]!);
+    if (node.op === 'rwtable' && first?.op !== 'const')
+      broken(at, 'starts with what is no constant');
+    if (node.op === 'lookup' && first !== undefined && isSignal(first))
+      broken(at, 'looks into a signal');
     if (isDelay(node.op)) {
       const source = delays.get(id as never);
       if (source === undefined || !inRange(source)) broken(at, 'has no source');

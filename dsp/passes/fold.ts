@@ -4,7 +4,7 @@
  * Constants are folded in double precision, so a folded expression is at least as exact as one
  * computed at run time in single precision. The identities are exact for every value but for the
  * sign of a zero (x + 0, x · 1, −(−x), a choice by a constant, division by a power of two, a
- * comparison that was made real and int again); none
+ * comparison that was made real and int again, a line or table read at a constant place); none
  * assumes that a value is finite, and none trades rounding for speed.
  *
  * When: after differentiation, which leaves many of them; run to a fixpoint, because folding a
@@ -60,6 +60,7 @@ function constantDelays(graph: Graph): Graph {
 function simplify(b: Builder, node: Node, args: readonly NodeId[]): NodeId {
   const { op, shape } = node;
   if (isStructureOp(op)) return restructure(b, op, node, args);
+  if (op === 'line' || op === 'lineT') return still(b, node, args);
   if (!isValueOp(op)) return b.node(op, args, node.attrs);
   return b.asLanes(simpler(b, op, node, unsplat(b, args)), shape);
 }
@@ -67,6 +68,14 @@ function simplify(b: Builder, node: Node, args: readonly NodeId[]): NodeId {
 /** A number meets a vector in every lane anyway. */
 const unsplat = (b: Builder, args: readonly NodeId[]): readonly NodeId[] =>
   args.map((a) => (b.nodes[a]!.op === 'splat' ? b.nodes[a]!.args[0]! : a));
+
+/** A line that is always read at the same place is a delay; so is its adjoint, in reversed time. */
+function still(b: Builder, { op, attrs }: Node, args: readonly NodeId[]): NodeId {
+  const [x, d] = args as [NodeId, NodeId];
+  const frames = b.constant(d);
+  if (frames === undefined) return b.node(op, args, attrs);
+  return frames <= 0 ? x : b.delay(x, Math.min(frames, attrs[0]!));
+}
 
 /** The result may have one lane where all lanes are equal. */
 function simpler(b: Builder, op: ValueOp, node: Node, args: readonly NodeId[]): NodeId {
@@ -148,6 +157,13 @@ function restructure(
     return b.node('const', [], [...into]);
   }
   const inner = b.nodes[first]!;
+  if (op === 'lookup') {
+    const index = b.constant(args[1]!);
+    if (index === undefined) return b.node(op, args, attrs);
+    const lane = Math.max(0, Math.min(b.shape(first) - 1, index));
+    if (inner.op === 'const') return b.real(inner.attrs[lane]!);
+    return b.shape(first) === 1 ? first : b.node('slice', [first], [lane, 1]);
+  }
   if (op === 'concat' && args.length === 1) return first;
   if (op === 'splat' && shape === 1) return first;
   if (op === 'laneSum' && b.shape(first) === 1) return first;

@@ -10,13 +10,15 @@
  * the channel arrays to start, where in the training window, and how much.
  */
 
-import { isDelay, isFraming, nodeOf } from '../ir/graph.ts';
-import type { Graph, NodeId } from '../ir/graph.ts';
+import { isDelay, isFraming, isMemory, nodeOf } from '../ir/graph.ts';
+import type { Graph, MemoryOp, NodeId } from '../ir/graph.ts';
 import { isStructureOp, isValueOp } from '../interpret/rules.ts';
-import { chunksOf, makeBody } from './body.ts';
+import { chunksOf, makeBody, placesOf } from './body.ts';
 import type { Body, Value } from './body.ts';
 import { emitFrames } from './frames.ts';
 import type { FrameContext } from './frames.ts';
+import { addBack, placeReturns, readLine } from './lines.ts';
+import type { Returns } from './lines.ts';
 import type { Line, Storage } from './memory.ts';
 import { call, get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
@@ -40,6 +42,8 @@ import {
   sumOuter,
 } from './structures.ts';
 import type { Recording } from './structures.ts';
+import { addAndTake, clear, lookup, scatter, sumScatter, writeAndRead } from './tables.ts';
+import type { Operand, Table } from './tables.ts';
 import { windowSum } from './sums.ts';
 import type { WindowSum } from './sums.ts';
 
@@ -86,6 +90,10 @@ export function emitGraph(
   const values = new Map<NodeId, Local>();
   /** Vectors that are not signals: address of their single-precision lanes. */
   const arrays = new Map<NodeId, number>();
+
+  /** Adjoints of lines and tables, which live for one window. */
+  const returns = new Map<NodeId, Returns>();
+  const returnTables = new Map<NodeId, Table>();
 
   const bases = { offset, position, heads };
   const { temps } = room;
@@ -265,6 +273,7 @@ export function emitGraph(
       body.known.set(id, made);
       return made;
     }
+    if (isMemory(node.op)) return remember(body, id, node.op);
     const isVector = body.form === 'f32x4' || node.shape > 1;
     const value = Array.from({ length: chunksOf(node.shape) }, (_, chunk) => {
       const operands = node.args.map((a) =>
@@ -315,6 +324,17 @@ export function emitGraph(
       }
       case 'outer':
         return outer(w, operand(a), operand(b), lanes[0]!, lanes[1]!);
+      case 'lookup': {
+        const [index] = operand(b) as [Local];
+        if (lanes[0] === 1) return [copyOf(body, operand(a)[0]!)];
+        const table = { address: matrixIn(body, a, operand), size: lanes[0]!, places: 1 };
+        return lookup(w, body.numbers, table, index);
+      }
+      case 'scatter': {
+        const [value, index] = args.map((arg) => operand(arg)[0]!) as [Local, Local];
+        const table = { address: temps(16 * chunksOf(shape)), size: shape, places: 1 };
+        return scatter(w, body.numbers, table, value, index);
+      }
       case 'rfft':
       case 'rfftT': {
         const from = temps(16 * chunksOf(lanes[0]!));
@@ -344,6 +364,59 @@ export function emitGraph(
       const { op: of, args: factors } = nodeOf(graph, product);
       const isOwn = of === 'mul' && users.get(product) === 1 && !sites.sinks.has(product);
       if (isOwn) products.set(product, factors as [NodeId, NodeId]);
+    }
+  };
+
+  /** Computes an operation with a memory of its own into locals. */
+  const remember = (body: Body, id: NodeId, op: MemoryOp): Value => {
+    const { args, attrs, shape } = nodeOf(graph, id);
+    const w = { func, into: body.code };
+    const s = body.numbers;
+    const index = (k: number): Local => valueIn(body, args[k]!)[0]!;
+    const made = (): Value => {
+      switch (op) {
+        case 'line': {
+          const line = storage.lines.get(id)!;
+          const site = { address: 0, base: heads.get(line) ?? null, places: line.places };
+          const d = index(1);
+          return readLine(w, s, line, shape, at(body, site), d, attrs[0]!);
+        }
+        case 'lineT': {
+          const v = valueIn(body, args[0]!);
+          const d = index(1);
+          const kept = returns.get(id)!;
+          const here = at(body, { address: 0, base: null, places: kept.places });
+          return addBack(w, s, kept, here, v, shape, d);
+        }
+        case 'rwtable': {
+          const written = valueIn(body, args[1]!);
+          return writeAndRead(w, s, storage.tables.get(id)!, written, shape, [index(2), index(3)]);
+        }
+        case 'rwtableT': {
+          const added = valueIn(body, args[0]!);
+          return addAndTake(w, s, returnTables.get(id)!, added, shape, [index(1), index(2)]);
+        }
+      }
+    };
+    const value = made();
+    body.known.set(id, value);
+    return value;
+  };
+
+  /** The adjoints of lines and tables start at 0 in every window. */
+  const beginMemory = (id: NodeId): void => {
+    const { op, attrs, shape } = nodeOf(graph, id);
+    const [size = 1] = attrs;
+    const places = placesOf(shape);
+    if (op === 'lineT') {
+      const kept = placeReturns(size, frames, places, temps);
+      returns.set(id, kept);
+      clear(func.body, kept.address, kept.bytes);
+    } else if (op === 'rwtableT') {
+      const bytes = 4 * places * size;
+      const table = { address: temps(bytes), size, places };
+      returnTables.set(id, table);
+      clear(func.body, table.address, bytes);
     }
   };
 
@@ -442,6 +515,7 @@ export function emitGraph(
     if (members.length === 0 && copied.length === 0) return;
     const sums = new Map<NodeId, WindowSum>();
     for (const id of members) {
+      beginMemory(id);
       if (nodeOf(graph, id).op !== 'sum') continue;
       const sum = windowSum(func, shapeOf(id), frames);
       sums.set(id, sum);
@@ -569,6 +643,10 @@ export function emitGraph(
   /** Products of two signals, summed over the window. */
   const emitProducts = (members: readonly NodeId[]): void => {
     for (const id of members) {
+      if (nodeOf(graph, id).op === 'sumScatter') {
+        emitScatters(id);
+        continue;
+      }
       const [a, b] = nodeOf(graph, id).args.map((arg): Recording => {
         const site = sites.sources.get(arg);
         if (site === undefined) throw new Error(`signal ${arg} is used before it is computed`);
@@ -576,13 +654,41 @@ export function emitGraph(
       }) as [Recording, Recording];
       const address = temps(16 * chunksOf(shapeOf(id)));
       sumOuter({ func, into: func.body }, a, b, frames, address);
-      if (shapeOf(id) > 1) arrays.set(id, address);
-      else {
-        const local = func.local('f32');
-        func.emit(['i32.const', 0], ['f32.load', address], set(local));
-        values.set(id, local);
-      }
+      keepTotal(id, address);
     }
+  };
+
+  /** A reduction over the window that has been made in memory. */
+  const keepTotal = (id: NodeId, address: number): void => {
+    if (shapeOf(id) > 1) {
+      arrays.set(id, address);
+      return;
+    }
+    const local = func.local('f32');
+    func.emit(['i32.const', 0], ['f32.load', address], set(local));
+    values.set(id, local);
+  };
+
+  /** Numbers at indices, summed over the window place by place. */
+  const emitScatters = (id: NodeId): void => {
+    const { args, shape } = nodeOf(graph, id);
+    const body = newBody('f32', true);
+    const operands = args.map((arg): Operand => {
+      if (!isSignal(arg)) return valueIn(body, arg)[0]!;
+      const site = sites.sources.get(arg);
+      if (site === undefined) throw new Error(`signal ${arg} is used before it is computed`);
+      return { address: site.address };
+    });
+    const pairs = Array.from({ length: args.length / 2 }, (_, k) => ({
+      value: operands[2 * k]!,
+      index: operands[2 * k + 1]!,
+    }));
+    const address = temps(16 * chunksOf(shape));
+    const w = { func, into: body.code };
+    sumScatter(w, body.numbers, pairs, frames, shape, [temps(8 * shape), address]);
+    func.append(body.prologue);
+    func.append(body.code);
+    keepTotal(id, address);
   };
 
   // ---- Frames ------------------------------------------------------------------------------------

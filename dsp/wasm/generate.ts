@@ -8,6 +8,7 @@
 import type { Layout } from '../artifact.ts';
 import type { Graph } from '../ir/graph.ts';
 import { nodeOf } from '../ir/graph.ts';
+import { ListKeys } from '../ir/lists.ts';
 import { gradientName, paramName, tapesOf, updateScalars } from '../ir/program.ts';
 import type { Program } from '../ir/program.ts';
 import { chunksOf, placesOf } from './body.ts';
@@ -22,6 +23,7 @@ import type { Data, Module } from './module.ts';
 import { schedule } from './schedule.ts';
 import { splatReal } from './snippets.ts';
 import type { Schedule } from './schedule.ts';
+import { fillTable } from './tables.ts';
 
 export interface Generated {
   readonly module: Module;
@@ -90,14 +92,17 @@ export function generate(program: Program, maxBlock: number): Generated {
   const routines: Func[] = [];
   const scratch = { address: 0, bytes: 0 };
   const transforms = new Map<number, { readonly forward: number; readonly transpose: number }>();
+  const lists = new ListKeys();
   const room: Room = {
     temps: (bytes) => memory.take(bytes),
     constants: (values) => {
+      const key = lists.keyOf(values);
+      const known = data.get(key);
+      if (known !== undefined) return known.address;
       const bytes = new Uint8Array(Float32Array.from(values).buffer);
-      const key = bytes.join();
-      const known = data.get(key) ?? { address: memory.take(bytes.length), bytes };
-      data.set(key, known);
-      return known.address;
+      const address = memory.take(bytes.length);
+      data.set(key, { address, bytes });
+      return address;
     },
     doubles: (values) => {
       const bytes = new Uint8Array(Float64Array.from(values).buffer);
@@ -153,7 +158,7 @@ export function generate(program: Program, maxBlock: number): Generated {
     const plan = planned[k];
     return graph !== null && plan ? [{ graph, ...plan }] : [];
   });
-  functions.push(resetFunction(begin, end, states), ...routines);
+  functions.push(resetFunction(begin, end, states, room), ...routines);
 
   return {
     module: { functions, pages: Math.ceil((memory.top + SPARE) / PAGE), data: [...data.values()] },
@@ -177,6 +182,7 @@ function resetFunction(
   begin: number,
   end: number,
   states: readonly { readonly graph: Graph; readonly storage: Storage }[],
+  room: Room,
 ): Func {
   const func = new Func('reset', []);
   func.emit(['i32.const', begin], ['i32.const', 0], ['i32.const', end - begin], ['memory.fill']);
@@ -199,6 +205,11 @@ function resetFunction(
       if (type === 'int') func.emit(['i32.const', init], ['i32.store', address]);
       else if (graph.domain === 'once') func.emit(['f64.const', init], ['f64.store', address]);
       else func.emit(['f32.const', init], ['f32.store', address]);
+    }
+    for (const [id, table] of storage.tables) {
+      const { attrs: start } = nodeOf(graph, nodeOf(graph, id).args[0]!);
+      if (start.some((value) => !Object.is(value, 0)))
+        fillTable(func, table, room.constants(start));
     }
     for (const line of [...storage.allLines, ...storage.frameLines.values()]) {
       if (Object.is(line.init, 0)) continue;

@@ -10,6 +10,7 @@ import { isDelay, isFraming, isOverlap, isTape, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { placesOf } from './body.ts';
 import type { Schedule } from './schedule.ts';
+import type { Table } from './tables.ts';
 
 /** Hands out addresses upwards. */
 export class Memory {
@@ -51,7 +52,7 @@ export interface Line {
 }
 
 export interface Storage {
-  /** The line that each delay reads, recursive ones of one frame excepted. */
+  /** The line that each delay or line reads, recursive delays of one frame excepted. */
   readonly lines: ReadonlyMap<NodeId, Line>;
   readonly allLines: readonly Line[];
   /** The line that a node between samples and frames reads: as long as a frame. */
@@ -64,9 +65,11 @@ export interface Storage {
   readonly phases: ReadonlyMap<number, number>;
   /** State of each recursive one-frame delay: kept in locals inside of the loop. */
   readonly carries: ReadonlyMap<NodeId, number>;
+  /** The tables that are written into: state. */
+  readonly tables: ReadonlyMap<NodeId, Table>;
 }
 
-/** Delays of one source share a line, if they start alike; 0 and −0 are not alike. */
+/** Delays and lines of one source share a line, if they start alike; 0 and −0 are not alike. */
 const lineKey = (source: NodeId, init: number): string =>
   `${source}|${Object.is(init, -0) ? '-0' : init}`;
 
@@ -126,6 +129,13 @@ export function placeState(
     }
     reach(source, init, length, places);
   }
+  const tables = new Map<NodeId, Table>();
+  graph.nodes.forEach(({ op, args, attrs, shape }, n) => {
+    if (op === 'line') reach(args[0]!, 0, attrs[0]!, placesOf(shape));
+    if (op !== 'rwtable') return;
+    const [size, places] = [nodeOf(graph, args[0]!).shape, placesOf(shape)];
+    tables.set(n as NodeId, { address: memory.floats(size * places), size, places });
+  });
   const made = new Map<string, Line>();
   for (const [key, line] of depth) {
     const room = graph.domain === 'stream' ? Math.max(line.depth, frames) : frames;
@@ -141,5 +151,18 @@ export function placeState(
   const framed = new Map(
     framings.map((id) => [id, made.get(lineKey(nodeOf(graph, id).args[0]!, 0))!]),
   );
-  return { lines, allLines: [...made.values()], framed, frameLines, overlaps, phases, carries };
+  graph.nodes.forEach(({ op, args }, n) => {
+    const line = op === 'line' ? made.get(lineKey(args[0]!, 0)) : undefined;
+    if (line !== undefined) lines.set(n as NodeId, line);
+  });
+  return {
+    lines,
+    allLines: [...made.values()],
+    framed,
+    frameLines,
+    overlaps,
+    phases,
+    carries,
+    tables,
+  };
 }

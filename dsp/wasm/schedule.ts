@@ -1,10 +1,10 @@
 /**
  * Which nodes run in which loop.
  *
- * Nodes that take part in a recursion, operations without a vector form, and vectors go into serial
- * loops, one sample after the other (a vector four lanes at a time); all other signals go into
- * vector loops, four samples at a time. Values that are not signals are computed once, between
- * loops. What comes every `hop` samples goes into frame loops, one round a frame. A stage is:
+ * Nodes that take part in a recursion, operations without a vector form, what is written into
+ * tables, and vectors go into serial loops, one sample after the other (a vector four lanes at a
+ * time); all other signals go into vector loops, four samples at a time. Values that are not signals
+ * are computed once, between loops. What comes every `hop` samples goes into frame loops, one round a frame. A stage is:
  * values, one vector loop, one serial loop, products summed over the window, frame loops; a node is
  * in the first stage where all it needs is there.
  *
@@ -20,6 +20,7 @@ import { components } from '../ir/components.ts';
 import {
   dependencies,
   isDelay,
+  isMemory,
   isOverlap,
   isReduction,
   isSignal,
@@ -47,7 +48,7 @@ export interface Schedule {
   readonly stages: readonly Stage[];
   /** Stage and kind of each scheduled node. Leaves that are memory already are not scheduled. */
   readonly place: ReadonlyMap<NodeId, { readonly stage: number; readonly kind: Kind }>;
-  /** Delays that are part of a recursion. */
+  /** Delays and lines that are part of a recursion. */
   readonly recursive: ReadonlySet<NodeId>;
 }
 
@@ -99,7 +100,8 @@ export function schedule(graph: Graph): Schedule {
     for (const id of component.toSorted((a, b) => a - b)) {
       place.set(id, { stage, kind });
       stages[stage]![kind].push(id);
-      if (cyclic && isDelay(nodeOf(graph, id).op)) recursive.add(id);
+      const { op } = nodeOf(graph, id);
+      if (cyclic && (isDelay(op) || op === 'line')) recursive.add(id);
     }
   }
   return { stages, place, recursive };
@@ -121,13 +123,16 @@ export function schedule(graph: Graph): Schedule {
     const isFramed = node.hop > 1 || isOverlap(node.op);
     if (isFramed || (node.op === 'sum' && nodeOf(g, node.args[0]!).hop > 1)) return 'frame';
     if (cyclic) return 'serial';
-    if (node.op === 'sumOuter') return 'product';
+    if (node.op === 'sumOuter' || node.op === 'sumScatter') return 'product';
     if (node.op === 'sum') {
       // Added up in the loop that computes its operand.
       const isSerial = node.shape > 1 || place.get(node.args[0]!)?.kind === 'serial';
       return isSerial ? 'serial' : 'vector';
     }
     if (!isSignal(node)) return 'value';
+    // Four numbers are gathered from a table, or from a line that other loops fill.
+    if (node.op === 'lookup' || (node.op === 'line' && node.shape === 1)) return 'vector';
+    if (isMemory(node.op)) return 'serial';
     if (node.shape > 1 || node.args.some((a) => nodeOf(g, a).shape > 1)) return 'serial';
     if (!isValueOp(node.op)) return 'vector';
     const rules: FormRules = WASM_RULES[node.op];

@@ -7,7 +7,7 @@
  * but into arrays that are asked for from outside (outputs, recordings, lines).
  */
 
-import { isFraming, nodeOf } from '../ir/graph.ts';
+import { isDelay, isFraming, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { placesOf } from './body.ts';
 import type { Line, Storage } from './memory.ts';
@@ -114,7 +114,7 @@ export function placeSignals(
       sources.set(id, { address, base, places: 1 });
     }
     const line = storage.lines.get(id);
-    if (line !== undefined) {
+    if (line !== undefined && isDelay(node.op)) {
       const back = isStream ? line.depth - first : first;
       const address = line.base + 4 * places * back;
       sources.set(id, { address, base: bases.heads.get(line) ?? null, places });

@@ -1,6 +1,6 @@
 /**
- * Random stream graphs for the fuzz tests: every operation, delays, recursions, ints, vectors and
- * matrices, parameters. Signals are kept bounded, so that a difference means a mistake and not an explosion.
+ * Random stream graphs for the fuzz tests: every operation, delays, lines, tables, recursions, ints,
+ * vectors and matrices, parameters. Signals are kept bounded, so that a difference means a mistake and not an explosion.
  */
 
 import { Builder } from '../../dsp/ir/builder.ts';
@@ -110,6 +110,57 @@ export function randomGraph(next: () => number, options: Options): RandomGraph {
     }
   };
 
+  /** An index of no parameter: white, now and then out of range, or nearly standing still. */
+  const wild = b.feedback('int', 1, below(1000));
+  b.close(wild, b.node('add', [b.node('mul', [wild, b.int(1664525)]), b.int(1013904223)]));
+  const indexBelow = (size: number): NodeId => {
+    if (next() < 0.15) return b.int(below(size + 4) - 2);
+    if (next() < 0.15)
+      return b.node('toInt', [b.node('mul', [b.node('input', [], [0]), b.real(size)])]);
+    if (!options.smoothOnly && next() < 0.1) return pick(ints);
+    const positive = b.node('and', [b.node('shr', [wild, b.int(16)]), b.int(1023)]);
+    const scaled = b.node('mul', [positive, b.int(Math.max(1, Math.ceil((size + 2) / 4)))]);
+    return b.node('sub', [b.node('shr', [scaled, b.int(8)]), b.int(1)]);
+  };
+  const numbers = (count: number): NodeId =>
+    b.node(
+      'const',
+      [],
+      Array.from({ length: count }, () => Math.fround(next() - 0.5)),
+    );
+  const addMemory = (): void => {
+    const kind = next();
+    const isVector = next() < 0.3;
+    const x = isVector ? pick(vectors) : pick(reals);
+    const into = isVector ? vectors : reals;
+    const lanes = b.shape(x);
+    const longest = 1 + below(next() < 0.7 ? 8 : 120);
+    const size = 1 + below(9);
+    if (kind < 0.35) into.push(b.node('line', [x, indexBelow(longest + 1)], [longest]));
+    else if (kind < 0.5) {
+      // A comb that decays, its length moving.
+      const past = b.feedback('real', 1, 0, lanes);
+      const back = b.node('line', [past, indexBelow(longest + 1)], [longest]);
+      const sum = bounded(b.node('add', [x, b.node('mul', [back, b.real(0.6)])]));
+      b.close(past, sum);
+      into.push(sum);
+    } else if (kind < 0.65) {
+      const start = next() < 0.5 ? b.filled(0, size) : numbers(size);
+      into.push(b.node('rwtable', [start, x, indexBelow(size), indexBelow(size)]));
+    } else if (kind < 0.75) {
+      const past = b.feedback('real', 1, 0, lanes);
+      const sum = bounded(b.node('add', [x, b.node('mul', [past, b.real(-0.5)])]));
+      b.close(past, b.node('rwtable', [numbers(size), sum, indexBelow(size), indexBelow(size)]));
+      into.push(past);
+    } else {
+      const still = vectors.filter((v) => b.rate(v) !== 'sample');
+      const v = next() < 0.3 ? numbers(1 + below(12)) : pick(still);
+      reals.push(b.node('lookup', [v, indexBelow(b.shape(v))]));
+      if (next() < 0.4) reals.push(b.node('lookup', [v, indexBelow(b.shape(v))]));
+      if (next() < 0.3) vectors.push(bounded(b.node('mul', [v, b.node('slider', [], [0])])));
+    }
+  };
+
   const binary = ['add', 'sub', 'mul'] as const;
   const kinked = ['min', 'max'] as const;
   const compare = ['lt', 'le', 'gt', 'ge', 'eq', 'ne'] as const;
@@ -118,6 +169,10 @@ export function randomGraph(next: () => number, options: Options): RandomGraph {
   for (let k = 0; k < options.size; k++) {
     if (next() < 0.25) {
       addVector();
+      continue;
+    }
+    if (next() < 0.25) {
+      addMemory();
       continue;
     }
     const kind = next();

@@ -36,6 +36,10 @@ const TYPES: Readonly<Record<Signature, string>> = {
   'int→int': 'int → int',
   'same→int': 'all real or all int → int, 0 or 1',
   'reals→real': 'reals → real',
+  'real,int→real': 'real, int → real',
+  'real,int,int→real': 'real, int, int → real',
+  'real,real,int,int→real': 'real, real, int, int → real',
+  'pairs→real': 'real and int in turn → real',
 };
 
 /** The derivatives that a node may choose instead. */
