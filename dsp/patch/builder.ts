@@ -18,6 +18,9 @@ export type Signal = string & { readonly __brand: 'Signal' };
 
 type Value = Signal | number;
 
+/** What a node of an operation says besides its operands. */
+type FieldsOf<Op extends PatchNode['op']> = Omit<Extract<PatchNode, { op: Op }>, 'op' | 'in'>;
+
 export class PatchBuilder {
   readonly sliders: Record<string, ControlSpec> = {};
   readonly params: Record<string, ControlSpec> = {};
@@ -69,6 +72,27 @@ export class PatchBuilder {
     const next = loop(past);
     this.nodes[past] = { op: 'delay', in: [next], frames };
     return next;
+  }
+
+  /** Delayed by a signal, in frames, held to 0 … `max`. */
+  delayBy(x: Value, frames: Value, fields: FieldsOf<'delayBy'>, id?: string): Signal {
+    return this.#add({ op: 'delayBy', in: [x, frames], ...fields }, id);
+  }
+
+  /** A table read at an index: `table(i, { waveform: 'sine', size: 2048 })`. */
+  table(index: Value, fields: FieldsOf<'table'>, id?: string): Signal {
+    return this.#add({ op: 'table', in: [index], ...fields }, id);
+  }
+
+  /** A table that is written at one index, then read at another, in every sample. */
+  rwTable(
+    written: Value,
+    writeIndex: Value,
+    readIndex: Value,
+    fields: FieldsOf<'rwTable'>,
+    id?: string,
+  ): Signal {
+    return this.#add({ op: 'rwTable', in: [written, writeIndex, readIndex], ...fields }, id);
   }
 
   noise(seed = 0, id?: string): Signal {

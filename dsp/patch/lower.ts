@@ -6,7 +6,7 @@
  * rate is decided here, and reported as diagnostics with the path in the patch.
  */
 
-import { diagnostic, ok } from '../diagnostic.ts';
+import { diagnostic, fail, ok } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { Builder, resultType } from '../ir/builder.ts';
 import { components } from '../ir/components.ts';
@@ -14,11 +14,13 @@ import type { Graph, NodeId } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import type { ValueType } from '../ir/ops.ts';
 import { outName } from '../ir/program.ts';
+import { BEYOND, SHORTEST, delayBy } from './delays.ts';
 import { buildOf, isFunction, isOscillator } from './functions.ts';
 import { pathOf } from './schema.ts';
 import type { Operand, Patch, PatchNode, PlainOp } from './schema.ts';
 import { orderWith, roundingWith } from './surrogates.ts';
 import type { Order, Rounding } from './surrogates.ts';
+import { cycleOf, readTable, wholeIndex } from './tables.ts';
 
 export interface LowerOptions {
   /** Hz. */
@@ -42,6 +44,8 @@ export interface Lowered {
 }
 
 const MAX_DELAY_FRAMES = 2 ** 24;
+/** Of all tables together: four bytes each in the generated module. */
+const MAX_TABLE_PLACES = 2 ** 20;
 
 export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
   const patch = withoutShorthand(written);
@@ -61,9 +65,20 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
 
   const { order, recursive } = arrange(patch);
   let delayFrames = 0;
+  const tablePlaces = Object.values(patch.nodes).reduce((sum, node) => sum + placesIn(node), 0);
+  if (tablePlaces > MAX_TABLE_PLACES) {
+    return fail(
+      diagnostic(
+        'PATCH_TOO_LARGE',
+        'nodes',
+        `all tables together: expected at most ${MAX_TABLE_PLACES} values, got ${tablePlaces}`,
+      ),
+    );
+  }
   for (const id of order) {
     const node = patch.nodes[id]!;
     const first = b.nodes.length;
+    if (node.op === 'delayBy') delayFrames += node.max + BEYOND;
     if (node.op === 'delay') {
       delayFrames += node.frames;
       const type = types.get(id) ?? 'real';
@@ -131,6 +146,10 @@ function withoutShorthand(patch: Patch): CorePatch {
   return { ...patch, nodes };
 }
 
+/** Values that a table holds. */
+const placesIn = (node: CoreNode): number =>
+  node.op === 'table' || node.op === 'rwTable' ? (node.values?.length ?? node.size ?? 0) : 0;
+
 type Resolve = (value: Operand, type: ValueType) => NodeId;
 
 function lowerNode(
@@ -145,6 +164,26 @@ function lowerNode(
   switch (node.op) {
     case 'input':
       return b.node('input', [], [node.channel - 1]);
+    case 'delayBy': {
+      const { in: operands, max, interpolation = 'linear' } = node;
+      checkLength(id, operands[1], [SHORTEST[interpolation], max], diagnostics);
+      const [x, frames] = operands.map((value) => operand(value, 'real')) as [NodeId, NodeId];
+      return delayBy(b, x, frames, max, interpolation);
+    }
+    case 'table': {
+      const { values, waveform = 'sine', size = 1, interpolation = 'linear', wrap = true } = node;
+      const index = operand(node.in[0], 'real');
+      return readTable(b, values ?? cycleOf(waveform, size), index, interpolation, wrap);
+    }
+    case 'rwTable': {
+      const [written, ...places] = node.in;
+      const [into, from] = places.map((place) => {
+        const type = typeOf(place, types) === 'real' ? 'real' : 'int';
+        return wholeIndex(b, operand(place, type));
+      }) as [NodeId, NodeId];
+      const start = node.values ?? new Array<number>(node.size ?? 1).fill(0);
+      return b.node('rwtable', [b.node('const', [], start), operand(written, 'real'), into, from]);
+    }
     case 'noise':
       return noise(b, node.seed ?? 0);
     case 'runningSum':
@@ -201,6 +240,23 @@ function checkFrequency(
       'PATCH_SIGNAL_RANGE',
       pathOf(['nodes', id, 'in', 0]),
       `the frequency must be below Nyquist: expected < ${sampleRate / 2} Hz, got ${frequency} Hz`,
+    ),
+  );
+}
+
+/** A length that is a number is known to be out of range. */
+function checkLength(
+  id: string,
+  frames: Operand,
+  [shortest, longest]: readonly [number, number],
+  diagnostics: Diagnostic[],
+): void {
+  if (typeof frames !== 'number' || (frames >= shortest && frames <= longest)) return;
+  diagnostics.push(
+    diagnostic(
+      'PATCH_SIGNAL_RANGE',
+      pathOf(['nodes', id, 'in', 1]),
+      `the delay must be in its range: expected ${shortest} to ${longest} frames, got ${frames}`,
     ),
   );
 }

@@ -15,10 +15,12 @@ import { OPS, OP_KINDS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
 import { LOSS_KINDS } from '../learn/losses.ts';
 import { scheduleSchema } from '../learn/schedule.ts';
+import { BEYOND, DELAY_INTERPOLATIONS } from './delays.ts';
 import { FUNCTIONS, FUNCTION_NAMES, isFunction } from './functions.ts';
 import type { FunctionName } from './functions.ts';
 import { ORDERS, ORDER_GRADIENTS, ROUNDINGS, ROUNDING_GRADIENTS } from './surrogates.ts';
 import type { Order, Rounding } from './surrogates.ts';
+import { TABLE_INTERPOLATIONS, WAVEFORMS } from './tables.ts';
 
 export const PATCH_FORMAT = 'livegrad.patch/1';
 
@@ -52,6 +54,10 @@ const MAX_DELAY = 2 ** 22;
 const frames = z.number().int().min(1).max(MAX_DELAY);
 const one = z.tuple([operandSchema]);
 
+const MAX_TABLE = 2 ** 18;
+const size = z.number().int().min(1).max(MAX_TABLE);
+const values = z.array(number).min(1).max(MAX_TABLE);
+
 /** Operations of the IR that a patch uses directly, by their IR names. */
 export const PLAIN_OPS = OP_KINDS.filter((kind) => OPS[kind].inPatch) as readonly PlainOp[];
 export type PlainOp = {
@@ -77,6 +83,34 @@ export const nodeSchema = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('input'), channel: z.number().int().min(1).max(64) }),
   /** Its operand `frames` samples ago; recursion goes through this. `init` is what was before. */
   z.strictObject({ op: z.literal('delay'), in: one, frames, init: number.optional() }),
+  /** Its first operand as many samples ago as the second says, at most `max`. */
+  z.strictObject({
+    op: z.literal('delayBy'),
+    in: z.tuple([operandSchema, operandSchema]),
+    max: z
+      .number()
+      .int()
+      .min(1)
+      .max(MAX_DELAY - BEYOND),
+    interpolation: z.enum(DELAY_INTERPOLATIONS).optional(),
+  }),
+  /** `values`, or `size` samples of a `waveform`, read at an index. */
+  z.strictObject({
+    op: z.literal('table'),
+    in: one,
+    values: values.optional(),
+    waveform: z.enum(WAVEFORMS).optional(),
+    size: size.optional(),
+    interpolation: z.enum(TABLE_INTERPOLATIONS).optional(),
+    wrap: z.boolean().optional(),
+  }),
+  /** Written and read at every sample: what, where, from where. `size` zeros or `values` at first. */
+  z.strictObject({
+    op: z.literal('rwTable'),
+    in: z.tuple([operandSchema, operandSchema, operandSchema]),
+    values: values.optional(),
+    size: size.optional(),
+  }),
   /** White noise in [−1, 1], the same for the same seed. */
   z.strictObject({
     op: z.literal('noise'),
@@ -259,7 +293,7 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   '>': 'gt',
   '>=': 'ge',
   '>>': 'shr',
-  '@': 'delay',
+  '@': 'delayBy',
   '^': 'pow',
   '|': 'or',
   absolute: 'abs',
@@ -271,6 +305,7 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   dcblocker: 'dcBlocker',
   divide: 'div',
   fabs: 'abs',
+  fdelay: 'delayBy',
   float: 'toReal',
   highshelf: 'highShelf',
   if: 'select',
@@ -295,6 +330,8 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   plus: 'add',
   pole: 'onePole',
   power: 'pow',
+  rdtable: 'table',
+  rwtable: 'rwTable',
   saturate: 'clip',
   sawtooth: 'saw',
   select2: 'select',
@@ -321,7 +358,7 @@ const NOTES: Readonly<Record<string, string>> = {
 /** Fields of the parts of a patch, for suggestions. */
 const FIELDS = (
   'format name title doc sliders params nodes outputs training expect estimate target loss window mode carry optimiser schedule kind ' +
-  'rate delta every factor final steps initial min max step unit scale op in channel frames init seed gradient width param value tolerance seconds'
+  'rate delta every factor final steps initial min max step unit scale op in channel frames max interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
 ).split(' ');
 
 function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
@@ -413,7 +450,10 @@ export function nodeOps(): readonly string[] {
   return [
     'input',
     'delay',
+    'delayBy',
     'mem',
+    'table',
+    'rwTable',
     'noise',
     'runningSum',
     'runningMean',
@@ -479,6 +519,7 @@ function checkMeaning(patch: Patch): Diagnostic[] {
       );
     }
     node.in.forEach((operand, i) => refer(pathOf(['nodes', id, 'in', i]), operand));
+    if (node.op === 'table' || node.op === 'rwTable') checkTable(found, id, node);
     if ('width' in node && node.width !== undefined && node.gradient !== 'sigmoid') {
       found.push(
         diagnostic(
@@ -507,6 +548,28 @@ function checkMeaning(patch: Patch): Diagnostic[] {
   });
   if (found.length === 0) checkLoops(found, patch);
   return found;
+}
+
+/** Where a table's values come from is said once. */
+function checkTable(
+  found: Diagnostic[],
+  id: string,
+  node: Extract<PatchNode, { op: 'table' | 'rwTable' }>,
+): void {
+  const has = (field: string): boolean => Object.hasOwn(node, field);
+  const isWave = node.op === 'table';
+  const other = isWave ? ['waveform', 'size'] : ['size'];
+  const isOther = other.every(has);
+  if (has('values') ? !other.some(has) : isOther) return;
+  const wanted = isWave ? '"values", or "waveform" and "size"' : '"values" or "size"';
+  const given = ['values', ...other].filter(has).map((field) => `"${field}"`);
+  found.push(
+    diagnostic(
+      'PATCH_INVALID',
+      pathOf(['nodes', id]),
+      `what is in the table: expected ${wanted}, got ${given.join(' and ') || 'nothing'}`,
+    ),
+  );
 }
 
 /** Operands of an operation or function that takes a list of any length in the schema. */

@@ -51,6 +51,33 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
   const atLeastOne = (id: string | number): string =>
     add({ op: 'add', in: [1, add({ op: 'mul', in: [id, id] }, null)] }, null);
 
+  /** An index that no parameter moves, so that a difference quotient sees no jump. */
+  const index = (size: number): string =>
+    add({ op: 'add', in: [0.37, add({ op: 'mul', in: ['x2', size] }, null)] }, null);
+  const addMemory = (): void => {
+    const kind = next();
+    const size = 1 + below(9);
+    const values = Array.from({ length: size }, () => below(9) / 8 - 0.5);
+    if (kind < 0.5) {
+      const max = pick([1, 2, 3, 8, 60]);
+      const interpolation = pick(['none', 'linear', 'cubic', 'allpass']);
+      const frames = smooth ? index(2 * max) : real();
+      // A literal may be out of range, which is an error of its own.
+      const held = typeof frames === 'number' ? 1 : frames;
+      add({ op: 'delayBy', in: [real(), held], max, interpolation });
+    } else if (kind < 0.75) {
+      const interpolation = pick(['none', 'linear', 'cubic']);
+      const content = chance(0.5) ? { values } : { waveform: 'triangle', size };
+      bounded(
+        add({ op: 'table', in: [index(6)], ...content, interpolation, wrap: chance(0.5) }, null),
+      );
+    } else {
+      const content = chance(0.5) ? { values } : { size };
+      const place = (): string | number => (smooth || ints.length === 0 ? index(12) : pick(ints));
+      add({ op: 'rwTable', in: [real(), place(), place()], ...content });
+    }
+  };
+
   // Recursions: delays whose sources come later.
   const loops = Array.from({ length: below(5) }, () => {
     const isInt = !smooth && chance(0.25);
@@ -66,7 +93,8 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
       bounded(add({ op: pick(['add', 'sub', 'mul', 'mul']), in: [real(), real()] }, null));
     } else if (kind < 0.4) add({ op: 'div', in: [real(), atLeastOne(real())] });
     else if (kind < 0.44) add({ op: 'sqrt', in: [atLeastOne(real())] });
-    else if (kind < 0.48) add({ op: 'neg', in: [real()] });
+    else if (kind < 0.46) add({ op: 'neg', in: [real()] });
+    else if (kind < 0.53) addMemory();
     else if (kind < 0.6) {
       const frames = pick([1, 1, 2, 3, 3, 4, 5, 6, 8, 33, 100]);
       add({ op: 'delay', in: [real()], frames, ...init([0.5, -0.25, 0, 1]) });

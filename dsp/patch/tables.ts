@@ -1,0 +1,88 @@
+/**
+ * Tables that a patch reads at an index between their places, and tables that it writes.
+ *
+ * With v_k the values, i the index, n = ⌊i⌋ and f = i − n:
+ * none     v_n
+ * linear   v_n + f·(v_{n+1} − v_n)
+ * cubic    the polynomial of degree 3 through v_{n−1}, v_n, v_{n+1}, v_{n+2} (Lagrange)
+ *
+ * With `wrap` the table is a cycle, v_{k+size} = v_k, and i may be anything; without, i is held to
+ * [0, size − 1], and around the ends values go on along straight lines. Gradient through the index:
+ * the slope of the interpolation, and for `none` that of the centred differences (v_{k+1} − v_{k−1})/2
+ * of the two places around i; 0 where i is held. Invariant: an index never leaves its table.
+ * Tested: test/dsp/patch/tables.test.ts.
+ */
+
+import type { Builder } from '../ir/builder.ts';
+import type { NodeId } from '../ir/graph.ts';
+import { centredSlope, cubic, mix, moved, split } from './delays.ts';
+import type { Taps } from './delays.ts';
+import { hold, mul, scale, sub } from './terms.ts';
+
+export const TABLE_INTERPOLATIONS = ['none', 'linear', 'cubic'] as const;
+export type TableInterpolation = (typeof TABLE_INTERPOLATIONS)[number];
+
+/** One cycle of a wave, by its phase in [0, 1): the shapes of the oscillators of these names. */
+const SHAPES = {
+  sine: (t: number) => Math.sin(2 * Math.PI * t),
+  cosine: (t: number) => Math.cos(2 * Math.PI * t),
+  saw: (t: number) => (t < 0.5 ? 2 * t : 2 * t - 2),
+  triangle: (t: number) => 1 - 4 * Math.abs(((t + 0.25) % 1) - 0.5),
+  square: (t: number) => (t < 0.5 ? 1 : -1),
+} as const;
+export type Waveform = keyof typeof SHAPES;
+export const WAVEFORMS = Object.keys(SHAPES) as [Waveform, ...Waveform[]];
+
+/** `size` samples of one cycle. */
+export const cycleOf = (waveform: Waveform, size: number): readonly number[] =>
+  Array.from({ length: size }, (_, k) => SHAPES[waveform](k / size));
+
+/** Values in front of a table and behind it, so that its neighbours need no test for its ends. */
+const BEFORE = 1;
+const BEHIND = 3;
+
+/** v_k for every k that an interpolation looks at. */
+function extended(values: readonly number[], wrap: boolean): readonly number[] {
+  const size = values.length;
+  const last = size - 1;
+  const at = (k: number): number => {
+    if (wrap) return values[(k + size) % size]!;
+    if (k < 0) return values[0]! + k * (values[Math.min(1, last)]! - values[0]!);
+    if (k > last) {
+      return values[last]! + (k - last) * (values[last]! - values[Math.max(0, last - 1)]!);
+    }
+    return values[k]!;
+  };
+  return Array.from({ length: BEFORE + size + BEHIND }, (_, k) => at(k - BEFORE));
+}
+
+/** The table `values` at an index, which is real. */
+export function readTable(
+  b: Builder,
+  values: readonly number[],
+  index: NodeId,
+  interpolation: TableInterpolation,
+  wrap: boolean,
+): NodeId {
+  const size = values.length;
+  const table = b.node('const', [], extended(values, wrap));
+  const cycles = b.node('floor', [scale(b, index, 1 / size)]);
+  const place = wrap ? sub(b, index, mul(b, cycles, b.real(size))) : hold(b, index, 0, size - 1);
+  const taps: Taps = (k) => b.node('lookup', [table, moved(b, k, BEFORE)]);
+  const { whole, rest } = split(b, place);
+  const tap = (by: number): NodeId => taps(moved(b, whole, by));
+  switch (interpolation) {
+    case 'none': {
+      const slope = centredSlope(b, taps, b.node('detach', [place]));
+      return b.node('withSlope', [tap(0), place, slope]);
+    }
+    case 'linear':
+      return mix(b, tap(0), tap(1), rest);
+    case 'cubic':
+      return cubic(b, [tap(-1), tap(0), tap(1), tap(2)], rest);
+  }
+}
+
+/** The whole number at or below an index, which is real or int already. */
+export const wholeIndex = (b: Builder, index: NodeId): NodeId =>
+  b.type(index) === 'int' ? index : b.node('toInt', [b.node('floor', [index])]);
