@@ -352,13 +352,13 @@ const NOTES: Readonly<Record<string, string>> = {
   smoo: 'it takes a time in seconds',
   tf2: 'the operands are in the same order, x first',
   '%': 'of ints it is a real: use "toInt"',
-  '@': 'the length is the field "frames", a number',
+  '@': 'it needs the longest length in the field "max"; a length that stands still is a "delay"',
 };
 
 /** Fields of the parts of a patch, for suggestions. */
 const FIELDS = (
   'format name title doc sliders params nodes outputs training expect estimate target loss window mode carry optimiser schedule kind ' +
-  'rate delta every factor final steps initial min max step unit scale op in channel frames max interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
+  'rate delta every factor final steps initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
 ).split(' ');
 
 function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {

@@ -321,7 +321,9 @@ describe('a wrong patch', () => {
   });
 
   test.each([
-    ['@', 'delay'],
+    ['@', 'delayBy'],
+    ['de.fdelay', 'delayBy'],
+    ['rdtable', 'table'],
     ["'", 'mem'],
     ['%', 'fmod'],
     ['^', 'pow'],
