@@ -328,7 +328,7 @@ export function emitGraph(
         const [index] = operand(b) as [Local];
         if (lanes[0] === 1) return [copyOf(body, operand(a)[0]!)];
         const table = { address: matrixIn(body, a, operand), size: lanes[0]!, places: 1 };
-        return lookup(w, body.numbers, table, index);
+        return lookup(w, body.numbers, table, index, () => temps(16));
       }
       case 'scatter': {
         const [value, index] = args.map((arg) => operand(arg)[0]!) as [Local, Local];
@@ -379,7 +379,7 @@ export function emitGraph(
           const line = storage.lines.get(id)!;
           const site = { address: 0, base: heads.get(line) ?? null, places: line.places };
           const d = index(1);
-          return readLine(w, s, line, shape, at(body, site), d, attrs[0]!);
+          return readLine(w, s, line, shape, at(body, site), d, attrs[0]!, () => temps(16));
         }
         case 'lineT': {
           const v = valueIn(body, args[0]!);

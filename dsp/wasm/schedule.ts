@@ -30,6 +30,7 @@ import {
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { isValueOp } from '../interpret/rules.ts';
 import { OPS } from '../ir/ops.ts';
+import type { OpKind } from '../ir/ops.ts';
 import { WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
 
@@ -72,6 +73,7 @@ export function schedule(graph: Graph): Schedule {
   const recursive = new Set<NodeId>();
   const stages: Record<Kind, NodeId[]>[] = [];
   const feeding = leadsToSerial(graph, order);
+  const looped = operandsOfLoops(graph, order);
   /** Cost of the way from the last recursion to a node that joined the serial loop. */
   const bridge = new Map<NodeId, number>();
 
@@ -109,7 +111,8 @@ export function schedule(graph: Graph): Schedule {
   /** Is a node a cheap step from one serial loop to what would be another one? */
   function joinsSerial(id: NodeId): boolean {
     const { op, type } = nodeOf(graph, id);
-    if (!feeding.has(id) || (!isValueOp(op) && !isDelay(op)) || type === 'int') return false;
+    const isStep = isValueOp(op) || isDelay(op) || isGathered(op);
+    if (!feeding.has(id) || !isStep || type === 'int') return false;
     const serial = dependencies(graph, id).filter((d) => place.get(d)?.kind === 'serial');
     if (serial.length === 0) return false;
     const cost = Math.max(...serial.map((d) => bridge.get(d) ?? 0)) + OPS[op].cost;
@@ -130,8 +133,8 @@ export function schedule(graph: Graph): Schedule {
       return isSerial ? 'serial' : 'vector';
     }
     if (!isSignal(node)) return 'value';
-    // Four numbers are gathered from a table, or from a line that other loops fill.
-    if (node.op === 'lookup' || (node.op === 'line' && node.shape === 1)) return 'vector';
+    // Four numbers are gathered, but where a recursion waits anyway.
+    if (isGathered(node.op) && node.shape === 1) return looped.has(id) ? 'serial' : 'vector';
     if (isMemory(node.op)) return 'serial';
     if (node.shape > 1 || node.args.some((a) => nodeOf(g, a).shape > 1)) return 'serial';
     if (!isValueOp(node.op)) return 'vector';
@@ -141,8 +144,17 @@ export function schedule(graph: Graph): Schedule {
   }
 }
 
+/** What can be read at four places, one by one. */
+const isGathered = (op: OpKind): boolean => op === 'lookup' || op === 'line';
+
 /** About the operations that a recursion's latency leaves room for. */
 const BRIDGE_COST = 24;
+
+/** Operands of the members of recursions. */
+function operandsOfLoops(graph: Graph, order: readonly (readonly NodeId[])[]): ReadonlySet<NodeId> {
+  const loops = order.filter((component) => component.length > 1);
+  return new Set(loops.flat().flatMap((id) => nodeOf(graph, id).args));
+}
 
 /** Nodes that a recursion or a vector depends on. */
 function leadsToSerial(graph: Graph, order: readonly (readonly NodeId[])[]): ReadonlySet<NodeId> {

@@ -33,11 +33,23 @@ function entry(w: Writer, s: Scope, { size, places }: Table, index: Local): Loca
   return at;
 }
 
-/** One entry of a table of numbers, or four of them. */
-export function lookup(w: Writer, s: Scope, table: Table, index: Local): Value {
+/**
+ * One entry of a table of numbers, or four of them.
+ *
+ * @param scratch  16 bytes
+ */
+export function lookup(
+  w: Writer,
+  s: Scope,
+  table: Table,
+  index: Local,
+  scratch: () => number,
+): Value {
   const at = entry(w, s, table, index);
   const value =
-    at.type === 'v128' ? [gather(w, at, [], table.address, 0)] : loadPlace(w, at, table.address, 1);
+    at.type === 'v128'
+      ? [gather(w, at, [], table.address, 0, scratch())]
+      : loadPlace(w, at, table.address, 1);
   w.func.release(at);
   return value;
 }
