@@ -160,6 +160,23 @@ describe('tables', () => {
     });
   });
 
+  test('lookup reads once a frame, where the index comes so', () => {
+    const y = played(
+      (b, _, a) => {
+        const frame = b.node('frames', [a], [4, 8]);
+        const i = index(b, b.node('slice', [frame], [7, 1]));
+        const made = b.node('lookup', [b.node('const', [], start), i]);
+        return b.node('overlap', [b.node('concat', [made, made, made, made])], [4]);
+      },
+      [w, i, j],
+    );
+    // A frame comes with the last of four samples, and fills those from there on.
+    y.forEach((value, t) => {
+      const last = t - ((t + 1) % 4);
+      expect(value).toBe(last < 0 ? 0 : start[held(i[last]!, 5)]);
+    });
+  });
+
   test('rwtable does not keep what is not a number', () => {
     const b = new Builder('stream');
     const [a, wi, ri] = [0, 1, 2].map((k) => b.node('input', [], [k])) as [NodeId, NodeId, NodeId];

@@ -109,26 +109,6 @@ describe.each([...TABLE_INTERPOLATIONS])('%s', (interpolation) => {
     });
   });
 
-  test.runIf(interpolation !== 'none')('has the slope of what it plays', () => {
-    for (const wrap of [true, false]) {
-      const patch = patchOf((p) => {
-        const [gain, offset] = ['gain', 'offset'].map((id, k) =>
-          p.param(id, { initial: 2.4 + k, min: -9, max: 9 }),
-        ) as [Signal, Signal];
-        const i = p.op('add', [p.op('mul', [p.input(1), gain]), offset]);
-        p.table(i, { values: VALUES, interpolation, wrap }, 'estimate');
-        p.op('mul', [p.input(1), 1], 'target');
-        return { training: training(64) };
-      });
-      const report = gradcheck(patch, { sampleRate: RATE, seed: 5 });
-      if (!report.ok) throw new Error(printDiagnostics(report.diagnostics));
-      for (const { maxRelativeError, compiledRelativeError } of report.value.modes) {
-        expect(maxRelativeError).toBeLessThan(1e-5);
-        expect(compiledRelativeError).toBeLessThan(1e-3);
-      }
-    }
-  });
-
   test('makes a wavetable oscillator', () => {
     const size = 2048;
     const write = (p: PatchBuilder): Signal => {
@@ -165,6 +145,50 @@ describe.each([...TABLE_INTERPOLATIONS])('%s', (interpolation) => {
     const off = interpolation === 'none' ? 0.51 : 0.01;
     expect(Math.abs(instance.params[0]! - 11)).toBeLessThan(off);
   });
+});
+
+describe.each(['linear', 'cubic'] as const)('%s', (interpolation) => {
+  test('has the slope of what it plays', () => {
+    for (const wrap of [true, false]) {
+      const patch = patchOf((p) => {
+        const [gain, offset] = ['gain', 'offset'].map((id, k) =>
+          p.param(id, { initial: 2.4 + k, min: -9, max: 9 }),
+        ) as [Signal, Signal];
+        const i = p.op('add', [p.op('mul', [p.input(1), gain]), offset]);
+        p.table(i, { values: VALUES, interpolation, wrap }, 'estimate');
+        p.op('mul', [p.input(1), 1], 'target');
+        return { training: training(64) };
+      });
+      const report = gradcheck(patch, { sampleRate: RATE, seed: 5 });
+      if (!report.ok) throw new Error(printDiagnostics(report.diagnostics));
+      for (const { maxRelativeError, compiledRelativeError } of report.value.modes) {
+        expect(maxRelativeError).toBeLessThan(1e-5);
+        expect(compiledRelativeError).toBeLessThan(1e-3);
+      }
+    }
+  });
+});
+
+test('without interpolation the slope is that of centred differences', () => {
+  const patch = patchOf((p) => {
+    p.table(
+      p.param('i', { initial: 1, min: 0, max: 6 }),
+      { values: VALUES, interpolation: 'none' },
+      'estimate',
+    );
+    p.op('mul', [p.input(1), 0], 'target');
+    return { training: { ...training(1), mode: 'forward' } };
+  });
+  const artifact = compile(patch, { sampleRate: RATE, maxBlock: BLOCK, latency: 0 });
+  if (!artifact.ok) throw new Error(printDiagnostics(artifact.diagnostics));
+  const instance = compiledInstance(artifact.value);
+  const [at3, at4] = [(VALUES[4]! - VALUES[2]!) / 2, (VALUES[5]! - VALUES[3]!) / 2];
+  for (const f of [0, 0.25, 0.75]) {
+    instance.params[0] = 3 + f;
+    instance.process(1);
+    // The loss is the square of the value.
+    expect(instance.gradients[0]).toBeCloseTo(2 * VALUES[3]! * ((1 - f) * at3 + f * at4), 6);
+  }
 });
 
 test('waveforms are those of the oscillators', () => {
