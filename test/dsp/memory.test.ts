@@ -225,20 +225,30 @@ describe('gradients', () => {
       },
     };
 
-  function gradients(name: string, mode: 'forward' | 'reverse') {
+  /** Gradients of the last of some windows. */
+  function gradients(name: string, mode: 'forward' | 'reverse', windows = 1, carry = 0) {
     const b = new Builder('stream');
     const [x, i, j] = [0, 1, 2].map((k) => b.node('input', [], [k])) as [NodeId, NodeId, NodeId];
     const p = b.node('param', [], [0, PARAMS]);
     const estimate = cases[name]!(b, x, index(b, i), index(b, j), p);
     const stream = b.finish([{ name: 'out:0', node: estimate }]);
-    const objective = { estimate, target: x, loss: LOSSES.mse, window: WINDOW, params: PARAMS };
+    const objective = {
+      estimate,
+      target: x,
+      loss: LOSSES.mse,
+      window: WINDOW,
+      carry,
+      params: PARAMS,
+    };
     const sizes = { inputs: 3, sliders: 1, params: PARAMS };
     const program = trainingProgram(stream, objective, mode, sizes);
     const inputs = [noise(7, 1), noise(8, 14), noise(9, 14)];
     const run = (instance: Instance, move?: readonly [number, number]) => {
       if (move !== undefined) instance.params[move[0]] = instance.params[move[0]]! + move[1];
-      instance.inputs.forEach((channel, c) => channel.set(inputs[c]!.subarray(0, WINDOW)));
-      instance.process(WINDOW);
+      for (let k = 0; k < windows; k++) {
+        instance.inputs.forEach((channel, c) => channel.set(inputs[c]!.subarray(0, WINDOW)));
+        instance.process(WINDOW);
+      }
       return { loss: instance.loss, gradients: [...instance.gradients] };
     };
     const artifact = assembled(program, 64);
@@ -263,6 +273,18 @@ describe('gradients', () => {
         expect(Math.abs(compiled[k]! - slope), `${mode} ${k}`).toBeLessThan(1e-5 * size);
       });
     }
+  });
+
+  test.each(['line', 'rwtable'])('%s: what is carried over reaches the windows before', (name) => {
+    const exact = gradients(name, 'forward', 3).analytic;
+    const size = Math.max(...exact.map(Math.abs));
+    const worst = (carry: number, kind: 'analytic' | 'compiled'): number => {
+      const made = gradients(name, 'reverse', 3, carry)[kind];
+      return Math.max(...made.map((g, k) => Math.abs(g - exact[k]!))) / size;
+    };
+    expect(worst(0, 'analytic')).toBeGreaterThan(1e-3);
+    expect(worst(2 * WINDOW, 'analytic')).toBeLessThan(1e-9);
+    expect(worst(2 * WINDOW, 'compiled')).toBeLessThan(1e-5);
   });
 
   test('tangents ride side by side through lines and tables of numbers', () => {
