@@ -44,6 +44,27 @@ function network(): { stream: Graph; objective: Objective } {
   };
 }
 
+/** The same parameters in a table, and round a comb that goes through a line and a table. */
+function memories(): { stream: Graph; objective: Objective } {
+  const b = new Builder('stream');
+  const x = b.node('input', [], [0]);
+  const weights = b.node('param', [], [0, 4]);
+  const [pole, gain] = [b.node('param', [], [4]), b.node('param', [], [5])] as [NodeId, NodeId];
+  const index = (scale: number): NodeId => b.node('toInt', [b.node('mul', [x, b.real(scale)])]);
+  const shaped = b.node('mul', [x, b.node('lookup', [weights, index(9)])]);
+  const past = b.feedback('real', 1);
+  const fed = b.node('line', [b.node('mul', [past, pole]), index(-8)], [3]);
+  const y = b.node('add', [b.node('tanh', [b.node('mul', [shaped, gain])]), fed]);
+  b.close(past, b.node('rwtable', [b.node('const', [], [0.5, 0, 0.25]), y, index(7), index(-7)]));
+  const stream = b.finish([{ name: 'y', node: y }]);
+  return {
+    stream,
+    objective: { estimate: y, target: x, loss: LOSSES.mse, window: WINDOW, params: P },
+  };
+}
+
+const GRAPHS = [network, memories];
+
 const NOISE = (() => {
   const next = random(9);
   return Array.from({ length: WINDOW }, () => next() - 0.5);
@@ -59,8 +80,8 @@ const leavesAt = (params: readonly number[], tape: Leaves['tape'] = () => 0): Le
 
 const moved = (h: number): number[] => PARAMS.map((p, k) => p + h * DIRECTION[k]!);
 
-test('J·v is the slope of a signal along v', () => {
-  const { stream, objective } = network();
+test.each(GRAPHS)('J·v is the slope of a signal along v, %#', (write) => {
+  const { stream, objective } = write();
   const graph = verify(jacobianVector(stream, [objective.estimate], P), 'jacobianVector');
   const tangent = new Interpreter(graph).run(leavesAt(PARAMS), WINDOW).get(tangentName(0))!;
   const at = (h: number): Float64Array =>
@@ -70,8 +91,11 @@ test('J·v is the slope of a signal along v', () => {
 });
 
 /** Outputs of the backward graph over the first window. */
-function backwards(params: readonly number[]): Map<string, Float64Array> {
-  const { stream, objective } = network();
+function backwards(
+  write: (typeof GRAPHS)[number],
+  params: readonly number[],
+): Map<string, Float64Array> {
+  const { stream, objective } = write();
   const { active } = objectiveActivity(stream, objective);
   const made = hessianVector(stream, objective, active);
   verify(made.stream, 'hessianVector');
@@ -88,12 +112,11 @@ const gathered = (
   name: (k: number) => string,
 ): readonly number[] => [0, 4, 5].flatMap((k) => [...results.get(name(k))!]);
 
-test('H·v is the slope of the gradient along v', () => {
-  const product = gathered(backwards(PARAMS), productName);
-  const [up, down] = [1e-6, -1e-6].map((h) => gathered(backwards(moved(h)), gradientName)) as [
-    readonly number[],
-    readonly number[],
-  ];
+test.each(GRAPHS)('H·v is the slope of the gradient along v, %#', (write) => {
+  const product = gathered(backwards(write, PARAMS), productName);
+  const [up, down] = [1e-6, -1e-6].map((h) =>
+    gathered(backwards(write, moved(h)), gradientName),
+  ) as [readonly number[], readonly number[]];
   expect(product.length).toBe(P);
   product.forEach((p, k) => expect(p).toBeCloseTo((up[k]! - down[k]!) / 2e-6, 7));
   expect(Math.max(...product.map(Math.abs))).toBeGreaterThan(0.01);
