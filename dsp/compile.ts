@@ -25,6 +25,11 @@ export interface CompileOptions {
   readonly maxBlock: number;
   /** Device round trip that `align` makes up for, frames. */
   readonly latency: number;
+  /**
+   * Multiply and add with one rounding where the machine can (`hasFusedMultiply` says whether the
+   * engine takes such code): faster, but the last bits depend on the machine. Default: off.
+   */
+  readonly fused?: boolean;
   /** Instead of what the patch asks for. */
   readonly mode?: Mode;
 }
@@ -43,7 +48,7 @@ export function programOf(patch: Patch, options: CompileOptions): Result<Program
 
 /** The module before encoding: what `compile --print wat` shows. */
 export const generateProgram = (program: Program, options: CompileOptions): Generated =>
-  generate(program, options.maxBlock);
+  generate(program, options.maxBlock, options.fused ?? false);
 
 export function compile(patch: Patch, options: CompileOptions): Result<Artifact> {
   const program = programOf(patch, options);

@@ -66,6 +66,7 @@ export function makeBody(func: Func, form: Form, once = false): Body {
   };
   const scopeOf = (of: Form): Scope => ({
     form: of,
+    fused: func.fused && of === 'f32x4',
     local: (type) => {
       const local = func.local(type);
       scratch.push(local);

@@ -30,6 +30,8 @@ export interface Arithmetic {
   sub(a: Code, b: Code): Code;
   mul(a: Code, b: Code): Code;
   div(a: Code, b: Code): Code;
+  /** a · b + c, rounded once where that is allowed. */
+  madd(a: Code, b: Code, c: Code): Code;
   neg(a: Code): Code;
   abs(a: Code): Code;
   sqrt(a: Code): Code;
@@ -111,6 +113,10 @@ export function arithmetic(s: Scope): Arithmetic {
     sub: binary('sub'),
     mul: binary('mul'),
     div: binary('div'),
+    madd: (a, b, c) =>
+      s.fused
+        ? [...a, ...b, ...c, ['f32x4.relaxed_madd']]
+        : [...a, ...b, op(`${form}.mul`), ...c, op(`${form}.add`)],
     neg: unary('neg'),
     abs: unary('abs'),
     sqrt: unary('sqrt'),
@@ -133,10 +139,7 @@ export function arithmetic(s: Scope): Arithmetic {
     polynomial: (x, coefficients) =>
       coefficients
         .slice(0, -1)
-        .reduceRight<Code>(
-          (sum, c) => arith.add(arith.mul(sum, x), real(c)),
-          real(coefficients.at(-1)!),
-        ),
+        .reduceRight<Code>((sum, c) => arith.madd(sum, x, real(c)), real(coefficients.at(-1)!)),
     bits,
     fromBits,
     copySign: (magnitude, sign) =>

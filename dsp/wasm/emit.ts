@@ -274,6 +274,12 @@ export function emitGraph(
       return made;
     }
     if (isMemory(node.op)) return remember(body, id, node.op);
+    const product = node.args.find((a) => products.has(a));
+    if (product !== undefined) {
+      const made = addProductOf(body, id, product);
+      body.known.set(id, made);
+      return made;
+    }
     const isVector = body.form === 'f32x4' || node.shape > 1;
     const value = Array.from({ length: chunksOf(node.shape) }, (_, chunk) => {
       const operands = node.args.map((a) =>
@@ -352,19 +358,52 @@ export function emitGraph(
     }
   };
 
-  /** Products that are only summed over their lanes, in the same loop: made together with the sum. */
+  /** Products of which only one sum is made, in the same loop: made together with it. */
   const products = new Map<NodeId, readonly [NodeId, NodeId]>();
 
-  const findProducts = (members: readonly NodeId[]): void => {
+  const findProducts = (kind: 'vector' | 'serial', members: readonly NodeId[]): void => {
     const inLoop = new Set(members);
+    const isOwn = (id: NodeId | undefined): id is NodeId =>
+      id !== undefined &&
+      inLoop.has(id) &&
+      nodeOf(graph, id).op === 'mul' &&
+      users.get(id) === 1 &&
+      !sites.sinks.has(id);
+    const take = (id: NodeId): void => {
+      products.set(id, nodeOf(graph, id).args as readonly [NodeId, NodeId]);
+    };
     for (const id of members) {
-      const { op, args } = nodeOf(graph, id);
-      const [product] = args;
-      if (op !== 'laneSum' || product === undefined || !inLoop.has(product)) continue;
-      const { op: of, args: factors } = nodeOf(graph, product);
-      const isOwn = of === 'mul' && users.get(product) === 1 && !sites.sinks.has(product);
-      if (isOwn) products.set(product, factors as [NodeId, NodeId]);
+      const { op, args, type } = nodeOf(graph, id);
+      const [a, b] = args;
+      if (op === 'laneSum' && isOwn(a)) take(a);
+      if (!func.fused || type === 'int' || (op !== 'add' && op !== 'sub')) continue;
+      const isWide = (product: NodeId): boolean => kind === 'vector' || shapeOf(product) > 1;
+      if (isOwn(b) && isWide(b)) take(b);
+      else if (op === 'add' && isOwn(a) && isWide(a)) take(a);
     }
+  };
+
+  /** c + x·y or c − x·y, rounded once where the form can. */
+  const addProductOf = (body: Body, id: NodeId, product: NodeId): Value => {
+    const { op, args, shape } = nodeOf(graph, id);
+    const [x, y] = products.get(product)!;
+    const c = args[0] === product ? args[1]! : args[0]!;
+    const isVector = body.form === 'f32x4' || shape > 1;
+    const type = isVector ? 'v128' : 'f32';
+    return Array.from({ length: chunksOf(shape) }, (_, chunk) => {
+      const one = (of: NodeId): Instr =>
+        get(isVector ? fourOf(body, of, chunk) : valueIn(body, of)[0]!);
+      const [first, second, third] = [one(x), one(y), one(c)];
+      const local = func.local(type);
+      if (isVector) {
+        const fused = op === 'add' ? 'f32x4.relaxed_madd' : 'f32x4.relaxed_nmadd';
+        body.code.push(first, second, third, [fused], set(local));
+      } else {
+        body.code.push(third, first, second, ['f32.mul'], [`f32.${op as 'add' | 'sub'}`]);
+        body.code.push(set(local));
+      }
+      return local;
+    });
   };
 
   /** Computes an operation with a memory of its own into locals. */
@@ -485,8 +524,7 @@ export function emitGraph(
   const run = (kind: 'vector' | 'serial', emitBody: (form: Form) => Body): void => {
     if (isStream) {
       func.emit(['i32.const', 0], set(i));
-      if (kind === 'vector') wrap(emitBody('f32x4'));
-      wrap(emitBody('f32'));
+      wrap(emitBody(kind === 'vector' ? 'f32x4' : 'f32'));
       return;
     }
     if (kind === 'serial') {
@@ -535,7 +573,7 @@ export function emitGraph(
       });
     }
 
-    findProducts(members);
+    findProducts(kind, members);
     // Where each signal is read for the last time: by a member's place, or at the end of the loop.
     const lastUse = new Map<NodeId, number>();
     const readBy = (id: NodeId): readonly NodeId[] =>
@@ -740,7 +778,9 @@ export function emitGraph(
   // ---- The function ------------------------------------------------------------------------------
 
   if (isStream) {
-    func.emit(get(length!), ['i32.const', -16], ['i32.and'], set(whole!));
+    // Four samples at a time to the end and over it: what is behind is written again.
+    func.emit(get(length!), ['i32.const', 15], ['i32.add']);
+    func.emit(['i32.const', -16], ['i32.and'], set(whole!));
     for (const [line, head] of heads) {
       func.emit(['i32.const', 0], ['i32.load', line.head], set(head));
       func.emit(

@@ -37,8 +37,12 @@ const PAGE = 65536;
 /** A matrix product may read three columns behind the last one. */
 const SPARE = 65536;
 
-/** @param maxBlock  most frames that one call of stream may process */
-export function generate(program: Program, maxBlock: number): Generated {
+/**
+ * @param maxBlock  most frames that one call of stream may process
+ * @param fused     multiply and add in one rounding, where the machine can: faster, and the results
+ *                  depend on the machine in their last bits
+ */
+export function generate(program: Program, maxBlock: number, fused = false): Generated {
   const memory = new Memory();
   const P = program.params.length;
   const sliders = memory.doubles(program.sliders.length);
@@ -136,6 +140,7 @@ export function generate(program: Program, maxBlock: number): Generated {
     const isStream = name === 'stream';
     const func = new Func(name, isStream ? ['i32', 'i32', 'i32'] : [], {
       internal: name === 'loss',
+      fused,
     });
     const ports = portsFrom(before);
     if (name === 'backward' && program.loss !== null) func.emit(call(LOSS_FUNCTION));

@@ -190,6 +190,8 @@ export const INSTRUCTIONS = {
   'f32x4.demote_f64x2_zero': { bytes: [0xfd, 0x5e], immediate: 'none' },
   'f64x2.promote_low_f32x4': { bytes: [0xfd, 0x5f], immediate: 'none' },
   'f64x2.add': { bytes: [0xfd, 0xf0, 0x01], immediate: 'none' },
+  'f32x4.relaxed_madd': { bytes: [0xfd, 0x85, 0x02], immediate: 'none' },
+  'f32x4.relaxed_nmadd': { bytes: [0xfd, 0x86, 0x02], immediate: 'none' },
   'i32x4.trunc_sat_f32x4_s': { bytes: [0xfd, 0xf8, 0x01], immediate: 'none' },
   'f32x4.convert_i32x4_s': { bytes: [0xfd, 0xfa, 0x01], immediate: 'none' },
 } as const satisfies Record<string, Instruction>;

@@ -25,6 +25,8 @@ export class Func {
   readonly name: string;
   readonly params: readonly WasmType[];
   readonly internal: boolean;
+  /** May it multiply and add four lanes with one rounding, where the machine can? */
+  readonly fused: boolean;
   readonly locals: WasmType[] = [];
   readonly body: Instr[] = [];
   readonly #released = new Map<WasmType, Local[]>();
@@ -32,11 +34,15 @@ export class Func {
   constructor(
     name: string,
     params: readonly WasmType[],
-    { internal = false }: { readonly internal?: boolean } = {},
+    {
+      internal = false,
+      fused = false,
+    }: { readonly internal?: boolean; readonly fused?: boolean } = {},
   ) {
     this.name = name;
     this.params = params;
     this.internal = internal;
+    this.fused = fused;
   }
 
   param(index: number): Local {

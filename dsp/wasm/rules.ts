@@ -20,6 +20,8 @@ export type Form = 'f32' | 'f64' | 'f32x4';
 
 export interface Scope {
   readonly form: Form;
+  /** May a product and a sum be rounded once? */
+  readonly fused: boolean;
   /** A fresh local. */
   local(type: WasmType): Local;
   /** Code that runs before the value that the rule returns: for what is needed more than once. */

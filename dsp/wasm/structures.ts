@@ -11,6 +11,20 @@ import type { Value } from './body.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 
+/** sum ← sum + a · b, or a · b where it is the first. */
+export function addProduct(
+  w: Writer,
+  sum: Local,
+  a: readonly Instr[],
+  b: readonly Instr[],
+  isFirst: boolean,
+): void {
+  const { into } = w;
+  if (isFirst) into.push(...a, ...b, ['f32x4.mul'], set(sum));
+  else if (w.func.fused) into.push(...a, ...b, get(sum), ['f32x4.relaxed_madd'], set(sum));
+  else into.push(get(sum), ...a, ...b, ['f32x4.mul'], ['f32x4.add'], set(sum));
+}
+
 /** Where a lane comes from: a lane of four, or a number. */
 type Source = { readonly of: Local; readonly lane: number };
 
@@ -133,11 +147,13 @@ export function dotProduct(w: Writer, a: Value, b: Value, lanes: number): Value 
   const sums = Array.from({ length: Math.min(CHAINS, chunks) }, () => func.local('v128'));
   for (let c = 0; c < chunks; c++) {
     const sum = sums[c % sums.length]!;
-    if (c >= sums.length) w.into.push(get(sum));
-    w.into.push(get(a[c] ?? a[0]!), get(b[c] ?? b[0]!), ['f32x4.mul']);
-    if (c === chunks - 1 && lanes % 4 !== 0) w.into.push(maskOf(lanes), ['v128.and']);
-    if (c >= sums.length) w.into.push(['f32x4.add']);
-    w.into.push(set(sum));
+    const isTail = c === chunks - 1 && lanes % 4 !== 0;
+    const first: Instr[] = [get(a[c] ?? a[0]!)];
+    if (isTail) first.push(maskOf(lanes), ['v128.and']);
+    const second: Instr[] = [get(b[c] ?? b[0]!)];
+    // What is behind the last lane may be anything: it has to be 0 in both.
+    if (isTail) second.push(maskOf(lanes), ['v128.and']);
+    addProduct(w, sum, first, second, c < sums.length);
   }
   w.into.push(get(sums[0]!));
   for (const sum of sums.slice(1)) w.into.push(get(sum), ['f32x4.add']);
@@ -199,11 +215,11 @@ export function matvec(w: Writer, m: Matrix, x: Value, scratch: () => number): V
       w.into.push(...splatLane(x, k), set(xk));
       for (let c = 0; c < chunks; c++) {
         const sum = (k & 1) === 0 ? sums[c]! : odd[c]!;
-        if (begun.has(sum)) w.into.push(get(sum));
-        w.into.push(['i32.const', 0], ['v128.load', m.address + 4 * (k * rows + 4 * c)]);
-        w.into.push(get(xk), ['f32x4.mul']);
-        if (begun.has(sum)) w.into.push(['f32x4.add']);
-        w.into.push(set(sum));
+        const from: Instr[] = [
+          ['i32.const', 0],
+          ['v128.load', m.address + 4 * (k * rows + 4 * c)],
+        ];
+        addProduct(w, sum, from, [get(xk)], !begun.has(sum));
         begun.add(sum);
       }
     }
@@ -230,8 +246,8 @@ export function matvec(w: Writer, m: Matrix, x: Value, scratch: () => number): V
     w.into.push(['i32.const', 0], set(k), ['i32.const', 0], set(column), ['loop']);
     w.into.push(get(k), ['v128.load32_splat', at], set(xk));
     tile.forEach((sum, c) => {
-      w.into.push(get(sum), get(column), ['v128.load', m.address + 16 * (from + c)]);
-      w.into.push(get(xk), ['f32x4.mul'], ['f32x4.add'], set(sum));
+      const part: Instr[] = [get(column), ['v128.load', m.address + 16 * (from + c)]];
+      addProduct(w, sum, part, [get(xk)], false);
     });
     w.into.push(get(column), ['i32.const', 4 * rows], ['i32.add'], set(column));
     w.into.push(get(k), ['i32.const', 4], ['i32.add'], ['local.tee', k.index]);
@@ -312,10 +328,9 @@ export function matvecT(w: Writer, m: Matrix, y: Value, scratch: () => number): 
   const dotsAt = (base: Instr, address: (j: number) => number): void => {
     dots.forEach((dot, j) => {
       for (let c = 0; c < chunks; c++) {
-        w.into.push(base, ['v128.load', address(j) + 16 * c], get(known[c]!), ['f32x4.mul']);
-        if (c > 0) w.into.push(['f32x4.add']);
+        const from: Instr[] = [base, ['v128.load', address(j) + 16 * c]];
+        addProduct(w, dot, from, [get(known[c]!)], c === 0);
       }
-      w.into.push(set(dot));
     });
   };
   const groups = chunksOf(columns);
@@ -452,7 +467,7 @@ export function sumOuter(
         w.into.push(get(ib), ['v128.load32_splat', b.address + 4 * (k + j)], set(bk));
         parts.forEach((part, i) => {
           const sum = sums[j * rows + i]!;
-          w.into.push(get(sum), get(part), get(bk), ['f32x4.mul'], ['f32x4.add'], set(sum));
+          addProduct(w, sum, [get(part)], [get(bk)], false);
         });
       }
       w.into.push(get(ib), ['i32.const', b.stride], ['i32.add'], set(ib));

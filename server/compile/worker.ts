@@ -6,6 +6,7 @@
  */
 
 import { parentPort } from 'node:worker_threads';
+import { hasFusedMultiply } from '../../dsp/wasm/features.ts';
 import { compile } from '../../dsp/compile.ts';
 import { diagnostic, type Diagnostic } from '../../dsp/diagnostic.ts';
 import { parsePatch } from '../../dsp/patch/schema.ts';
@@ -20,7 +21,8 @@ function answer({ id, json, options }: CompileRequest): CompileAnswer {
   try {
     const patch = parsePatch(json);
     if (!patch.ok) return { id, kind: 'refused', diagnostics: patch.diagnostics };
-    const artifact = compile(patch.value, options);
+    // What plays may use all that this machine has; it is compiled here anyway.
+    const artifact = compile(patch.value, { fused: hasFusedMultiply(), ...options });
     if (!artifact.ok) return { id, kind: 'refused', diagnostics: artifact.diagnostics };
     const slow = tooSlow(artifact.value.wasm);
     if (slow !== null) return { id, kind: 'refused', diagnostics: [slow] };

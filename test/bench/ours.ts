@@ -4,6 +4,7 @@
  */
 import { compile } from '../../dsp/compile.ts';
 import { printDiagnostics } from '../../dsp/diagnostic.ts';
+import { hasFusedMultiply } from '../../dsp/wasm/features.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { noise, patchOf } from './kernels/kernel.ts';
 import type { Kernel } from './kernels/kernel.ts';
@@ -43,7 +44,8 @@ export function openOurs(kernel: Kernel, { x, d }: Signals): Ours | string {
   if (patch === null) return String(kernel.estimate);
   const { frames } = kernel;
   const begin = performance.now();
-  const artifact = compile(patch, { sampleRate: SAMPLE_RATE, maxBlock: frames, latency: 0 });
+  const fused = hasFusedMultiply();
+  const artifact = compile(patch, { sampleRate: SAMPLE_RATE, maxBlock: frames, latency: 0, fused });
   if (!artifact.ok) return printDiagnostics(artifact.diagnostics).trim();
   const instance = new Instance(artifact.value, new WebAssembly.Module(artifact.value.wasm));
   const compileMs = performance.now() - begin;

@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest';
+import { hasFusedMultiply } from '../../dsp/wasm/features.ts';
 import { encode } from '../../dsp/wasm/module.ts';
 import { generate } from '../../dsp/wasm/generate.ts';
 import { verify } from '../../dsp/ir/verify.ts';
@@ -107,6 +108,23 @@ describe('random programs', () => {
   test('how the stream is cut into blocks does not matter', () => {
     for (const seed of seeds) {
       const artifact = assembled(plainProgram(optimise(graphOf(seed, true)), SIZES), BLOCK);
+      const whole = play(compiledInstance(artifact), seed, FRAMES, [BLOCK]);
+      const ragged = play(compiledInstance(artifact), seed, FRAMES, [1, 7, 64, 3, 16, 5]);
+      sameBits(ragged, whole, `seed ${seed}`);
+    }
+  });
+
+  test('products rounded once with their sums stay near, however the stream is cut', () => {
+    expect(hasFusedMultiply()).toBe(true);
+    for (const seed of seeds) {
+      const program = plainProgram(optimise(graphOf(seed, true)), SIZES);
+      const artifact = assembled(program, BLOCK, true);
+      const fused = play(compiledInstance(artifact), seed, 16, [BLOCK]);
+      const plain = play(compiledInstance(assembled(program, BLOCK)), seed, 16, [BLOCK]);
+      fused.forEach((channel, c) => {
+        const off = channel.filter((x, n) => !(Math.abs(x - plain[c]![n]!) <= 1e-4)).length;
+        expect(off, `seed ${seed} output ${c}`).toBeLessThanOrEqual(channel.length / 4);
+      });
       const whole = play(compiledInstance(artifact), seed, FRAMES, [BLOCK]);
       const ragged = play(compiledInstance(artifact), seed, FRAMES, [1, 7, 64, 3, 16, 5]);
       sameBits(ragged, whole, `seed ${seed}`);

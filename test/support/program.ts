@@ -64,8 +64,8 @@ export function trainingProgram(
   };
 }
 
-export function assembled(program: Program, maxBlock: number): Artifact {
-  const artifact = assemble(program, { sampleRate: 48000, maxBlock, latency: 0 });
+export function assembled(program: Program, maxBlock: number, fused = false): Artifact {
+  const artifact = assemble(program, { sampleRate: 48000, maxBlock, latency: 0, fused });
   if (!artifact.ok) throw new Error(JSON.stringify(artifact.diagnostics));
   return artifact.value;
 }
