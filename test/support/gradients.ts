@@ -1,0 +1,72 @@
+/**
+ * The gradient of a graph computed in every way there is: forward and reverse mode and differences
+ * of losses in double precision, and both modes in generated code.
+ */
+
+import { expect } from 'vitest';
+import type { Builder } from '../../dsp/ir/builder.ts';
+import type { NodeId } from '../../dsp/ir/graph.ts';
+import { LOSSES } from '../../dsp/learn/losses.ts';
+import type { Instance } from '../../dsp/run/instance.ts';
+import { trainingProgram } from './program.ts';
+import { both, play } from './vectors.ts';
+import type { Run } from './vectors.ts';
+
+export interface GradientCase {
+  readonly b: Builder;
+  /** A number, a signal. */
+  readonly estimate: NodeId;
+  readonly target: NodeId;
+  /** Length of the bank. */
+  readonly params: number;
+  readonly window: number;
+  /** Values to start from; [−1, 1] at random if not given. */
+  readonly at?: readonly number[];
+  readonly run?: Partial<Run>;
+}
+
+const STEP = 1e-5;
+
+/**
+ * Checks that all ways agree over the first window, which no truncation touches.
+ * @returns the gradients
+ */
+export function agree(what: string, given: GradientCase): number[] {
+  const { b, estimate, target, params, window } = given;
+  const stream = b.finish([{ name: 'out:0', node: estimate }]);
+  const objective = { estimate, target, loss: LOSSES.mse, window, params };
+  const sizes = { inputs: 2, sliders: 1, params };
+  const run: Run = { frames: window, blocks: [5, 1, 16, 3], ...given.run };
+  const one = (instance: Instance, moved?: number): number => {
+    if (given.at !== undefined) instance.params.set(given.at);
+    if (moved !== undefined) {
+      const k = Math.abs(moved) - 1;
+      instance.params[k] = instance.params[k]! + Math.sign(moved) * STEP;
+    }
+    play(instance, run);
+    return instance.loss;
+  };
+  const [forward, reverse] = (['forward', 'reverse'] as const).map((mode) => {
+    const program = trainingProgram(stream, objective, mode, sizes);
+    const { code, oracle } = both(program, 16, (x) => x);
+    one(oracle);
+    one(code);
+    return { program, code: [...code.gradients], oracle: [...oracle.gradients] };
+  });
+  const size = Math.max(...forward!.oracle.map(Math.abs), 1e-6);
+  forward!.oracle.forEach((g, k) => {
+    const near = (other: number, limit: number, name: string): void => {
+      if (!(Math.abs(g - other) <= limit * size)) {
+        expect.fail(`${what}, parameter ${k}: ${g} forward, ${other} ${name}`);
+      }
+    };
+    near(reverse!.oracle[k]!, 1e-9, 'reverse');
+    near(reverse!.code[k]!, 2e-4, 'compiled in reverse mode');
+    near(forward!.code[k]!, 2e-4, 'compiled in forward mode');
+    const losses = [k + 1, -k - 1].map((moved) =>
+      one(both(reverse!.program, 16, (x) => x).oracle, moved),
+    ) as [number, number];
+    near((losses[0] - losses[1]) / (2 * STEP), 1e-4, 'by differences');
+  });
+  return forward!.oracle;
+}
