@@ -601,7 +601,10 @@ export function emitGraph(
         state.forEach((local, chunk) => {
           func.emit(['i32.const', 0]);
           if (local.type === 'i32') func.emit(get(local), ['i32.store', address]);
-          else if (local.type === 'f32') func.emit(...sound(local), ['f32.store', address]);
+          else if (typeOf(id) === 'int') {
+            // What is sound as a real is not asked of ints.
+            func.emit(get(local), ['v128.store', address + 16 * chunk]);
+          } else if (local.type === 'f32') func.emit(...sound(local), ['f32.store', address]);
           else func.emit(...soundLanes(local), ['v128.store', address + 16 * chunk]);
         });
       }

@@ -38,6 +38,23 @@ function check(what: string, write: (b: Builder) => NodeId[]): void {
   close(play(code, { frames: 250, blocks: [BLOCK] }), expected, 1e-6, `${what} after a reset`);
 }
 
+describe('vectors of ints', () => {
+  test.each([1, 2, 9])('recur and are delayed over %i frames, small ones too', (frames) => {
+    for (const lanes of LANES) {
+      for (const init of [0, 3]) {
+        check(`${lanes} ${init}`, (b) => {
+          const past = b.feedback('int', frames, init, lanes);
+          const more = b.node('gt', [vectorOf(b, 'sample', lanes, 7), b.real(0)]);
+          const now = b.node('add', [past, more]);
+          b.close(past, now);
+          const late = b.delay(now, 2, init);
+          return [now, late, past].flatMap((v) => probes(b, b.node('toReal', [v])));
+        });
+      }
+    }
+  });
+});
+
 describe('vectors', () => {
   test.each(DELAYS)('are delayed by %i frames', (frames) => {
     for (const lanes of LANES) {
