@@ -6,6 +6,7 @@
 import { expect } from 'vitest';
 import type { Builder } from '../../dsp/ir/builder.ts';
 import type { NodeId } from '../../dsp/ir/graph.ts';
+import type { Loss } from '../../dsp/ad/gradient.ts';
 import { LOSSES } from '../../dsp/learn/losses.ts';
 import type { Instance } from '../../dsp/run/instance.ts';
 import { trainingProgram } from './program.ts';
@@ -23,18 +24,26 @@ export interface GradientCase {
   /** Values to start from; [−1, 1] at random if not given. */
   readonly at?: readonly number[];
   readonly run?: Partial<Run>;
+  /** Compare with differences of losses too; there are none on a kink. */
+  readonly differences?: boolean;
+  /** The mean of squared differences if not given. */
+  readonly loss?: Loss;
 }
+
+/** Of a signal that is a loss itself. */
+export const MEAN: Loss = (b, estimate, _, window) =>
+  b.node('mul', [b.node('sum', [estimate]), b.real(1 / window)]);
 
 const STEP = 1e-5;
 
 /**
  * Checks that all ways agree over the first window, which no truncation touches.
- * @returns the gradients
+ * @returns what double precision gives
  */
-export function agree(what: string, given: GradientCase): number[] {
+export function agree(what: string, given: GradientCase): { loss: number; gradients: number[] } {
   const { b, estimate, target, params, window } = given;
   const stream = b.finish([{ name: 'out:0', node: estimate }]);
-  const objective = { estimate, target, loss: LOSSES.mse, window, params };
+  const objective = { estimate, target, loss: given.loss ?? LOSSES.mse, window, params };
   const sizes = { inputs: 2, sliders: 1, params };
   const run: Run = { frames: window, blocks: [5, 1, 16, 3], ...given.run };
   const one = (instance: Instance, moved?: number): number => {
@@ -51,7 +60,12 @@ export function agree(what: string, given: GradientCase): number[] {
     const { code, oracle } = both(program, 16, (x) => x);
     one(oracle);
     one(code);
-    return { program, code: [...code.gradients], oracle: [...oracle.gradients] };
+    return {
+      program,
+      loss: oracle.loss,
+      code: [...code.gradients],
+      oracle: [...oracle.gradients],
+    };
   });
   const size = Math.max(...forward!.oracle.map(Math.abs), 1e-6);
   forward!.oracle.forEach((g, k) => {
@@ -63,10 +77,11 @@ export function agree(what: string, given: GradientCase): number[] {
     near(reverse!.oracle[k]!, 1e-9, 'reverse');
     near(reverse!.code[k]!, 2e-4, 'compiled in reverse mode');
     near(forward!.code[k]!, 2e-4, 'compiled in forward mode');
+    if (given.differences === false) return;
     const losses = [k + 1, -k - 1].map((moved) =>
       one(both(reverse!.program, 16, (x) => x).oracle, moved),
     ) as [number, number];
     near((losses[0] - losses[1]) / (2 * STEP), 1e-4, 'by differences');
   });
-  return forward!.oracle;
+  return { loss: forward!.loss, gradients: forward!.oracle };
 }

@@ -81,7 +81,7 @@ export function play(instance: Instance, run: Run): number[][] {
     run.before?.(instance, n);
     instance.inputs.forEach((channel, c) => {
       for (let i = 0; i < count; i++) {
-        channel[i] = Math.fround(run.input?.(c, n + i) ?? noise[c]![n + i]!);
+        channel[i] = run.input?.(c, n + i) ?? noise[c]![n + i]!;
       }
     });
     instance.process(count);

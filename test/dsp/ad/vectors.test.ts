@@ -22,7 +22,7 @@ function check(
   const estimate = toNumber(b, write(b));
   const target = b.node('input', [], [1]);
   const { window = 23, run = {} } = more;
-  return agree('gradient', { b, estimate, target, params, window, run });
+  return agree('gradient', { b, estimate, target, params, window, run }).gradients;
 }
 
 describe('a vector of parameters', () => {
