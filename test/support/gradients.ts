@@ -10,7 +10,7 @@ import type { Loss } from '../../dsp/ad/gradient.ts';
 import { LOSSES } from '../../dsp/learn/losses.ts';
 import type { Instance } from '../../dsp/run/instance.ts';
 import { trainingProgram } from './program.ts';
-import { both, play } from './vectors.ts';
+import { both, play, startOf } from './vectors.ts';
 import type { Run } from './vectors.ts';
 
 export interface GradientCase {
@@ -46,12 +46,12 @@ export function agree(what: string, given: GradientCase): { loss: number; gradie
   const objective = { estimate, target, loss: given.loss ?? LOSSES.mse, window, params };
   const sizes = { inputs: 2, sliders: 1, params };
   const run: Run = { frames: window, blocks: [5, 1, 16, 3], ...given.run };
-  const one = (instance: Instance, moved?: number): number => {
-    if (given.at !== undefined) instance.params.set(given.at);
-    if (moved !== undefined) {
-      const k = Math.abs(moved) - 1;
-      instance.params[k] = instance.params[k]! + Math.sign(moved) * STEP;
-    }
+  const start = given.at ?? startOf(params);
+  /** The loss of the first window, with one parameter moved. */
+  const one = (instance: Instance, moved = -1, by = 0): number => {
+    instance.resetState();
+    instance.params.set(start);
+    if (moved >= 0) instance.params[moved] = instance.params[moved]! + by;
     play(instance, run);
     return instance.loss;
   };
@@ -61,7 +61,7 @@ export function agree(what: string, given: GradientCase): { loss: number; gradie
     one(oracle);
     one(code);
     return {
-      program,
+      instance: oracle,
       loss: oracle.loss,
       code: [...code.gradients],
       oracle: [...oracle.gradients],
@@ -78,10 +78,8 @@ export function agree(what: string, given: GradientCase): { loss: number; gradie
     near(reverse!.code[k]!, 2e-4, 'compiled in reverse mode');
     near(forward!.code[k]!, 2e-4, 'compiled in forward mode');
     if (given.differences === false) return;
-    const losses = [k + 1, -k - 1].map((moved) =>
-      one(both(reverse!.program, 16, (x) => x).oracle, moved),
-    ) as [number, number];
-    near((losses[0] - losses[1]) / (2 * STEP), 1e-4, 'by differences');
+    const [up, down] = [STEP, -STEP].map((by) => one(reverse!.instance, k, by)) as [number, number];
+    near((up - down) / (2 * STEP), 1e-4, 'by differences');
   });
   return { loss: forward!.loss, gradients: forward!.oracle };
 }

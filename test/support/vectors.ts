@@ -93,6 +93,9 @@ export function play(instance: Instance, run: Run): number[][] {
   return outputs;
 }
 
+/** What parameters are set to. */
+export const startOf = (params: number): number[] => numbers(params, 77);
+
 /** The same program by generated code and by the interpreter, in single or double precision. */
 export function both(
   program: Program,
@@ -104,7 +107,7 @@ export function both(
     code: compiledInstance(artifact),
     oracle: new Instance(artifact, interpreterKernel(program, maxBlock, round)),
   };
-  const values = numbers(program.params.length, 77);
+  const values = startOf(program.params.length);
   for (const instance of Object.values(instances)) instance.params.set(values);
   return instances;
 }

@@ -100,7 +100,7 @@ describe.each(['rnn', 'lstm', 'gru'] as const)('%s', (kind) => {
     [2, 1],
     [1, 3],
     [3, 4],
-    [2, 8],
+    [2, 5],
   ])('of %i inputs and %i units has one gradient, however it is computed', (inputs, units) => {
     const b = new Builder('stream');
     const y = layer(b, kind, vectorOf(b, 'sample', inputs, 3), units);

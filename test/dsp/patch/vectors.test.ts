@@ -280,16 +280,16 @@ describe('layers', () => {
       return p.vector('sumLanes', [p.vector('rnn', [x, ...weights], { units: 3 })], {});
     },
     lstm: (p, x) => {
-      const weights = [p.param('w', drawn(12, 1)), p.param('u', drawn(36, 2)), 0.1];
+      const weights = [p.param('w', drawn(8, 1)), p.param('u', drawn(16, 2)), 0.1];
       return p.vector(
         'sumLanes',
-        [p.vector('lstm', [x, ...weights] as Signal[], { units: 3 })],
+        [p.vector('lstm', [x, ...weights] as Signal[], { units: 2 })],
         {},
       );
     },
     gru: (p, x) => {
-      const [w, u, c, d] = [9, 27, 9, 9].map((n, k) => p.param(`p${k}`, drawn(n, k)));
-      return p.vector('sumLanes', [p.vector('gru', [x, w!, u!, c!, d!], { units: 3 })], {});
+      const [w, u, c, d] = [6, 12, 6, 6].map((n, k) => p.param(`p${k}`, drawn(n, k)));
+      return p.vector('sumLanes', [p.vector('gru', [x, w!, u!, c!, d!], { units: 2 })], {});
     },
   };
 
