@@ -237,9 +237,14 @@ export function infoOf(patch: Patch, artifact: Artifact): PatchInfo {
 export const untrainable = (state: State): ReturnType<typeof refuse> =>
   refuse('NOT_TRAINABLE', `patch ${state.patch.name}: expected a training section, got none`);
 
+/** Names in a message. */
+const SHOWN = 20;
+
 function unknownParam(state: State, id: string): ReturnType<typeof refuse> {
   const near = nearest(id, state.values.keys());
-  const known = near === undefined ? [...state.values.keys()].join(', ') : `perhaps ${near}`;
+  const all = [...state.values.keys()];
+  const some = all.length > SHOWN ? `${all.slice(0, SHOWN).join(', ')}, …` : all.join(', ');
+  const known = near === undefined ? some : `perhaps ${near}`;
   return refuse(
     'UNKNOWN_PARAM',
     `nothing is called "${id}" in patch ${state.patch.name}: ${known}`,
