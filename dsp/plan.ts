@@ -20,6 +20,7 @@ import { OPS } from './ir/ops.ts';
 import type { Program } from './ir/program.ts';
 import { LOSSES } from './learn/losses.ts';
 import type { Lowered } from './patch/lower.ts';
+import { bankOf } from './patch/params.ts';
 import { pathOf } from './patch/schema.ts';
 import type { Patch, Training } from './patch/schema.ts';
 import { optimise } from './passes/pipeline.ts';
@@ -40,7 +41,7 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
     inputs: lowered.inputs,
     outputs: patch.outputs.length,
     sliders: named(patch.sliders),
-    params: named(patch.params),
+    params: bankOf(patch.params),
   };
   const { training } = patch;
   const { estimate, target, graph } = lowered;
@@ -95,7 +96,7 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
         'training',
         base.params.length === 0
           ? 'the patch has no learnable parameter: expected at least one under "params"'
-          : `no parameter has a gradient at "${training.estimate}" or "${training.target}": expected at least one of ${base.params.map((p) => p.id).join(', ')}`,
+          : `no parameter has a gradient at "${training.estimate}" or "${training.target}": expected at least one of ${Object.keys(patch.params).join(', ')}`,
       ),
     );
   }

@@ -4,7 +4,8 @@
  * Constants are folded in double precision, so a folded expression is at least as exact as one
  * computed at run time in single precision. The identities are exact for every value but for the
  * sign of a zero (x + 0, x · 1, −(−x), a choice by a constant, division by a power of two, a
- * comparison that was made real and int again, a line or table read at a constant place); none
+ * comparison that was made real and int again, a line or table read at a constant place, a product
+ * with a 1 x 1 matrix); none
  * assumes that a value is finite, and none trades rounding for speed.
  *
  * When: after differentiation, which leaves many of them; run to a fixpoint, because folding a
@@ -167,6 +168,9 @@ function restructure(
   if (op === 'concat' && args.length === 1) return first;
   if (op === 'splat' && shape === 1) return first;
   if (op === 'laneSum' && b.shape(first) === 1) return first;
+  const scalesMatrix = (op === 'matvec' || op === 'matvecT') && b.shape(args[1]!) === 1;
+  const scalesVector = op === 'outer' && args.some((a) => b.shape(a) === 1);
+  if (scalesMatrix || scalesVector) return b.node('mul', args);
   if (op === 'slice') {
     if (shape === b.shape(first)) return first;
     if (inner.op === 'splat') return b.asLanes(inner.args[0]!, shape);

@@ -9,9 +9,11 @@
 import type { ControlSpec } from '../control.ts';
 import type { Result } from '../diagnostic.ts';
 import type { FunctionName } from './functions.ts';
+import type { ParamSpec } from './params.ts';
 import { PATCH_FORMAT, parsePatch } from './schema.ts';
 import type { Expectation, Operand, Patch, PatchNode, PlainOp, Training } from './schema.ts';
 import type { SurrogateOf } from './surrogates.ts';
+import type { VectorNode, VectorOp } from './vectors.ts';
 
 /** The id of a node or control of the patch under construction. */
 export type Signal = string & { readonly __brand: 'Signal' };
@@ -23,7 +25,7 @@ type FieldsOf<Op extends PatchNode['op']> = Omit<Extract<PatchNode, { op: Op }>,
 
 export class PatchBuilder {
   readonly sliders: Record<string, ControlSpec> = {};
-  readonly params: Record<string, ControlSpec> = {};
+  readonly params: Record<string, ParamSpec> = {};
   readonly nodes: Record<string, PatchNode> = {};
   #count = 0;
 
@@ -32,7 +34,8 @@ export class PatchBuilder {
     return id as Signal;
   }
 
-  param(id: string, spec: ControlSpec): Signal {
+  /** A learnable number, or with `size` a vector of them. */
+  param(id: string, spec: ParamSpec): Signal {
     this.params[id] = spec;
     return id as Signal;
   }
@@ -60,6 +63,17 @@ export class PatchBuilder {
     surrogate?: SurrogateOf<Name>,
   ): Signal {
     return this.#add({ op: name, in: [...operands], ...surrogate } as PatchNode, id);
+  }
+
+  /** A node of vectors or a layer: `vector('dense', [x, weights], { units: 16 })`. */
+  vector<Op extends VectorOp>(
+    op: Op,
+    operands: readonly Value[],
+    fields: Omit<Extract<VectorNode, { op: Op }>, 'op' | 'in'>,
+    id?: string,
+  ): Signal {
+    const inputs = op === 'vector' ? {} : { in: [...operands] };
+    return this.#add({ op, ...inputs, ...fields } as unknown as PatchNode, id);
   }
 
   delay(x: Value, frames: number, id?: string): Signal {

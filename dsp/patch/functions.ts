@@ -8,6 +8,7 @@
  * mathematical function ends, its row says what happens. Tested: test/dsp/finite.test.ts.
  */
 
+import { ACTIVATIONS, prelu } from '../blocks/activations.ts';
 import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
 import { FILTERS } from './filters.ts';
@@ -71,36 +72,20 @@ const MANY_CYCLES = 2 ** 24;
 const QUIETEST = 1e-10;
 
 export const ELEMENTARY = {
-  relu: {
-    arity: 1,
-    doc: 'a where positive, else 0; derivative 0 at 0',
-    build: (b, x) => b.node('max', [b.real(0), x]),
+  relu: { arity: 1, ...ACTIVATIONS.relu },
+  leakyRelu: { arity: 1, ...ACTIVATIONS.leakyRelu },
+  prelu: {
+    arity: 2,
+    names: ['x', 'slope'],
+    doc: 'x where positive, else slope · x; derivative to x at 0 the slope',
+    build: prelu,
   },
-  sigmoid: {
-    arity: 1,
-    doc: '1 / (1 + e⁻ᵃ), with an absolute error of 2e-7',
-    build: (b, x) => {
-      // By tanh: no quotient, no pole, and a slope that follows from the result.
-      const half = b.real(0.5);
-      return add(b, half, mul(b, half, b.node('tanh', [mul(b, half, x)])));
-    },
-  },
-  softplus: {
-    arity: 1,
-    doc: 'ln(1 + eᵃ)',
-    build: (b, x) => {
-      const held = b.node('min', [x, b.real(15)]);
-      const e = b.node('exp', [held]);
-      const soft = b.node('ln', [add(b, b.real(1), e)]);
-      // ln(1 + e) = e − e²/2 + e³/3 − …, where 1 + e would lose what e is.
-      const series = [1, -1 / 2, 1 / 3, -1 / 4].reduceRight<NodeId>(
-        (sum, c) => add(b, mul(b, sum, e), b.real(c)),
-        b.real(0),
-      );
-      const small = mul(b, e, series);
-      return choose(b, below(b, x, -4), small, choose(b, below(b, x, 15), soft, x));
-    },
-  },
+  elu: { arity: 1, ...ACTIVATIONS.elu },
+  sigmoid: { arity: 1, ...ACTIVATIONS.sigmoid },
+  softplus: { arity: 1, ...ACTIVATIONS.softplus },
+  softsign: { arity: 1, ...ACTIVATIONS.softsign },
+  silu: { arity: 1, ...ACTIVATIONS.silu },
+  hardTanh: { arity: 1, ...ACTIVATIONS.hardTanh },
   log2: {
     arity: 1,
     doc: 'the logarithm to base 2, as `ln`',

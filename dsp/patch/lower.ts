@@ -12,15 +12,19 @@ import { Builder, resultType } from '../ir/builder.ts';
 import { components } from '../ir/components.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
-import type { ValueType } from '../ir/ops.ts';
+import type { OpKind, ValueType } from '../ir/ops.ts';
 import { outName } from '../ir/program.ts';
 import { BEYOND, SHORTEST, delayBy } from './delays.ts';
 import { buildOf, isFunction, isOscillator } from './functions.ts';
+import { inferLanes } from './lanes.ts';
+import { lanesOfParam, placesOfParams } from './params.ts';
 import { pathOf } from './schema.ts';
 import type { Operand, Patch, PatchNode, PlainOp } from './schema.ts';
 import { orderWith, roundingWith } from './surrogates.ts';
 import type { Order, Rounding } from './surrogates.ts';
 import { cycleOf, readTable, wholeIndex } from './tables.ts';
+import { isVectorOp, ruleOf } from './vectors.ts';
+import type { VectorNode } from './vectors.ts';
 
 export interface LowerOptions {
   /** Hz. */
@@ -52,10 +56,13 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
   const diagnostics: Diagnostic[] = [];
   const b = new Builder('stream');
   const types = inferTypes(patch);
+  const lanes = inferLanes(written);
   const values = new Map<string, NodeId>();
   const origin = new Map<NodeId, string>();
   Object.keys(patch.sliders).forEach((id, k) => values.set(id, b.node('slider', [], [k])));
-  Object.keys(patch.params).forEach((id, k) => values.set(id, b.node('param', [], [k])));
+  for (const [id, place] of placesOfParams(patch.params)) {
+    values.set(id, b.node('param', [], [place, lanesOfParam(patch.params[id]!)]));
+  }
 
   const operand = (value: Operand, type: ValueType): NodeId => {
     if (typeof value === 'number') return type === 'int' ? b.int(value) : b.real(value);
@@ -80,11 +87,11 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
     const first = b.nodes.length;
     if (node.op === 'delayBy') delayFrames += node.max + BEYOND;
     if (node.op === 'delay') {
-      delayFrames += node.frames;
+      delayFrames += node.frames * (lanes.get(id) ?? 1);
       const type = types.get(id) ?? 'real';
       const { frames, init = 0 } = node;
       const delay = recursive.has(id)
-        ? b.feedback(type, frames, init)
+        ? b.feedback(type, frames, init, lanes.get(id))
         : b.delay(operand(node.in[0], type), frames, init);
       values.set(id, delay);
     } else {
@@ -95,7 +102,9 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
   for (const id of recursive) {
     const node = patch.nodes[id];
     if (node?.op === 'delay') {
-      b.close(values.get(id)!, operand(node.in[0], types.get(id) ?? 'real'));
+      const delay = values.get(id)!;
+      const source = operand(node.in[0], types.get(id) ?? 'real');
+      b.close(delay, b.asLanes(source, b.shape(delay)));
     }
   }
   if (delayFrames > MAX_DELAY_FRAMES) {
@@ -129,6 +138,8 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
     origin,
   });
 }
+
+const isVectorNode = (node: PatchNode): node is VectorNode => isVectorOp(node.op);
 
 type CoreNode = Exclude<PatchNode, { op: 'mem' }>;
 interface CorePatch extends Omit<Patch, 'nodes'> {
@@ -197,6 +208,10 @@ function lowerNode(
       return latency > 0 ? b.delay(x, latency) : x;
     }
     default: {
+      if (isVectorNode(node)) {
+        const x = 'in' in node ? node.in.map((value) => operand(value, 'real')) : [];
+        return ruleOf(node).build(b, node, x);
+      }
       const reals = (): NodeId[] => node.in.map((value) => operand(value, 'real'));
       if (isOscillator(node.op)) checkFrequency(id, node.in[0], sampleRate, diagnostics);
       const made = isFunction(node.op)
@@ -333,7 +348,7 @@ function inferTypes(patch: CorePatch): ReadonlyMap<string, ValueType> {
   // Start from int wherever it is possible and take it back where a real shows: the smallest
   // solution that keeps a recursion of ints int.
   for (const [id, node] of entries) {
-    const plainOp = 'in' in node && Object.hasOwn(OPS, node.op) && node.op !== 'delay';
+    const plainOp = 'in' in node && isPlain(node.op);
     const mayBeInt =
       node.op === 'delay' ||
       (plainOp && resultType(node.op as PlainOp, asInts(node.op as PlainOp)) === 'int');
@@ -345,8 +360,8 @@ function inferTypes(patch: CorePatch): ReadonlyMap<string, ValueType> {
       if (node.init !== undefined && !isInt(node.init)) return 'real';
       return typeof source === 'string' ? (types.get(source) ?? 'real') : 'real';
     }
-    if (!('in' in node) || !Object.hasOwn(OPS, node.op)) return 'real';
-    const op = node.op as PlainOp;
+    if (!('in' in node) || !isPlain(node.op)) return 'real';
+    const { op } = node;
     return resultType(op, operandTypes(op, node.in, types)) ?? 'real';
   };
   const users = new Map<string, string[]>();
@@ -367,6 +382,9 @@ function inferTypes(patch: CorePatch): ReadonlyMap<string, ValueType> {
   }
   return types;
 }
+
+/** Is it an operation of the IR that a patch uses as it is? */
+const isPlain = (op: string): op is PlainOp => Object.hasOwn(OPS, op) && OPS[op as OpKind].inPatch;
 
 /** Whether a number can be a 32-bit integer. */
 const isInt = (value: number): boolean => Number.isInteger(value) && value === (value | 0);

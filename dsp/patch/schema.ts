@@ -18,37 +18,40 @@ import { scheduleSchema } from '../learn/schedule.ts';
 import { BEYOND, DELAY_INTERPOLATIONS } from './delays.ts';
 import { FUNCTIONS, FUNCTION_NAMES, isFunction } from './functions.ts';
 import type { FunctionName } from './functions.ts';
+import { checkLanes } from './lanes.ts';
+import { idSchema, number, operandSchema } from './operand.ts';
+import type { Operand } from './operand.ts';
+import { MAX_SIZE, controlNames, initSchema, lanesOfParam, wrongInitial } from './params.ts';
+import type { ParamSpec } from './params.ts';
 import { ORDERS, ORDER_GRADIENTS, ROUNDINGS, ROUNDING_GRADIENTS } from './surrogates.ts';
 import type { Order, Rounding } from './surrogates.ts';
 import { TABLE_INTERPOLATIONS, WAVEFORMS } from './tables.ts';
+import { MAX_LANES, VECTOR_OP_NAMES, VECTOR_SCHEMAS, isVectorOp, operandRange } from './vectors.ts';
+
+export type { Operand } from './operand.ts';
+export { idSchema, operandSchema } from './operand.ts';
 
 export const PATCH_FORMAT = 'livegrad.patch/1';
 
-/** Ids of sliders, params and nodes: `gain`, `hidden/gain`, `band-1/q`. */
-export const idSchema = z
-  .string()
-  .max(120)
-  .regex(
-    /^[A-Za-z][\w-]*(\/[A-Za-z0-9][\w-]*)*$/u,
-    'expected letters, digits, "-" and "_", in parts divided by "/", starting with a letter',
-  );
-
-/** What a binary32 can hold: a larger one would be infinite in the running program. */
-const number = z.number().min(-3.4e38).max(3.4e38);
-
-export const controlSchema: z.ZodType<ControlSpec> = z.strictObject({
-  initial: number,
+const controlFields = {
   min: number,
   max: number,
   step: z.number().positive().optional(),
   unit: z.string().max(20).optional(),
   scale: z.enum(['linear', 'log']).optional(),
   doc: z.string().max(2000).optional(),
+};
+
+export const controlSchema: z.ZodType<ControlSpec> = z.strictObject({
+  initial: number,
+  ...controlFields,
 });
 
-/** A node by its id, a control by its id, or a number. */
-export const operandSchema = z.union([idSchema, number]);
-export type Operand = z.infer<typeof operandSchema>;
+export const paramSchema: z.ZodType<ParamSpec> = z.strictObject({
+  initial: z.union([number, z.array(number).max(MAX_SIZE), initSchema]),
+  size: z.number().int().min(1).max(MAX_SIZE).optional(),
+  ...controlFields,
+});
 
 const MAX_DELAY = 2 ** 22;
 const frames = z.number().int().min(1).max(MAX_DELAY);
@@ -82,7 +85,14 @@ export const nodeSchema = z.discriminatedUnion('op', [
   /** A device input, counted from 1 as on the box. */
   z.strictObject({ op: z.literal('input'), channel: z.number().int().min(1).max(64) }),
   /** Its operand `frames` samples ago; recursion goes through this. `init` is what was before. */
-  z.strictObject({ op: z.literal('delay'), in: one, frames, init: number.optional() }),
+  z.strictObject({
+    op: z.literal('delay'),
+    in: one,
+    frames,
+    init: number.optional(),
+    /** Of a vector in a recursion that nothing else tells the lanes of. */
+    lanes: z.number().int().min(1).max(MAX_LANES).optional(),
+  }),
   /** Its first operand as many samples ago as the second says, at most `max`. */
   z.strictObject({
     op: z.literal('delayBy'),
@@ -143,6 +153,7 @@ export const nodeSchema = z.discriminatedUnion('op', [
     width: z.number().min(1e-30).max(1e30).optional(),
   }),
   z.strictObject({ op: z.enum(BARE_OPS), in: operands }),
+  ...VECTOR_SCHEMAS,
 ]);
 export type PatchNode = z.infer<typeof nodeSchema>;
 
@@ -186,7 +197,7 @@ export const patchSchema = z.strictObject({
   title: z.string().max(200).optional(),
   doc: z.string().max(10_000).optional(),
   sliders: z.record(idSchema, controlSchema).default({}),
-  params: z.record(idSchema, controlSchema).default({}),
+  params: z.record(idSchema, paramSchema).default({}),
   nodes: z.record(idSchema, nodeSchema),
   /** What is played on output 1, 2, … : nodes or controls. */
   outputs: z.array(operandSchema).max(64).default([]),
@@ -198,6 +209,7 @@ export type Patch = z.infer<typeof patchSchema>;
 
 /** Limits that keep a hostile document from eating the host. */
 const MAX_NODES = 20_000;
+const MAX_PARAMS = 100_000;
 const SUGGESTIONS = 20;
 
 /**
@@ -205,7 +217,7 @@ const SUGGESTIONS = 20;
  *
  * @returns the patch with defaults filled in, or all diagnostics: PATCH_FORMAT, PATCH_INVALID,
  *   PATCH_NAME_TAKEN, PATCH_UNKNOWN_REFERENCE, PATCH_OPERAND_COUNT, PATCH_INSTANT_LOOP,
- *   PATCH_CONTROL_RANGE, PATCH_TOO_LARGE
+ *   PATCH_CONTROL_RANGE, PATCH_SHAPE, PATCH_TOO_LARGE
  * Cost: linear in the document.
  */
 export function parsePatch(json: unknown): Result<Patch> {
@@ -358,6 +370,7 @@ const NOTES: Readonly<Record<string, string>> = {
 /** Fields of the parts of a patch, for suggestions. */
 const FIELDS = (
   'format name title doc sliders params nodes outputs training expect estimate target loss window mode carry optimiser schedule kind ' +
+  'size fanIn fanOut lanes from values units taps dilation activation ' +
   'rate delta every factor final steps initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
 ).split(' ');
 
@@ -373,6 +386,7 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
         return diagnostic('PATCH_INVALID', where, `unknown field "${key}"`, hint);
       });
     case 'invalid_union': {
+      if (issue.path.at(-1) === 'initial') return fromInitial(issue, path, got);
       const op = (issue.input as { op?: unknown } | undefined)?.op;
       if (issue.discriminator === 'op') {
         const known = nodeOps();
@@ -421,6 +435,18 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
   }
 }
 
+/** A number, a list or an object: what is said of the one that was meant. */
+function fromInitial(issue: z.core.$ZodIssueInvalidUnion, path: string, got: string): Diagnostic[] {
+  const isObject = typeof issue.input === 'object' && issue.input !== null;
+  const [, list = [], drawn = []] = issue.errors;
+  const meant = Array.isArray(issue.input) ? list : isObject ? drawn : [];
+  if (meant.length > 0) {
+    return meant.flatMap((inner) => fromIssue({ ...inner, path: [...issue.path, ...inner.path] }));
+  }
+  const expected = 'expected a number, a list of numbers or { "init": … }';
+  return [diagnostic('PATCH_INVALID', path, `${expected}, got ${got}`)];
+}
+
 /** The schema's own sentence, without its "Invalid input", and with what was got. */
 function plainly(message: string, got: string): string {
   const said = message
@@ -460,6 +486,7 @@ export function nodeOps(): readonly string[] {
     'align',
     ...PLAIN_OPS,
     ...FUNCTION_NAMES,
+    ...VECTOR_OP_NAMES,
   ];
 }
 
@@ -492,6 +519,8 @@ function checkMeaning(patch: Patch): Diagnostic[] {
     if (Object.hasOwn(patch.params, id)) taken(found, 'nodes', id, 'params');
   }
 
+  checkVectors(found, patch, known);
+
   const refer = (path: string, operand: Operand): void => {
     if (typeof operand === 'number' || known.has(operand)) return;
     // A search through all names each: only for as many as a person reads.
@@ -508,13 +537,14 @@ function checkMeaning(patch: Patch): Diagnostic[] {
 
   for (const [id, node] of Object.entries(patch.nodes)) {
     if (!('in' in node)) continue;
-    const arity = arityOf(node.op);
-    if (arity !== undefined && node.in.length !== arity) {
+    const [fewest, most] = arityOf(node.op);
+    if (node.in.length < fewest || node.in.length > most) {
+      const count = fewest === most ? String(fewest) : `${fewest} to ${most}`;
       found.push(
         diagnostic(
           'PATCH_OPERAND_COUNT',
           pathOf(['nodes', id, 'in']),
-          `"${node.op}" takes ${arity} operand${arity === 1 ? '' : 's'}, got ${node.in.length}`,
+          `"${node.op}" takes ${count} operand${count === '1' ? '' : 's'}, got ${node.in.length}`,
         ),
       );
     }
@@ -535,19 +565,22 @@ function checkMeaning(patch: Patch): Diagnostic[] {
     refer('training.estimate', patch.training.estimate);
     refer('training.target', patch.training.target);
   }
+  const controls = new Set(
+    Object.entries(patch.params).flatMap(([id, spec]) => controlNames(id, spec)),
+  );
   patch.expect.forEach((e, i) => {
-    if (!Object.hasOwn(patch.params, e.param)) {
+    if (!controls.has(e.param)) {
       found.push(
         diagnostic(
           'PATCH_UNKNOWN_REFERENCE',
           pathOf(['expect', i, 'param']),
-          `no param is called "${e.param}": expected one of ${Object.keys(patch.params).join(', ')}`,
+          `no param is called "${e.param}": expected one of ${[...controls].slice(0, SUGGESTIONS).join(', ')}`,
         ),
       );
     }
   });
   if (found.length === 0) checkLoops(found, patch);
-  return found;
+  return found.length > 0 ? found : checkLanes(patch, pathOf);
 }
 
 /** Where a table's values come from is said once. */
@@ -572,10 +605,35 @@ function checkTable(
   );
 }
 
-/** Operands of an operation or function that takes a list of any length in the schema. */
-function arityOf(op: string): number | undefined {
-  if (isFunction(op)) return FUNCTIONS[op].arity;
-  return (PLAIN_OPS as readonly string[]).includes(op) ? OPS[op as PlainOp].arity : undefined;
+/** Starting values of vectors, and names that their numbers take from others. */
+function checkVectors(found: Diagnostic[], patch: Patch, known: ReadonlySet<string>): void {
+  let total = 0;
+  for (const [id, spec] of Object.entries(patch.params)) {
+    total += lanesOfParam(spec);
+    const wrong = wrongInitial(spec);
+    if (wrong !== null)
+      found.push(diagnostic('PATCH_INVALID', pathOf(['params', id, 'initial']), wrong));
+    if (spec.size === undefined) continue;
+    const name = controlNames(id, spec).find((one) => known.has(one));
+    if (name === undefined) continue;
+    const kind = (['sliders', 'params', 'nodes'] as const).find((k) =>
+      Object.hasOwn(patch[k], name),
+    )!;
+    taken(found, kind, name, `params: it is a number of the vector "${id}"`);
+  }
+  if (total > MAX_PARAMS) {
+    const message = `too many learnable numbers: expected at most ${MAX_PARAMS}, got ${total}`;
+    found.push(diagnostic('PATCH_TOO_LARGE', 'params', message));
+  }
+}
+
+/** Fewest and most operands; any for an operation whose schema counts them itself. */
+function arityOf(op: string): readonly [number, number] {
+  if (isVectorOp(op)) return operandRange(op);
+  if (isFunction(op)) return [FUNCTIONS[op].arity, FUNCTIONS[op].arity];
+  if (!(PLAIN_OPS as readonly string[]).includes(op)) return [0, Infinity];
+  const { arity } = OPS[op as PlainOp];
+  return [arity, arity];
 }
 
 function taken(found: Diagnostic[], kind: string, id: string, other: string): void {
@@ -584,14 +642,20 @@ function taken(found: Diagnostic[], kind: string, id: string, other: string): vo
   );
 }
 
-function checkControl(found: Diagnostic[], path: string, spec: ControlSpec): void {
+function checkControl(found: Diagnostic[], path: string, spec: ControlSpec | ParamSpec): void {
   const add = (field: string, message: string): void => {
     found.push(diagnostic('PATCH_CONTROL_RANGE', `${path}.${field}`, message));
   };
   if (spec.min >= spec.max) {
     add('max', `the range is empty: expected max > min (${spec.min}), got ${spec.max}`);
-  } else if (spec.initial < spec.min || spec.initial > spec.max) {
-    add('initial', `expected a value from ${spec.min} to ${spec.max}, got ${spec.initial}`);
+  } else {
+    const { initial } = spec;
+    const values = typeof initial === 'number' ? [initial] : 'init' in initial ? [] : initial;
+    values.forEach((value, k) => {
+      if (value >= spec.min && value <= spec.max) return;
+      const field = typeof initial === 'number' ? 'initial' : `initial[${k}]`;
+      add(field, `expected a value from ${spec.min} to ${spec.max}, got ${value}`);
+    });
   }
   if (spec.scale === 'log' && spec.min <= 0) {
     add('min', `a logarithmic scale needs min > 0, got ${spec.min}`);

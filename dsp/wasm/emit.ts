@@ -13,6 +13,7 @@
 import { isDelay, isFraming, isMemory, nodeOf } from '../ir/graph.ts';
 import type { Graph, MemoryOp, NodeId } from '../ir/graph.ts';
 import { isStructureOp, isValueOp } from '../interpret/rules.ts';
+import type { StructureOp } from '../interpret/rules.ts';
 import { chunksOf, makeBody, placesOf } from './body.ts';
 import type { Body, Value } from './body.ts';
 import { emitFrames } from './frames.ts';
@@ -298,6 +299,13 @@ export function emitGraph(
     const lanes = args.map(shapeOf);
     const w = { func, into: body.code };
     if (!isStructureOp(op)) throw new Error(`${op} works lane by lane`);
+    if (shape === 1 && lanes.every((n) => n === 1) && OF_NUMBERS.has(op)) {
+      // Numbers alone stay in the form of the body.
+      const [x, y] = args.map((arg) => operand(arg)[0]!) as [Local, Local?];
+      const result = copyOf(body, x);
+      if (y !== undefined) body.code.push(get(x), get(y), [`${body.form}.mul`], set(result));
+      return [result];
+    }
     switch (op) {
       case 'concat':
         return concat(w, args.map(operand), lanes);
@@ -631,7 +639,10 @@ export function emitGraph(
         state.forEach((local, chunk) => {
           func.emit(['i32.const', 0]);
           if (local.type === 'i32') func.emit(get(local), ['i32.store', address]);
-          else if (local.type === 'f32') func.emit(...sound(local), ['f32.store', address]);
+          else if (typeOf(id) === 'int') {
+            // What is sound as a real is not asked of ints.
+            func.emit(get(local), ['v128.store', address + 16 * chunk]);
+          } else if (local.type === 'f32') func.emit(...sound(local), ['f32.store', address]);
           else func.emit(...soundLanes(local), ['v128.store', address + 16 * chunk]);
         });
       }
@@ -863,6 +874,12 @@ export function emitGraph(
 
 /** For a graph that only passes on what it hears. */
 const EMPTY_STAGE: Stage = { value: [], vector: [], serial: [], product: [], frame: [] };
+
+/** What is a number itself, or the product of two, where all lanes are one. */
+const OF_NUMBERS: ReadonlySet<StructureOp> = new Set<StructureOp>([
+  ...(['concat', 'slice', 'splat', 'laneSum'] as const),
+  ...(['matvec', 'matvecT', 'outer'] as const),
+]);
 
 /** How a state is read. */
 const LOADS = { v128: 'v128.load', f32: 'f32.load', i32: 'i32.load' } as const;

@@ -21,7 +21,7 @@ import type { Storage } from './memory.ts';
 import { Func, call, get, set } from './module.ts';
 import type { Data, Module } from './module.ts';
 import { schedule } from './schedule.ts';
-import { splatReal } from './snippets.ts';
+import { splatInt, splatReal } from './snippets.ts';
 import type { Schedule } from './schedule.ts';
 import { fillTable } from './tables.ts';
 
@@ -203,7 +203,8 @@ function resetFunction(
         continue;
       }
       for (let chunk = 0; shape > 1 && chunk < chunksOf(shape); chunk++) {
-        func.emit(['i32.const', 0], splatReal(init), ['v128.store', address + 16 * chunk]);
+        const four = type === 'int' ? splatInt(init) : splatReal(init);
+        func.emit(['i32.const', 0], four, ['v128.store', address + 16 * chunk]);
       }
       if (shape > 1) continue;
       func.emit(['i32.const', 0]);

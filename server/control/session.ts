@@ -460,7 +460,7 @@ export class Session {
   }
 
   #holdAll(): void {
-    for (const id of Object.keys(this.#state.patch.params)) this.#hold(id);
+    for (const id of s.learnablesOf(this.#state.patch).keys()) this.#hold(id);
     this.#hold(LEARNING);
   }
 

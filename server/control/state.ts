@@ -10,6 +10,8 @@ import type { Artifact } from '../../dsp/artifact.ts';
 import type { ControlSpec } from '../../dsp/control.ts';
 import { nearest } from '../../dsp/diagnostic.ts';
 import { learningRate, type Schedule } from '../../dsp/learn/schedule.ts';
+import { bankOf } from '../../dsp/patch/params.ts';
+import type { Params } from '../../dsp/patch/params.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import type { Param, PatchInfo, TrainingState } from '../api/schemas.ts';
 import type { Measurement, Program } from '../engine/types.ts';
@@ -61,7 +63,7 @@ export function stateOf(patch: Patch, kept: Kept = NOTHING_KEPT): State {
     program: 0,
     values,
     gradients: new Map(),
-    frozen: new Set([...kept.frozen].filter((id) => Object.hasOwn(patch.params, id))),
+    frozen: new Set([...kept.frozen].filter((id) => learnablesOf(patch).has(id))),
     learning: kept.learning && patch.training !== undefined,
     step: kept.step,
     loss: null,
@@ -102,7 +104,7 @@ export function withParams(state: State, change: ParamChange): Outcome<State> {
   }
   for (const [id, on] of Object.entries(change.frozen ?? {})) {
     if (specOf(state.patch, id) === undefined) return unknownParam(state, id);
-    if (!Object.hasOwn(state.patch.params, id)) {
+    if (!learnablesOf(state.patch).has(id)) {
       return refuse('NOT_LEARNABLE', `${id}: expected a learnable parameter, got a slider`);
     }
     if (on) frozen.add(id);
@@ -125,7 +127,7 @@ export function withLearning(state: State, learning: boolean): Outcome<State> {
 /** Learnable parameters that are not frozen to their initial values, progress to its start; sliders stay. */
 export function withReset(state: State): State {
   const values = new Map(state.values);
-  for (const [id, spec] of Object.entries(state.patch.params)) {
+  for (const [id, spec] of learnablesOf(state.patch)) {
     if (!state.frozen.has(id)) values.set(id, spec.initial);
   }
   return { ...state, values, gradients: new Map(), step: 0, loss: null, rate: null, fault: false };
@@ -163,19 +165,17 @@ export function withMeasurement(
 
 export function paramOf(state: State, id: string): Outcome<Param> {
   const { patch } = state;
-  const learnable = Object.hasOwn(patch.params, id);
+  const learnable = learnablesOf(patch).get(id);
   const spec = specOf(patch, id);
   if (spec === undefined) return unknownParam(state, id);
-  const kind = learnable ? 'learnable' : 'slider';
-  const bank = learnable ? state.artifact?.params : state.artifact?.sliders;
-  const ids = bank?.map((c) => c.id) ?? Object.keys(learnable ? patch.params : patch.sliders);
+  const kind = learnable === undefined ? 'slider' : 'learnable';
   const { initial, min, max, step, unit, scale, doc } = spec;
   return answer({
     id,
     kind,
-    index: ids.indexOf(id),
+    index: learnable?.index ?? Object.keys(patch.sliders).indexOf(id),
     value: state.values.get(id) ?? initial,
-    gradient: learnable ? finite(state.gradients.get(id)) : null,
+    gradient: learnable === undefined ? null : finite(state.gradients.get(id)),
     frozen: state.frozen.has(id),
     initial,
     min,
@@ -237,22 +237,47 @@ export function infoOf(patch: Patch, artifact: Artifact): PatchInfo {
 export const untrainable = (state: State): ReturnType<typeof refuse> =>
   refuse('NOT_TRAINABLE', `patch ${state.patch.name}: expected a training section, got none`);
 
+/** Names in a message. */
+const SHOWN = 20;
+
 function unknownParam(state: State, id: string): ReturnType<typeof refuse> {
   const near = nearest(id, state.values.keys());
-  const known = near === undefined ? [...state.values.keys()].join(', ') : `perhaps ${near}`;
+  const all = [...state.values.keys()];
+  const some = all.length > SHOWN ? `${all.slice(0, SHOWN).join(', ')}, …` : all.join(', ');
+  const known = near === undefined ? some : `perhaps ${near}`;
   return refuse(
     'UNKNOWN_PARAM',
     `nothing is called "${id}" in patch ${state.patch.name}: ${known}`,
   );
 }
 
+interface Learnable extends ControlSpec {
+  /** Its place in the bank. */
+  readonly index: number;
+}
+
+/** Made once per patch: a vector can be thousands of numbers. */
+const learnables = new WeakMap<Params, ReadonlyMap<string, Learnable>>();
+
+/** What a patch learns, number by number, in the order of the bank. */
+export function learnablesOf({ params }: Patch): ReadonlyMap<string, Learnable> {
+  const known = learnables.get(params);
+  if (known !== undefined) return known;
+  const made = new Map(
+    bankOf(params).map(({ id, ...spec }, index) => [id, { ...spec, index }] as const),
+  );
+  learnables.set(params, made);
+  return made;
+}
+
 function specOf(patch: Patch, id: string): ControlSpec | undefined {
-  if (Object.hasOwn(patch.params, id)) return patch.params[id];
+  const learnable = learnablesOf(patch).get(id);
+  if (learnable !== undefined) return learnable;
   return Object.hasOwn(patch.sliders, id) ? patch.sliders[id] : undefined;
 }
 
 function controls(patch: Patch): { readonly id: string; readonly spec: ControlSpec }[] {
-  return [...Object.entries(patch.sliders), ...Object.entries(patch.params)].map(([id, spec]) => ({
+  return [...Object.entries(patch.sliders), ...learnablesOf(patch)].map(([id, spec]) => ({
     id,
     spec,
   }));

@@ -27,7 +27,8 @@ const DSP: Readonly<Record<string, readonly string[]>> = {
   'dsp/ad': ['dsp/ir'],
   'dsp/passes': ['dsp/ir', 'dsp/interpret'],
   'dsp/learn': ['dsp/ir', 'dsp/ad', 'dsp/control.ts'],
-  'dsp/patch': ['dsp/ir', 'dsp/learn', 'dsp/control.ts', 'dsp/diagnostic.ts'],
+  'dsp/blocks': ['dsp/ir'],
+  'dsp/patch': ['dsp/ir', 'dsp/blocks', 'dsp/learn', 'dsp/control.ts', 'dsp/diagnostic.ts'],
   'dsp/examples': ['dsp/patch', 'dsp/diagnostic.ts'],
   'dsp/plan.ts': [
     'dsp/ir',

@@ -78,6 +78,28 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     }
   };
 
+  /** A few numbers as a vector, through a layer, and back to a number. */
+  const addVectors = (): void => {
+    const x = add({ op: 'concat', in: [real(), 'v0', real()] }, null);
+    const late = add({ op: 'delay', in: [x], frames: 1 + below(4), ...init([0.5, 0]) }, null);
+    const from = pick([x, late, add({ op: 'mul', in: [x, real()] }, null)]);
+    const held = add({ op: 'tanh', in: [from] }, null);
+    const activation = pick(['tanh', 'sigmoid', 'softsign', 'linear']);
+    const layer = pick<Json>([
+      { op: 'dense', in: [held, 'w0', 'v0'], units: 3, activation },
+      { op: 'conv1d', in: [held, 'w1'], units: 3, taps: 2, dilation: 1 + below(5), activation },
+      { op: 'rnn', in: [held, 'w0', 'w2', 0.1], units: 3 },
+      { op: 'gru', in: [real(), 'w2', 'w3', 'w2', 'w2'], units: 3 },
+    ]);
+    const y = add(layer, null);
+    const number = pick<Json>([
+      { op: 'slice', in: [y], from: below(3), lanes: 1 },
+      { op: 'sumLanes', in: [y] },
+      { op: 'dot', in: [y, add({ op: 'softmax', in: [y] }, null)] },
+    ]);
+    bounded(add(number, null));
+  };
+
   // Recursions: delays whose sources come later.
   const loops = Array.from({ length: below(5) }, () => {
     const isInt = !smooth && chance(0.25);
@@ -102,6 +124,7 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
       add({ op: 'runningMean', in: [real()], frames: pick([1, 2, 3, 5, 7, 8, 13, 64, 100]) });
     } else if (kind < 0.67) add({ op: 'align', in: [real()] });
     else if (kind < 0.7) add({ op: 'noise', seed: below(5) });
+    else if (chance(0.12)) addVectors();
     else if (kind < 0.73) {
       const cutoff = pick([90, 700, 9000]);
       add(
@@ -156,6 +179,17 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     node['in'] = [isInt ? (others.length > 0 ? pick(others) : 5) : pick(reals)];
   }
   const control = (initial: number): Json => ({ initial, min: -4, max: 4 });
+  /** Only those that a node uses: a parameter that nothing uses is work for the checks alone. */
+  const weights = (sizes: Readonly<Record<string, number>>): Json => {
+    const used = new Set(Object.values(nodes).flatMap((node) => node['in'] ?? []));
+    const made = Object.entries(sizes).filter(([id]) => used.has(id));
+    return Object.fromEntries(
+      made.map(([id, size], seed) => {
+        const initial = { init: 'uniform', seed, scale: 0.5 };
+        return [id, { ...control(0), size, initial }];
+      }),
+    );
+  };
   const window = pick([1, 2, 3, 4, 5, 7, 13, 40, 64, 100, 257]);
   const signal = (): string => (chance(0.2) ? pick(reals) : pick(reals.slice(-4)));
   const training = {
@@ -171,7 +205,13 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
       format: PATCH_FORMAT,
       name: 'random',
       sliders: { s0: control(0.3), s1: control(-0.6) },
-      params: { p0: control(0.4), p1: control(-0.7), p2: control(0.9) },
+      params: {
+        p0: control(0.4),
+        v0: { ...control(0.3), size: 3 },
+        p1: control(-0.7),
+        p2: control(0.9),
+        ...weights({ w0: 15, w1: 30, w2: 9, w3: 27 }),
+      },
       nodes,
       outputs: Array.from({ length: below(5) }, () => (chance(0.15) ? 0.5 : pick(reals))),
       ...(mode === null ? {} : { training }),

@@ -243,6 +243,9 @@ interface Document {
   readonly samplesPerSecond: number;
 }
 
+/** Most parameters in the table, besides those with an expectation. */
+const ROWS = 24;
+
 /** What the numbers say to somebody who has seen a few. */
 function warnings(d: Document, edges: readonly string[]): string[] {
   const { first, last } = d.loss;
@@ -263,7 +266,10 @@ function describe(
   style: Style,
 ): string {
   const head = ['', 'PARAM', 'START', 'LEARNED', 'EXPECTED'].map((h) => paint(style, 'dim', h));
-  const rows = Object.entries(d.params).map(([id, p]) => {
+  const all = Object.entries(d.params);
+  const expected = new Set(d.expect.map((e) => e.param));
+  const shown = all.filter(([id], k) => k < ROWS || expected.has(id));
+  const rows = shown.map(([id, p]) => {
     const e = d.expect.find((x) => x.param === id);
     return [
       e === undefined ? '' : mark(style, e.ok),
@@ -286,6 +292,9 @@ function describe(
       `${number(d.samplesPerSecond / 1e6)} million samples/s`,
     '',
     table([head, ...rows], 'llrrl'),
+    ...(shown.length < all.length
+      ? [paint(style, 'dim', `and ${count(all.length - shown.length)} more: --json gives all`)]
+      : []),
     '',
     `loss ${loss}`,
   ];

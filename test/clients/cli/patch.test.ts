@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
+import { bankOf } from '../../../dsp/patch/params.ts';
 import { livegrad, livegradJson, scratch, textFile } from './run.ts';
 import type { ErrorDocument } from './run.ts';
 
@@ -200,7 +201,10 @@ describe('gradcheck', () => {
     expect(document.patch).toBe(name);
     expect(document.modes.map((m) => m.mode)).toEqual(['forward', 'reverse']);
     for (const m of document.modes) expect(m.maxRelativeError).toBeLessThan(1e-4);
-    expect(Object.keys(document.params)).toEqual(Object.keys(EXAMPLES[name]!.params));
+    const bank = bankOf(EXAMPLES[name]!.params).map(({ id }) => id);
+    // Of a large bank not every number is compared.
+    const stride = Math.ceil(bank.length / 64);
+    expect(Object.keys(document.params)).toEqual(bank.filter((_, k) => k % stride === 0));
   });
 
   it('shows both modes with a mark to people', async () => {

@@ -25,6 +25,38 @@ const half = (x: number): number => Math.sign(x) * Math.floor(Math.abs(x) + 0.5)
 
 const ROWS: { readonly [K in Name]: Row } = {
   relu: { exact: (x) => Math.max(0, x), points: line(-3, 3), smooth: [[1], [-1]] },
+  leakyRelu: { exact: (x) => Math.max(x, x / 100), points: line(-3, 3), smooth: [[1], [-1]] },
+  prelu: {
+    exact: (x, slope) => (x > 0 ? x : slope * x),
+    points: [
+      [2, 0.3],
+      [-2, 0.3],
+      [-2, -0.5],
+      [0, 0.5],
+    ],
+    smooth: [
+      [2, 0.3],
+      [-2, 0.3],
+    ],
+  },
+  elu: {
+    exact: (x) => (x > 0 ? x : Math.expm1(x)),
+    points: line(-9, 3),
+    smooth: [[1], [-1], [-0.1]],
+  },
+  softsign: { exact: (x) => x / (1 + Math.abs(x)), points: line(-9, 9), smooth: [[1], [-3]] },
+  silu: {
+    exact: (x) => x / (1 + Math.exp(-x)),
+    points: line(-9, 9),
+    smooth: [[0], [2], [-3]],
+    // As of its sigmoid, times 9.
+    error: 2e-3,
+  },
+  hardTanh: {
+    exact: (x) => Math.max(-1, Math.min(1, x)),
+    points: line(-3, 3),
+    smooth: [[0.5], [-0.5], [2]],
+  },
   sigmoid: {
     exact: (x) => 1 / (1 + Math.exp(-x)),
     points: line(-9, 9),

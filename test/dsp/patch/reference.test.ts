@@ -5,6 +5,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { ACTIVATION_NAMES } from '../../../dsp/blocks/activations.ts';
+import { INITS } from '../../../dsp/blocks/initial.ts';
 import { OPS } from '../../../dsp/ir/ops.ts';
 import type { OpSpec, Signature } from '../../../dsp/ir/ops.ts';
 import { LOSS_KINDS } from '../../../dsp/learn/losses.ts';
@@ -19,6 +21,7 @@ import {
   ROUNDINGS,
   ROUNDING_GRADIENTS,
 } from '../../../dsp/patch/surrogates.ts';
+import { VECTOR_OPS, VECTOR_OP_NAMES } from '../../../dsp/patch/vectors.ts';
 
 const FILE = new URL('../../../dsp/patch/README.md', import.meta.url);
 const [BEGIN, END] = ['<!-- operations -->\n', '<!-- end -->'] as const;
@@ -72,6 +75,15 @@ function functionTable(functions: Readonly<Record<string, PatchFunction>>): stri
   return tableOf([['function', 'result'], ...rows]);
 }
 
+/** Nodes of vectors and layers. */
+function vectorTable(): string {
+  const rows = VECTOR_OP_NAMES.map((op) => {
+    const { operands, fields = '', doc } = VECTOR_OPS[op];
+    return [`\`${op}\``, operands.join(', '), fields, doc];
+  });
+  return tableOf([['op', 'in', 'fields', 'result'], ...rows]);
+}
+
 test('every name of an operand belongs to one', () => {
   for (const functions of [ELEMENTARY, OSCILLATORS, FILTERS]) {
     for (const { arity, names } of Object.values<PatchFunction>(functions)) {
@@ -96,6 +108,14 @@ test('the table of operations is the op table', () => {
     functionTable(OSCILLATORS),
     'Filters and followers. Their states start at 0; a `cutoff` is in Hz and held to [10, 0.49 · sample rate], `q` to [0.01, 1000], `gainDb` to ±120, with derivative 0 outside. Below some 100 Hz use the state-variable ones: in single precision a biquad is 0.1 % off at DC for a cutoff of 100 Hz at 48 kHz, 4 % for 20 Hz:\n',
     functionTable(FILTERS),
+    'Vectors and neural layers, real; operands in brackets may be left out. A bias is a lane per output, or one number for all:\n',
+    vectorTable(),
+    `Activations: ${ACTIVATION_NAMES.map((name) => `\`${name}\``).join(', ')}; \`linear\`, none at all, if not given.\n`,
+    'Starting values, `{ "init": …, "seed": 0, "scale": 1, "fanIn": …, "fanOut": … }`, held to the range of the parameter:\n',
+    tableOf([
+      ['init', 'values'],
+      ...Object.entries(INITS).map(([name, doc]) => [`\`${name}\``, doc]),
+    ]),
   ];
   const table = parts.join('\n');
   const text = readFileSync(FILE, 'utf8');

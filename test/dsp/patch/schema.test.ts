@@ -45,6 +45,21 @@ const WRONG: readonly (readonly [string, unknown, string, string, RegExp])[] = [
     'nodes.z.op',
     /mull/u,
   ],
+  [
+    'two vectors of different lengths',
+    {
+      ...base,
+      nodes: {
+        ...base.nodes,
+        v: { op: 'concat', in: ['x', 'y'] },
+        w: { op: 'concat', in: ['v', 'y'] },
+        z: { op: 'add', in: ['v', 'w'] },
+      },
+    },
+    'PATCH_SHAPE',
+    'nodes.z.in[1]',
+    /expected 2 lanes, got 3 lanes/u,
+  ],
   ['a missing channel', withNode({ op: 'input' }), 'PATCH_INVALID', 'nodes.z.channel', /number/u],
   [
     'channel 0',

@@ -58,7 +58,8 @@ describe.each(Object.values(EXAMPLES).map((patch) => [patch.name, patch] as cons
       },
     );
 
-    test('does not move in silence', () => {
+    const hears = Object.values(patch.nodes).some(({ op }) => op === 'input');
+    test.runIf(hears)('does not move in silence', () => {
       const instance = running(patch);
       const before = [...instance.params];
       for (let k = 0; k < 100; k++) instance.process(128);

@@ -73,6 +73,17 @@ test('a refused value names its range and what was given', async () => {
   );
 });
 
+test('the numbers of a vector are parameters like others', async () => {
+  const { session, engine } = await start({ patch: example('dense') });
+  expect(engine.program?.params).toHaveLength(321);
+  const { values } = session.state;
+  expect([values.get('b2/15'), values.has('b2')]).toEqual([0, false]);
+  session.setParams({ values: { 'b2/15': 0.5 }, frozen: { 'b3/0': true } }, undefined);
+  expect(engine.calls).toEqual(['param 303 0.5', 'frozen 320 true']);
+  expect(codeOf(session.setParams({ values: { b2: 1 } }, undefined))).toBe('UNKNOWN_PARAM');
+  expect(codeOf(session.setParams({ values: { 'w1/16': 1 } }, undefined))).toBe('UNKNOWN_PARAM');
+});
+
 test('freezing is told to the engine and kept', async () => {
   const { session, engine } = await start();
   session.setParams({ frozen: { gain: true } }, undefined);

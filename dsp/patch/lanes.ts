@@ -1,0 +1,142 @@
+/**
+ * How many lanes every node of a patch has, and whether they fit.
+ *
+ * Operations that work lane by lane have the lanes of their operands, numbers meeting vectors; those
+ * of `vectors.ts` say themselves. A recursion has the lanes of what is added to it; where nothing
+ * tells, it is a number unless its `delay` says `lanes`.
+ * Invariant: a patch without a diagnostic here lowers without a misfit.
+ */
+
+import { diagnostic } from '../diagnostic.ts';
+import type { Diagnostic } from '../diagnostic.ts';
+import { OPS } from '../ir/ops.ts';
+import type { OpKind } from '../ir/ops.ts';
+import { ELEMENTARY } from './functions.ts';
+import type { Operand } from './operand.ts';
+import { lanesOfParam } from './params.ts';
+import type { Patch, PatchNode } from './schema.ts';
+import { MAX_LANES, isVectorOp, ruleOf } from './vectors.ts';
+import type { VectorNode } from './vectors.ts';
+
+export type LanesOf = ReadonlyMap<string, number>;
+
+/** All lanes of all nodes: bounds the code that is made of them. */
+const MAX_TOTAL = 2 ** 18;
+
+/** Nodes that move signals of any number of lanes. */
+const MOVERS: ReadonlySet<string> = new Set(['delay', 'mem', 'align', 'runningSum', 'runningMean']);
+
+/** Does it work lane by lane? */
+const isLanewise = (op: string): boolean =>
+  MOVERS.has(op) ||
+  Object.hasOwn(ELEMENTARY, op) ||
+  (Object.hasOwn(OPS, op) && OPS[op as OpKind].inPatch);
+
+const isVectorNode = (node: PatchNode): node is VectorNode => isVectorOp(node.op);
+
+const operandsOf = (node: PatchNode): readonly Operand[] => ('in' in node ? node.in : []);
+
+/** Lanes of every node and control, as far as they can be told. */
+export function inferLanes(patch: Patch): LanesOf {
+  const known = new Map<string, number>();
+  for (const id of Object.keys(patch.sliders)) known.set(id, 1);
+  for (const [id, spec] of Object.entries(patch.params)) known.set(id, lanesOfParam(spec));
+  const entries = Object.entries(patch.nodes);
+  const users = new Map<string, string[]>();
+  for (const [id, node] of entries) {
+    for (const used of operandsOf(node)) {
+      if (typeof used !== 'string') continue;
+      const list = users.get(used);
+      if (list === undefined) users.set(used, [id]);
+      else list.push(id);
+    }
+  }
+  const decide = (node: PatchNode): number | undefined => {
+    const x = operandsOf(node).map((o) => (typeof o === 'number' ? 1 : known.get(o)));
+    if (isVectorNode(node)) return ruleOf(node).lanes(node, x);
+    if (node.op === 'delay' && node.lanes !== undefined) return node.lanes;
+    if (!isLanewise(node.op)) return 1;
+    return x.find((n) => n !== undefined && n > 1) ?? (x.includes(undefined) ? undefined : 1);
+  };
+  const spread = (open: string[]): void => {
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      const node = patch.nodes[id];
+      if (node === undefined || known.has(id)) continue;
+      const lanes = decide(node);
+      if (lanes === undefined) continue;
+      known.set(id, lanes);
+      open.push(...(users.get(id) ?? []));
+    }
+  };
+  spread(entries.map(([id]) => id));
+  // What is left depends on itself: its delays hold numbers.
+  for (const [id, node] of entries) {
+    if (known.has(id) || (node.op !== 'delay' && node.op !== 'mem')) continue;
+    known.set(id, 1);
+    spread([...(users.get(id) ?? [])]);
+  }
+  return known;
+}
+
+/**
+ * @param pathOf  a path as a person writes it
+ * @returns       PATCH_SHAPE where operands do not fit, PATCH_TOO_LARGE where there are too many lanes
+ */
+export function checkLanes(
+  patch: Patch,
+  pathOf: (keys: readonly PropertyKey[]) => string,
+): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const known = inferLanes(patch);
+  const lanesOf = (operand: Operand): number =>
+    typeof operand === 'number' ? 1 : (known.get(operand) ?? 1);
+  const misfit = (path: readonly PropertyKey[], what: string, expected: string, got: number) => {
+    const lanes = `${got} lane${got === 1 ? '' : 's'}`;
+    found.push(
+      diagnostic('PATCH_SHAPE', pathOf(path), `${what}: expected ${expected}, got ${lanes}`),
+    );
+  };
+  let total = 0;
+  for (const [id, node] of Object.entries(patch.nodes)) {
+    const own = known.get(id) ?? 1;
+    if (node.op !== 'vector') {
+      total += own;
+      if (own > MAX_LANES) {
+        const message = `a vector of too many lanes: expected at most ${MAX_LANES}, got ${own}`;
+        found.push(diagnostic('PATCH_TOO_LARGE', pathOf(['nodes', id]), message));
+        continue;
+      }
+    }
+    const x = operandsOf(node).map(lanesOf);
+    if (isVectorNode(node)) {
+      const wrong = ruleOf(node).misfit(node, x);
+      if (wrong !== null) {
+        const { operand, expected } = wrong;
+        misfit(['nodes', id, 'in', operand], `lanes of "${node.op}"`, expected, x[operand]!);
+      }
+      continue;
+    }
+    x.forEach((lanes, k) => {
+      const where = ['nodes', id, 'in', k];
+      if (!isLanewise(node.op)) {
+        if (lanes !== 1) misfit(where, `"${node.op}" takes numbers`, '1 lane', lanes);
+      } else if (lanes !== own && (lanes !== 1 || MOVERS.has(node.op))) {
+        misfit(where, `lanes of "${node.op}"`, `${own} lane${own === 1 ? '' : 's'}`, lanes);
+      }
+    });
+  }
+  if (total > MAX_TOTAL) {
+    const message = `all vectors together: expected at most ${MAX_TOTAL} lanes, got ${total}`;
+    found.push(diagnostic('PATCH_TOO_LARGE', 'nodes', message));
+  }
+  const single = (path: readonly PropertyKey[], operand: Operand): void => {
+    const lanes = lanesOf(operand);
+    if (lanes !== 1) misfit(path, 'a signal of one number', '1 lane', lanes);
+  };
+  patch.outputs.forEach((operand, k) => single(['outputs', k], operand));
+  if (patch.training !== undefined) {
+    single(['training', 'estimate'], patch.training.estimate);
+    single(['training', 'target'], patch.training.target);
+  }
+  return found;
+}
