@@ -48,7 +48,7 @@ describe.each(Object.values(EXAMPLES).map((patch) => [patch.name, patch] as cons
       'finds its hidden parameters in time in %s mode',
       (mode) => {
         const instance = running(patch, mode);
-        const seconds = Math.max(...patch.expect.map((e) => e.seconds));
+        const seconds = Math.max(0, ...patch.expect.map((e) => e.seconds));
         feed(instance, seconds * 48000);
         for (const { param, value, tolerance } of patch.expect) {
           const index = instance.artifact.params.findIndex((p) => p.id === param);
@@ -58,18 +58,6 @@ describe.each(Object.values(EXAMPLES).map((patch) => [patch.name, patch] as cons
       },
     );
 
-    const hears = Object.values(patch.nodes).some(({ op }) => op === 'input');
-    test.runIf(hears)('does not move in silence', () => {
-      const instance = running(patch);
-      const before = [...instance.params];
-      for (let k = 0; k < 100; k++) instance.process(128);
-      // An offset is heard in silence too; what multiplies the input is not.
-      instance.params.forEach((value, k) => {
-        expect(Number.isFinite(value)).toBe(true);
-        if (instance.artifact.params[k]!.id !== 'dc') expect(value).toBe(before[k]);
-      });
-    });
-
     test('learns the same however the stream is cut', () => {
       const [a, b] = [running(patch), running(patch)];
       feed(a, 20_000);
@@ -77,6 +65,24 @@ describe.each(Object.values(EXAMPLES).map((patch) => [patch.name, patch] as cons
       expect([...b.params]).toEqual([...a.params]);
       expect(b.loss).toBe(a.loss);
       expect(b.step).toBe(a.step);
+    });
+  },
+);
+
+const listening = Object.values(EXAMPLES).filter(({ nodes }) =>
+  Object.values(nodes).some(({ op }) => op === 'input'),
+);
+
+test.each(listening.map((patch) => [patch.name, patch] as const))(
+  'example %s does not move in silence',
+  (_, patch) => {
+    const instance = running(patch);
+    const before = [...instance.params];
+    for (let k = 0; k < 100; k++) instance.process(128);
+    // An offset is heard in silence too; what multiplies the input is not.
+    instance.params.forEach((value, k) => {
+      expect(Number.isFinite(value)).toBe(true);
+      if (instance.artifact.params[k]!.id !== 'dc') expect(value).toBe(before[k]);
     });
   },
 );
