@@ -98,14 +98,22 @@ export const ELEMENTARY = {
   },
   pow: {
     arity: 2,
-    doc: `aᵇ: products where b is a whole number up to ±${PRODUCTS}; else e^(b·ln a), a below 0 counting as 0`,
+    doc: `aᵇ: products where b is a whole number up to ±${PRODUCTS}; else e^(b·ln |a|), for a below 0 with the sign of the whole power b, 0 where b is not whole`,
     build: (b, x, y) => {
       const exponent = b.constant(y);
       if (exponent !== undefined && Number.isInteger(exponent) && Math.abs(exponent) <= PRODUCTS) {
         return power(b, x, exponent);
       }
-      const value = b.node('exp', [mul(b, y, b.node('ln', [x]))]);
-      return choose(b, b.node('gt', [x, b.real(0)]), value, b.real(0));
+      const zero = b.real(0);
+      const size = b.node('exp', [mul(b, y, b.node('ln', [b.node('abs', [x])]))]);
+      const fixed = b.node('detach', [y]);
+      const isWhole = b.node('eq', [b.node('rint', [fixed]), fixed]);
+      const half = scale(b, fixed, 0.5);
+      const isOdd = b.node('ne', [b.node('floor', [half]), half]);
+      const below = choose(b, isWhole, choose(b, isOdd, neg(b, size), size), zero);
+      const atZero = choose(b, b.node('eq', [fixed, zero]), b.real(1), zero);
+      const other = choose(b, b.node('lt', [x, zero]), below, atZero);
+      return choose(b, b.node('gt', [x, zero]), size, other);
     },
   },
   sinh: {

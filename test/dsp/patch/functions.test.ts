@@ -72,13 +72,17 @@ const ROWS: { readonly [K in Name]: Row } = {
   log2: { exact: Math.log2, points: line(0.1, 50), smooth: [[0.5], [10]] },
   log10: { exact: Math.log10, points: line(0.1, 50), smooth: [[0.5], [10]] },
   pow: {
-    exact: (x, y) => (x <= 0 ? 0 : x ** y),
+    exact: (x, y) => (x < 0 && !Number.isInteger(y) ? 0 : x ** y),
     points: [
       [2, 0.5],
       [0.1, 3.3],
       [7, -1.5],
       [0, 2],
       [-3, 2],
+      [-2, 3],
+      [-0.5, -5],
+      [-2, 0.5],
+      [0, 0],
       [1.5, 0],
     ],
     smooth: [
