@@ -245,7 +245,7 @@ export class Interpreter {
         attrs,
         args.map((arg) => read(arg, frame)),
       );
-      for (let k = 0; k < shape; k++) into[k] = this.#round(into[k]!);
+      for (let k = 0; k < shape; k++) into[k] = this.#typed(id, into[k]!);
     } else {
       for (let k = 0; k < shape; k++) into[k] = this.#leaf(id, k, frame, leaves);
     }

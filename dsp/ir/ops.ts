@@ -312,7 +312,7 @@ export const OPS = {
   // Vectors and matrices.
   concat: structure('any', 'joined', [], 1, 'the lanes of its operands, one after the other'),
   slice: structure(1, 'attr', ['from', 'lanes'], 1, '`lanes` lanes of a, counted from `from`'),
-  splat: structure(1, 'attr', ['lanes'], 1, 'a number in every lane'),
+  splat: { ...structure(1, 'attr', ['lanes'], 1, 'a number in every lane'), signature: 'same' },
   laneSum: structure(1, 'one', [], 4, 'the sum of all lanes'),
   matvec: structure(2, 'quotient', [], 16, 'the matrix a times the vector b of its columns'),
   matvecT: structure(

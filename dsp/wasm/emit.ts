@@ -313,9 +313,10 @@ export function emitGraph(
         return slice(w, operand(a), attrs[0]!, shape);
       case 'splat': {
         const [one] = operand(a) as [Local];
+        const spread = typeOf(a) === 'int' ? 'i32x4.splat' : 'f32x4.splat';
         return Array.from({ length: chunksOf(shape) }, () => {
           const four = func.local('v128');
-          body.code.push(get(one), ['f32x4.splat'], set(four));
+          body.code.push(get(one), [spread], set(four));
           return four;
         });
       }
