@@ -125,19 +125,31 @@ export function placeSignals(
     const at = schedule.place.get(id);
     return at === undefined ? undefined : `${at.stage} ${at.kind}`;
   };
+  /** Signals that cross from one loop to another, and the last stage that reads them. */
+  const crossing = new Map<NodeId, number>();
   graph.nodes.forEach((node, n) => {
     const user = loopOf(n as NodeId);
     if (user === undefined) return;
     for (const arg of node.args) {
       const isForeign = nodeOf(graph, arg).hop === 1 && !isFraming(node.op);
       if (!isForeign || sources.has(arg) || loopOf(arg) === user) continue;
-      const places = placesIn(arg);
-      const own = (): Site => ({ address: temps(4 * places * frames + 16), base: null, places });
-      const site = sinks.get(arg)?.[0] ?? own();
-      if (!sinks.has(arg)) addSink(arg, site);
-      sources.set(arg, site);
+      const { stage } = schedule.place.get(n as NodeId)!;
+      crossing.set(arg, Math.max(stage, crossing.get(arg) ?? 0));
     }
   });
+  const stageOf = (id: NodeId): number => schedule.place.get(id)?.stage ?? 0;
+  const room = new Room(temps);
+  for (const id of [...crossing.keys()].toSorted((a, b) => stageOf(a) - stageOf(b) || a - b)) {
+    const places = placesIn(id);
+    const asked = sinks.get(id)?.[0];
+    const own = (): Site => {
+      const address = room.take(4 * places * frames + 16, stageOf(id), crossing.get(id)!);
+      return { address, base: null, places };
+    };
+    const site = asked ?? own();
+    if (asked === undefined) addSink(id, site);
+    sources.set(id, site);
+  }
   const copies = new Map<number, NodeId[]>();
   for (const id of sinks.keys()) {
     const at = schedule.place.get(id);
@@ -148,4 +160,26 @@ export function placeSignals(
     copies.set(stage, [...(copies.get(stage) ?? []), id]);
   }
   return { sources, sinks, copies };
+}
+
+/** Arrays that serve one signal after the other: free again when the last stage has read them. */
+class Room {
+  readonly #temps: (bytes: number) => number;
+  readonly #arrays: { readonly address: number; readonly bytes: number; until: number }[] = [];
+
+  constructor(temps: (bytes: number) => number) {
+    this.#temps = temps;
+  }
+
+  /** @param from  stage that writes; @param until  last stage that reads */
+  take(bytes: number, from: number, until: number): number {
+    const free = this.#arrays.find((array) => array.bytes === bytes && array.until < from);
+    if (free !== undefined) {
+      free.until = until;
+      return free.address;
+    }
+    const address = this.#temps(bytes);
+    this.#arrays.push({ address, bytes, until });
+    return address;
+  }
 }
