@@ -79,7 +79,7 @@ function places(from: Artifact['params'], to: Artifact['params']): Int32Array {
   );
 }
 
-/** How many words a plan copies: about a nanosecond each. */
+/** How many words a plan copies. */
 export function wordsIn({ copies }: Adoption): number {
   let words = 0;
   for (let k = COPY - 1; k < copies.length; k += COPY) words += copies[k]!;

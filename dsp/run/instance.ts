@@ -33,7 +33,7 @@ export class Instance {
   learning = false;
   /** Set by the host while what is heard says nothing of what is played: no step is taken. */
   held = false;
-  /** Set by the host: another program has taken over, this one only sounds on. Never unset. */
+  /** Set by the host: another program has taken over, this one only sounds on. */
   retired = false;
   /** Optimiser steps done. */
   step = 0;
