@@ -18,8 +18,11 @@ export interface StateSlot {
   /** Unique among the states of the graph; a past that several delays share has several. */
   readonly names: readonly string[];
   readonly type: 'f32' | 'i32' | 'f64';
-  /** `overlap`: not the past of a signal but what is still to come of it. */
-  readonly kind: 'carry' | 'line' | 'overlap';
+  /**
+   * `overlap`: not the past of a signal but what is still to come of it. `phase`: bytes of one place
+   * since the last frame of this hop.
+   */
+  readonly kind: 'carry' | 'line' | 'overlap' | 'phase';
   readonly address: number;
   readonly frames: number;
   /** Numbers that a value takes: 1, or the lanes of a vector in whole fours. */

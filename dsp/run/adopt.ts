@@ -19,6 +19,8 @@ export interface Adoption {
   readonly sliders: Int32Array;
   /** Copies, `COPY` numbers each, in the order in which they are to be made. */
   readonly copies: Int32Array;
+  /** Pairs of words and hops, flat: phases that follow from the place in the training window. */
+  readonly phases: Int32Array;
 }
 
 /** Of a copy: first word, the word that moves it (0: none), how much it counts; twice; words. */
@@ -30,12 +32,14 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
   const inStep = (hop: number): boolean =>
     hop <= 1 ||
     ((from.window === 0) === (to.window === 0) && from.window % hop === 0 && to.window % hop === 0);
+  // A frame ends with the window, whatever the phases were before.
+  const isPlaced = ({ kind }: StateSlot): boolean => kind === 'phase' && to.window > 0;
   const known = new Map<string, StateSlot>();
   for (const slot of from.layout.states) {
     for (const name of slot.names) known.set(keyOf(slot, name), slot);
   }
   const copies = to.layout.states.flatMap((slot) => {
-    if (!inStep(slot.hop)) return [];
+    if (!inStep(slot.hop) || isPlaced(slot)) return [];
     const sources = new Set(slot.names.flatMap((name) => known.get(keyOf(slot, name)) ?? []));
     // The longer past first: where two meet in one, the shorter one is the newer.
     const fitting = [...sources].filter((source) => fits(source, slot));
@@ -45,16 +49,20 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
     params: places(from.params, to.params),
     sliders: places(from.sliders, to.sliders),
     copies: Int32Array.from(copies),
+    phases: Int32Array.from(
+      to.layout.states.filter(isPlaced).flatMap(({ address, hop }) => [address / 4, hop]),
+    ),
   };
 }
 
 const keyOf = ({ graph, type, places: lanes, hop }: StateSlot, name: string): string =>
   `${graph} ${type} ${lanes} ${hop} ${name}`;
 
-/** A carry is a past of one value; what is still to come must be as long. */
+const isPast = ({ kind }: StateSlot): boolean => kind === 'carry' || kind === 'line';
+
+/** A carry is a past of one value; what is no past must be as long. */
 const fits = (a: StateSlot, b: StateSlot): boolean =>
-  (a.kind === 'overlap') === (b.kind === 'overlap') &&
-  (a.kind !== 'overlap' || a.frames === b.frames);
+  isPast(a) ? isPast(b) : a.kind === b.kind && a.frames === b.frames;
 
 const wordsOf = ({ type, places: lanes }: StateSlot): number => (type === 'f64' ? 2 : 1) * lanes;
 
@@ -86,14 +94,24 @@ export function wordsIn({ copies }: Adoption): number {
   return words;
 }
 
-/** Copies the states; `from` and `to` are the memories of the two programs. Allocates nothing. */
-export function copyStates({ copies }: Adoption, from: Int32Array, to: Int32Array): void {
+/**
+ * Copies the states; `from` and `to` are the memories of the two programs. Allocates nothing.
+ *
+ * @param position  frame of the training window at which `to` goes on
+ */
+export function copyStates(
+  { copies, phases }: Adoption,
+  from: Int32Array,
+  to: Int32Array,
+  position: number,
+): void {
   for (let k = 0; k < copies.length; k += COPY) {
     const read = copies[k]! + moved(from, copies[k + 1]!, copies[k + 2]!);
     const write = copies[k + 3]! + moved(to, copies[k + 4]!, copies[k + 5]!);
     const words = copies[k + 6]!;
     for (let i = 0; i < words; i++) to[write + i] = from[read + i]!;
   }
+  for (let k = 0; k < phases.length; k += 2) to[phases[k]!] = 4 * (position % phases[k + 1]!);
 }
 
 /** How many words further a past has moved. */

@@ -147,10 +147,10 @@ export class Instance {
     this.windows = from.windows;
     this.loss = from.loss;
     writeLearningRate(this.#schedule, this.step, this.#kernel.learningRate);
+    this.#position = this.#window === 0 ? 0 : from.#position % this.#window;
     const before = from.#kernel.words;
     const after = this.#kernel.words;
-    if (before !== null && after !== null) copyStates(plan, before, after);
-    this.#position = this.#window === 0 ? 0 : from.#position % this.#window;
+    if (before !== null && after !== null) copyStates(plan, before, after, this.#position);
     this.#partial = this.#unrecorded();
   }
 

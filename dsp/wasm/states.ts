@@ -53,7 +53,7 @@ export function statesOf(graph: Graph, storage: Storage): StateSlot[] {
   for (const [hop, address] of storage.phases) {
     const names = [`hop ${hop}`];
     const type = 'i32';
-    const kind = 'carry';
+    const kind = 'phase';
     slots.push({ graph: domain, names, type, kind, address, frames: 1, places: 1, head: 0, hop });
   }
   return slots;

@@ -9,6 +9,7 @@ import { Builder } from '../../../dsp/ir/builder.ts';
 import type { Graph, NodeId } from '../../../dsp/ir/graph.ts';
 import { paramName, updateScalars } from '../../../dsp/ir/program.ts';
 import { LOSSES } from '../../../dsp/learn/losses.ts';
+import { prune } from '../../../dsp/passes/prune.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
 import type { PatchNode } from '../../../dsp/patch/schema.ts';
 import { planAdoption } from '../../../dsp/run/adopt.ts';
@@ -191,7 +192,7 @@ describe('signal state', () => {
   });
 
   test('frames and what is put together of them go on in step', () => {
-    const graph = (extra: boolean): Graph => {
+    const graph = (extra: boolean | null): Graph => {
       const b = new Builder('stream');
       const input = b.node('input', [], [0]);
       const other = extra ? b.delay(input, 50) : input;
@@ -202,18 +203,28 @@ describe('signal state', () => {
         b.close(past, sum);
         return b.node('overlap', [sum], [32]);
       });
-      const outputs = [{ name: 'out:0', node: y }];
+      const outputs = [{ name: 'out:0', node: extra === null ? input : y }];
       return b.finish(extra ? [...outputs, { name: 'out:1', node: other }] : outputs);
     };
     const sizes = { inputs: 1, sliders: 0, params: 0 };
-    const instance = (extra: boolean): Instance =>
-      compiledInstance(assembled(plainProgram(graph(extra), sizes), BLOCK));
-    for (const played of [32, 333, 1000]) {
-      const [old, next] = [instance(false), instance(true)];
-      play(old, 1, played);
-      adopt(next, old);
-      expect(largest(play(old, 2, 700), play(next, 2, 700))).toBe(0);
+    const instance = (extra: boolean | null, window: number): Instance =>
+      compiledInstance(assembled({ ...plainProgram(prune(graph(extra)), sizes), window }, BLOCK));
+    for (const window of [0, 64]) {
+      for (const played of [32, 333, 1000]) {
+        const [old, next] = [instance(false, window), instance(true, window)];
+        play(old, 1, played);
+        adopt(next, old);
+        expect(largest(play(old, 2, 700), play(next, 2, 700))).toBe(0);
+      }
     }
+    // Frames that are new end where the window ends, as if silence had come before.
+    const [old, next, always] = [instance(null, 64), instance(true, 64), instance(true, 64)];
+    for (const one of [old, always]) {
+      one.inputs[0]!.fill(0);
+      one.process(40);
+    }
+    adopt(next, old);
+    expect(play(next, 2, 300)).toEqual(play(always, 2, 300));
   });
 });
 
