@@ -25,7 +25,10 @@ export interface StateSlot {
   readonly kind: 'carry' | 'line' | 'overlap' | 'phase';
   readonly address: number;
   readonly frames: number;
-  /** Numbers that a value takes: 1, or the lanes of a vector in whole fours. */
+  /**
+   * Numbers that a value takes: 1, or the lanes of a vector, in `stream` in whole fours. A number
+   * takes eight bytes in `once`, else four.
+   */
   readonly places: number;
   /** 0: it does not move. */
   readonly head: number;

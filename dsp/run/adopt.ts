@@ -6,6 +6,9 @@
  * type and lanes; all others start as they would have. Of the past of a signal the newest samples are
  * taken, as many as both programs remember.
  *
+ * What an optimiser remembers with a lane for each parameter goes along lane by lane, by the ids of
+ * the parameters; tangents that ride side by side only in the same company.
+ *
  * Frames count samples: what comes once a hop, and what is still to come of an overlap, goes along
  * only where a frame ends at the same sample in both programs.
  */
@@ -38,15 +41,23 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
   for (const slot of from.layout.states) {
     for (const name of slot.names) known.set(keyOf(slot, name), slot);
   }
+  const params = places(from.params, to.params);
   const copies = to.layout.states.flatMap((slot) => {
     if (!inStep(slot.hop) || isPlaced(slot)) return [];
     const sources = new Set(slot.names.flatMap((name) => known.get(keyOf(slot, name)) ?? []));
     // The longer past first: where two meet in one, the shorter one is the newer.
     const fitting = [...sources].filter((source) => fits(source, slot));
-    return fitting.toSorted((a, b) => b.frames - a.frames).flatMap((source) => copy(source, slot));
+    return fitting
+      .toSorted((a, b) => b.frames - a.frames)
+      .flatMap((source) => {
+        const isPerParam = source.places === from.params.length && slot.places === to.params.length;
+        return slot.graph === 'once' && isPerParam
+          ? copyLanes(source, slot, params)
+          : copy(source, slot);
+      });
   });
   return {
-    params: places(from.params, to.params),
+    params,
     sliders: places(from.sliders, to.sliders),
     copies: Int32Array.from(copies),
     phases: Int32Array.from(
@@ -55,8 +66,8 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
   };
 }
 
-const keyOf = ({ graph, type, places: lanes, hop }: StateSlot, name: string): string =>
-  `${graph} ${type} ${lanes} ${hop} ${name}`;
+const keyOf = ({ graph, type, hop }: StateSlot, name: string): string =>
+  `${graph} ${type} ${hop} ${name}`;
 
 const isPast = ({ kind }: StateSlot): boolean => kind === 'carry' || kind === 'line';
 
@@ -64,9 +75,22 @@ const isPast = ({ kind }: StateSlot): boolean => kind === 'carry' || kind === 'l
 const fits = (a: StateSlot, b: StateSlot): boolean =>
   isPast(a) ? isPast(b) : a.kind === b.kind && a.frames === b.frames;
 
-const wordsOf = ({ type, places: lanes }: StateSlot): number => (type === 'f64' ? 2 : 1) * lanes;
+const wordsOf = ({ graph, places: numbers }: StateSlot): number =>
+  (graph === 'once' ? 2 : 1) * numbers;
+
+/** Lanes of one value, each to where its parameter is. */
+function copyLanes(from: StateSlot, to: StateSlot, pairs: Int32Array): number[] {
+  const copies: number[] = [];
+  for (let k = 0; k < pairs.length; k += 2) {
+    const read = from.address / 4 + 2 * pairs[k]!;
+    const write = to.address / 4 + 2 * pairs[k + 1]!;
+    copies.push(read, 0, 1, write, 0, 1, 2);
+  }
+  return copies;
+}
 
 function copy(from: StateSlot, to: StateSlot): number[] {
+  if (from.places !== to.places) return [];
   const frames = Math.min(from.frames, to.frames);
   const side = (slot: StateSlot): number[] => [
     slot.address / 4 + (slot.frames - frames) * wordsOf(slot),

@@ -29,7 +29,7 @@ export function statesOf(graph: Graph, storage: Storage): StateSlot[] {
     const overlap = storage.overlaps.get(id);
     const line = storage.lines.get(id) ?? storage.framed.get(id);
     if (carry !== undefined) {
-      const places = placesOf(shape);
+      const places = domain === 'once' ? shape : placesOf(shape);
       slots.push({ ...common, kind: 'carry', address: carry, frames: 1, places, head: 0, hop });
     } else if (frames !== undefined && isDelay(op)) {
       const { base: address, depth, places } = frames;
