@@ -19,10 +19,10 @@ export interface StateSlot {
   readonly names: readonly string[];
   readonly type: 'f32' | 'i32' | 'f64';
   /**
-   * `overlap`: not the past of a signal but what is still to come of it. `phase`: bytes of one place
-   * since the last frame of this hop.
+   * `overlap`: not the past of a signal but what is still to come of it. `table`: the entries of a
+   * table, from the first on. `phase`: bytes of one place since the last frame of this hop.
    */
-  readonly kind: 'carry' | 'line' | 'overlap' | 'phase';
+  readonly kind: 'carry' | 'line' | 'overlap' | 'table' | 'phase';
   readonly address: number;
   readonly frames: number;
   /**

@@ -27,6 +27,7 @@ export function statesOf(graph: Graph, storage: Storage): StateSlot[] {
     const carry = storage.carries.get(id);
     const frames = storage.frameLines.get(id);
     const overlap = storage.overlaps.get(id);
+    const table = storage.tables.get(id);
     const line = storage.lines.get(id) ?? storage.framed.get(id);
     if (carry !== undefined) {
       const places = domain === 'once' ? shape : placesOf(shape);
@@ -39,6 +40,9 @@ export function statesOf(graph: Graph, storage: Storage): StateSlot[] {
       const [step = 1] = attrs;
       const kind = 'overlap';
       slots.push({ ...common, kind, address, frames: size, places: 1, head: 0, hop: step });
+    } else if (table !== undefined) {
+      const { address, size, places } = table;
+      slots.push({ ...common, kind: 'table', address, frames: size, places, head: 0, hop });
     } else if (line !== undefined) {
       const known = past.get(line);
       if (known === undefined) past.set(line, [...names]);

@@ -85,7 +85,12 @@ const FILTERED = {
   mean: { op: 'runningMean', in: ['x'], frames: 77 },
   dc: { op: 'dcBlocker', in: ['mean', 0.995] },
   back: { op: 'align', in: ['dc'] },
-  a: { op: 'add', in: ['ahead', 'osc'] },
+  sway: { op: 'fma', in: ['osc', 40, 60] },
+  vibrato: { op: 'delayBy', in: ['mix', 'sway'], max: 120, interpolation: 'cubic' },
+  kept: { op: 'rwTable', in: ['lp', 'sway', 20], size: 90 },
+  swaying: { op: 'add', in: ['vibrato', 'kept'] },
+  c: { op: 'add', in: ['osc', 'swaying'] },
+  a: { op: 'add', in: ['ahead', 'c'] },
   b: { op: 'add', in: ['hiss', 'back'] },
   y: { op: 'add', in: ['a', 'b'] },
 } as const satisfies Record<string, PatchNode>;
@@ -102,7 +107,7 @@ const EDITED: Record<string, PatchNode> = {
 
 describe('signal state', () => {
   test.each([0, 5, 301, 1000, 4321])(
-    'an edit elsewhere is not heard after %i frames: filters, recursions, delays, phases, noise',
+    'an edit elsewhere is not heard after %i frames: filters, recursions, delays, phases, noise, tables',
     (played) => {
       const plain = { nodes: FILTERED, outputs: ['y'] };
       const edited = { nodes: EDITED, outputs: ['y', 'spare2'] };
@@ -238,7 +243,9 @@ const LEARNER: Sketch = {
     x,
     target: { op: 'lowpass', in: ['x', 500, 0.7] },
     lp: { op: 'lowpass', in: ['x', 'cutoff', 0.7] },
-    y: { op: 'mul', in: ['lp', 'gain'] },
+    late: { op: 'delayBy', in: ['lp', 20.5], max: 200 },
+    later: { op: 'delayBy', in: ['late', 'lp'], max: 200 },
+    y: { op: 'mul', in: ['later', 'gain'] },
   },
   outputs: ['y'],
   training: {

@@ -94,7 +94,7 @@ interface Rig {
   readonly host: Host;
   readonly switches: Switches;
   /** What is heard of so many blocks. */
-  play(blocks: number): number[];
+  readonly play: (blocks: number) => number[];
 }
 
 /** @param busy  milliseconds that a block takes */
