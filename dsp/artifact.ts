@@ -25,8 +25,10 @@ export interface StateSlot {
   readonly kind: 'carry' | 'line' | 'overlap' | 'table' | 'phase';
   readonly address: number;
   readonly frames: number;
+  /** Of a value. */
+  readonly lanes: number;
   /**
-   * Numbers that a value takes: 1, or the lanes of a vector, in `stream` in whole fours. A number
+   * Numbers that a value takes: its lanes, those of a vector in `stream` in whole fours. A number
    * takes eight bytes in `once`, else four.
    */
   readonly places: number;

@@ -50,7 +50,7 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
     return fitting
       .toSorted((a, b) => b.frames - a.frames)
       .flatMap((source) => {
-        const isPerParam = source.places === from.params.length && slot.places === to.params.length;
+        const isPerParam = source.lanes === from.params.length && slot.lanes === to.params.length;
         return slot.graph === 'once' && isPerParam
           ? copyLanes(source, slot, params)
           : copy(source, slot);
@@ -78,19 +78,20 @@ const fits = (a: StateSlot, b: StateSlot): boolean =>
 const wordsOf = ({ graph, places: numbers }: StateSlot): number =>
   (graph === 'once' ? 2 : 1) * numbers;
 
-/** Lanes of one value, each to where its parameter is. */
+/** Lanes of one value, each to where its parameter is; neighbours that stay so in one copy. */
 function copyLanes(from: StateSlot, to: StateSlot, pairs: Int32Array): number[] {
   const copies: number[] = [];
-  for (let k = 0; k < pairs.length; k += 2) {
-    const read = from.address / 4 + 2 * pairs[k]!;
-    const write = to.address / 4 + 2 * pairs[k + 1]!;
-    copies.push(read, 0, 1, write, 0, 1, 2);
+  for (let k = 0; k < pairs.length;) {
+    const [source, target] = [pairs[k]!, pairs[k + 1]!];
+    let lanes = 1;
+    for (k += 2; pairs[k] === source + lanes && pairs[k + 1] === target + lanes; k += 2) lanes++;
+    copies.push(from.address / 4 + 2 * source, 0, 1, to.address / 4 + 2 * target, 0, 1, 2 * lanes);
   }
   return copies;
 }
 
 function copy(from: StateSlot, to: StateSlot): number[] {
-  if (from.places !== to.places) return [];
+  if (from.lanes !== to.lanes) return [];
   const frames = Math.min(from.frames, to.frames);
   const side = (slot: StateSlot): number[] => [
     slot.address / 4 + (slot.frames - frames) * wordsOf(slot),

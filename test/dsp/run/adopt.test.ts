@@ -191,6 +191,25 @@ describe('signal state', () => {
     expect(play(next, 2, 100)).toEqual(play(fresh, 2, 100));
   });
 
+  test('a vector of another length starts afresh', () => {
+    const kept = (lanes: number): Instance => {
+      const b = new Builder('stream');
+      const all = b.asLanes(b.node('input', [], [0]), lanes);
+      const past = b.within('v', () => b.feedback('real', 1, 0, lanes));
+      b.close(past, all);
+      const graph = b.finish([{ name: 'out:0', node: b.node('laneSum', [past]) }]);
+      const sizes = { inputs: 1, sliders: 0, params: 0 };
+      return compiledInstance(assembled(plainProgram(graph, sizes), BLOCK));
+    };
+    const old = kept(5);
+    play(old, 1, 100);
+    const [same, longer] = [kept(5), kept(6)];
+    adopt(same, old);
+    adopt(longer, old);
+    expect(play(longer, 2, 1)).toEqual([0]);
+    expect(play(same, 2, 1)).not.toEqual([0]);
+  });
+
   test('another sample rate takes nothing over', () => {
     const { artifact } = running({ nodes: { x }, outputs: ['x'] });
     expect(planAdoption(artifact, { ...artifact, sampleRate: 44100 })).toBeNull();
