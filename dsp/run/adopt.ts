@@ -7,7 +7,7 @@
  * taken, as many as both programs remember.
  *
  * What an optimiser remembers with a lane for each parameter goes along lane by lane, by the ids of
- * the parameters; tangents that ride side by side only in the same company.
+ * the parameters; so do tangents that ride side by side, in whatever company they are.
  *
  * Frames count samples: what comes once a hop, and what is still to come of an overlap, goes along
  * only where a frame ends at the same sample in both programs.
@@ -26,8 +26,11 @@ export interface Adoption {
   readonly phases: Int32Array;
 }
 
-/** Of a copy: first word, the word that moves it (0: none), how much it counts; twice; words. */
-const COPY = 7;
+/**
+ * Of a copy: first word, the word that moves it (0: none), how much that counts, and the step from
+ * word to word; twice; and how many words.
+ */
+const COPY = 9;
 
 /** What `to` takes over from `from`, or null where nothing fits: they run at different rates. */
 export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
@@ -37,23 +40,27 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
     ((from.window === 0) === (to.window === 0) && from.window % hop === 0 && to.window % hop === 0);
   // A frame ends with the window, whatever the phases were before.
   const isPlaced = ({ kind }: StateSlot): boolean => kind === 'phase' && to.window > 0;
-  const known = new Map<string, StateSlot>();
+  const known = new Map<string, Piece>();
   for (const slot of from.layout.states) {
-    for (const name of slot.names) known.set(keyOf(slot, name), slot);
+    for (const piece of piecesOf(slot)) known.set(piece.key, piece);
   }
   const params = places(from.params, to.params);
   const copies = to.layout.states.flatMap((slot) => {
     if (!inStep(slot.hop) || isPlaced(slot)) return [];
-    const sources = new Set(slot.names.flatMap((name) => known.get(keyOf(slot, name)) ?? []));
+    const moves = new Map<string, readonly [Piece, Piece]>();
+    for (const into of piecesOf(slot)) {
+      const source = known.get(into.key);
+      if (source === undefined || !fits(source.slot, slot)) continue;
+      moves.set(`${source.slot.address} ${source.lane} ${into.lane}`, [source, into]);
+    }
     // The longer past first: where two meet in one, the shorter one is the newer.
-    const fitting = [...sources].filter((source) => fits(source, slot));
-    return fitting
-      .toSorted((a, b) => b.frames - a.frames)
-      .flatMap((source) => {
-        const isPerParam = source.lanes === from.params.length && slot.lanes === to.params.length;
+    return [...moves.values()]
+      .toSorted(([a], [b]) => b.slot.frames - a.slot.frames)
+      .flatMap(([source, into]) => {
+        const isPerParam = source.lanes === from.params.length && into.lanes === to.params.length;
         return slot.graph === 'once' && isPerParam
-          ? copyLanes(source, slot, params)
-          : copy(source, slot);
+          ? copyLanes(source.slot, slot, params)
+          : copy(source, into);
       });
   });
   return {
@@ -66,8 +73,26 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
   };
 }
 
-const keyOf = ({ graph, type, hop }: StateSlot, name: string): string =>
-  `${graph} ${type} ${hop} ${name}`;
+/** A state, or one lane of it: that of one direction, where tangents ride side by side. */
+interface Piece {
+  readonly slot: StateSlot;
+  readonly key: string;
+  readonly lane: number;
+  readonly lanes: number;
+}
+
+function piecesOf(slot: StateSlot): Piece[] {
+  const { graph, type, hop, lanes } = slot;
+  const keyOf = (name: string): string => `${graph} ${type} ${hop} ${name}`;
+  return slot.names.flatMap((name) => {
+    const company = name.lastIndexOf("'") + 1;
+    const directions = company === 0 ? [] : name.slice(company).split('+');
+    if (directions.length !== lanes) return [{ slot, key: keyOf(name), lane: 0, lanes }];
+    return directions.map((direction, lane) => {
+      return { slot, key: keyOf(name.slice(0, company) + direction), lane, lanes: 1 };
+    });
+  });
+}
 
 const isPast = ({ kind }: StateSlot): boolean => kind === 'carry' || kind === 'line';
 
@@ -85,20 +110,23 @@ function copyLanes(from: StateSlot, to: StateSlot, pairs: Int32Array): number[] 
     const [source, target] = [pairs[k]!, pairs[k + 1]!];
     let lanes = 1;
     for (k += 2; pairs[k] === source + lanes && pairs[k + 1] === target + lanes; k += 2) lanes++;
-    copies.push(from.address / 4 + 2 * source, 0, 1, to.address / 4 + 2 * target, 0, 1, 2 * lanes);
+    const [read, write] = [from.address / 4 + 2 * source, to.address / 4 + 2 * target];
+    copies.push(read, 0, 1, 1, write, 0, 1, 1, 2 * lanes);
   }
   return copies;
 }
 
-function copy(from: StateSlot, to: StateSlot): number[] {
+function copy(from: Piece, to: Piece): number[] {
   if (from.lanes !== to.lanes) return [];
-  const frames = Math.min(from.frames, to.frames);
-  const side = (slot: StateSlot): number[] => [
-    slot.address / 4 + (slot.frames - frames) * wordsOf(slot),
+  const frames = Math.min(from.slot.frames, to.slot.frames);
+  const isWhole = from.lanes === from.slot.lanes && to.lanes === to.slot.lanes;
+  const side = ({ slot, lane }: Piece): number[] => [
+    slot.address / 4 + (slot.frames - frames) * wordsOf(slot) + lane,
     slot.head / 4,
     slot.places,
+    isWhole ? 1 : slot.places,
   ];
-  return [...side(from), ...side(to), frames * wordsOf(to)];
+  return [...side(from), ...side(to), isWhole ? frames * wordsOf(to.slot) : frames];
 }
 
 /** Controls of the same name. */
@@ -131,10 +159,15 @@ export function copyStates(
   position: number,
 ): void {
   for (let k = 0; k < copies.length; k += COPY) {
-    const read = copies[k]! + moved(from, copies[k + 1]!, copies[k + 2]!);
-    const write = copies[k + 3]! + moved(to, copies[k + 4]!, copies[k + 5]!);
-    const words = copies[k + 6]!;
-    for (let i = 0; i < words; i++) to[write + i] = from[read + i]!;
+    let read = copies[k]! + moved(from, copies[k + 1]!, copies[k + 2]!);
+    let write = copies[k + 4]! + moved(to, copies[k + 5]!, copies[k + 6]!);
+    const stepFrom = copies[k + 3]!;
+    const stepTo = copies[k + 7]!;
+    for (let words = copies[k + 8]!; words > 0; words--) {
+      to[write] = from[read]!;
+      read += stepFrom;
+      write += stepTo;
+    }
   }
   for (let k = 0; k < phases.length; k += 2) to[phases[k]!] = 4 * (position % phases[k + 1]!);
 }
