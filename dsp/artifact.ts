@@ -8,6 +8,36 @@
 
 import type { Control } from './control.ts';
 
+/**
+ * A state that has a name: what another version of the program finds it by. In memory it is
+ * `frames` values, the oldest first, from byte `address` on, or where it moves up through its space
+ * from `places` times the number at byte `head` further on.
+ */
+export interface StateSlot {
+  readonly graph: 'stream' | 'once';
+  /** Unique among the states of the graph; a past that several delays share has several. */
+  readonly names: readonly string[];
+  readonly type: 'f32' | 'i32' | 'f64';
+  /**
+   * `overlap`: not the past of a signal but what is still to come of it. `table`: the entries of a
+   * table, from the first on. `phase`: bytes of one place since the last frame of this hop.
+   */
+  readonly kind: 'carry' | 'line' | 'overlap' | 'table' | 'phase';
+  readonly address: number;
+  readonly frames: number;
+  /** Of a value. */
+  readonly lanes: number;
+  /**
+   * Numbers that a value takes: its lanes, those of a vector in `stream` in whole fours. A number
+   * takes eight bytes in `once`, else four.
+   */
+  readonly places: number;
+  /** 0: it does not move. */
+  readonly head: number;
+  /** Samples from value to value. */
+  readonly hop: number;
+}
+
 /** Byte addresses in the module's memory. */
 export interface Layout {
   /** First byte of each input and output channel: `maxBlock` binary32 values each. */
@@ -21,6 +51,9 @@ export interface Layout {
   readonly frozen: number;
   readonly loss: number;
   readonly learningRate: number;
+  readonly states: readonly StateSlot[];
+  /** Frames before a training window that its gradient looks at. */
+  readonly lead: number;
   readonly bytes: number;
 }
 

@@ -65,6 +65,7 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
     loss: LOSSES[training.loss],
     window: training.window,
     params: base.params.length,
+    names: base.params.map((p) => p.id),
   };
   if (estimate === target) {
     return fail(

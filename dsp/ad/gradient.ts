@@ -34,6 +34,8 @@ export interface Objective {
   readonly carry?: number;
   /** Length of the parameter bank. */
   readonly params: number;
+  /** Of the numbers in the bank: tangents that are states get their names from them. */
+  readonly names?: readonly string[];
 }
 
 /** Which way a parameter is differentiated. */
@@ -125,7 +127,8 @@ export function differentiate(
   for (const group of tangentGroups(stream, through('forward'))) {
     const wrt = group.map(({ node }) => node);
     const reached = activity(stream, wrt, signals).active;
-    const tangents = jvp(forward, stream, oneHot(forward, group), reached, group.length);
+    const name = group.map(({ index }) => objective.names?.[index] ?? index).join('+');
+    const tangents = jvp(forward, stream, oneHot(forward, group), reached, group.length, name);
     let gradient: NodeId | null = null;
     for (const [signal, cotangent] of seeds) {
       const tangent = tangents.get(signal);

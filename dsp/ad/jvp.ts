@@ -8,7 +8,7 @@
  */
 
 import type { Builder } from '../ir/builder.ts';
-import { isDelay, nodeOf } from '../ir/graph.ts';
+import { hasState, isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import type { OpKind } from '../ir/ops.ts';
 import { derivativeOf, mapOf, plus, primalOf } from './partials.ts';
@@ -19,6 +19,7 @@ import { derivativeOf, mapOf, plus, primalOf } from './partials.ts';
  * @param b           builder that holds `graph` with the same ids (`Builder.from`)
  * @param seeds       tangents given from outside: the parameter's is 1
  * @param directions  tangents side by side in the lanes of one vector: only where `isPackable`
+ * @param name        of the direction: the tangent of the state `x` is the state `x'name`
  * @returns           the tangent of each active node
  */
 export function jvp(
@@ -27,20 +28,26 @@ export function jvp(
   seeds: ReadonlyMap<NodeId, NodeId>,
   active: ReadonlySet<NodeId>,
   directions = 1,
+  name = '',
 ): ReadonlyMap<NodeId, NodeId> {
   const tangents = new Map(seeds);
   const delays: NodeId[] = [];
+  const namesOf = (id: NodeId): string[] =>
+    graph.states.get(id)?.map((state) => `${state}'${name}`) ?? [];
   graph.nodes.forEach((node, i) => {
     const id = i as NodeId;
     if (!active.has(id) || tangents.has(id)) return;
     const lanes = node.shape * directions;
     if (isDelay(node.op)) {
-      tangents.set(id, b.feedback('real', node.attrs[0]!, 0, lanes, node.hop));
+      const delay = b.feedback('real', node.attrs[0]!, 0, lanes, node.hop);
+      b.nameState(delay, namesOf(id));
+      tangents.set(id, delay);
       delays.push(id);
       return;
     }
     const primal = primalOf(b, graph, id, (of) => of);
     let tangent: NodeId | null = null;
+    let isNamed = false;
     node.args.forEach((arg, k) => {
       const t = tangents.get(arg);
       if (t === undefined) return;
@@ -52,7 +59,12 @@ export function jvp(
             ? b.node('sumOuter', k === 0 ? [t, node.args[1]!] : [node.args[0]!, t])
             : map?.jvp(b, t, primal);
       // The tangent of a number may meet the lanes of a vector.
-      if (share !== undefined) tangent = plus(b, tangent, share);
+      if (share === undefined) return;
+      // The first of them remembers the tangent of what the node remembers.
+      const remembers = hasState(node.op) && nodeOf(b, share).op === node.op;
+      if (remembers && !isNamed) b.nameState(share, namesOf(id));
+      isNamed ||= remembers;
+      tangent = plus(b, tangent, share);
     });
     if (tangent !== null) tangents.set(id, b.asLanes(tangent, lanes));
   });

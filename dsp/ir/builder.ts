@@ -7,7 +7,16 @@
  * pass.
  */
 
-import { isDelay, isFraming, isMemory, isOverlap, isReduction, isTape, nodeOf } from './graph.ts';
+import {
+  hasState,
+  isDelay,
+  isFraming,
+  isMemory,
+  isOverlap,
+  isReduction,
+  isTape,
+  nodeOf,
+} from './graph.ts';
 import type { Domain, Graph, Node, NodeId, Output, Rate } from './graph.ts';
 import { ListKeys, kept, numberKey } from './lists.ts';
 import { ATTR_DEFAULTS, OPS } from './ops.ts';
@@ -32,6 +41,9 @@ export class Builder {
   readonly #known = new Map<string, NodeId>();
   readonly #lists = new ListKeys();
   readonly #open = new Set<NodeId>();
+  readonly #states = new Map<NodeId, readonly string[]>();
+  /** Names the states that are made, and counts them. */
+  #scope: { readonly name: string; count: number } | null = null;
 
   constructor(domain: Domain) {
     this.domain = domain;
@@ -48,7 +60,29 @@ export class Builder {
       if (made !== id) throw new Error(`node ${id} stands twice in the graph, first as ${made}`);
     });
     for (const [id, source] of graph.delays) builder.close(id, source);
+    for (const [id, names] of graph.states) builder.nameState(id, names);
     return builder;
+  }
+
+  /**
+   * Builds with names for states: `name#0`, `name#1`, … in the order in which they are asked for.
+   * One that is there already, as another part of the graph asked for the same, gets the name too.
+   */
+  within<T>(name: string, build: () => T): T {
+    const outer = this.#scope;
+    this.#scope = { name, count: 0 };
+    try {
+      return build();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  /** Gives names to the state of a node, besides those that it has. */
+  nameState(id: NodeId, names: readonly string[]): void {
+    const known = this.#states.get(id) ?? [];
+    const more = names.filter((name) => !known.includes(name));
+    if (more.length > 0) this.#states.set(id, [...known, ...more]);
   }
 
   /** The node of this operation, operands and attributes: an old one if there is one. */
@@ -56,7 +90,8 @@ export class Builder {
     if (isDelay(op)) throw new Error('delays are made by delay() and feedback()');
     const all = withDefaults(op, attrs);
     const key = `${op}|${args.join()}|${this.#lists.keyOf(all)}`;
-    return this.#known.get(key) ?? this.#add(key, op, args, all);
+    const id = this.#known.get(key) ?? this.#add(key, op, args, all);
+    return hasState(op) ? this.#named(id) : id;
   }
 
   /** A real constant. */
@@ -79,12 +114,12 @@ export class Builder {
     const type = this.type(source);
     const key = `delay|${source}|${frames}|${numberKey(init)}`;
     const known = this.#known.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) return this.#named(known);
     const op = type === 'int' ? 'delayInt' : 'delay';
     const { shape, hop } = nodeOf(this, source);
     const id = this.#add(key, op, [], [frames, init], shape, Math.max(1, hop));
     this.#delays.set(id, source);
-    return id;
+    return this.#named(id);
   }
 
   /** A delay whose source comes later, by `close`: this is how recursion is written. */
@@ -92,7 +127,7 @@ export class Builder {
     const op = type === 'int' ? 'delayInt' : 'delay';
     const id = this.#add(undefined, op, [], [frames, init], lanes, hop);
     this.#open.add(id);
-    return id;
+    return this.#named(id);
   }
 
   /** Gives a feedback delay its source. */
@@ -122,8 +157,14 @@ export class Builder {
       domain: this.domain,
       nodes: this.nodes.slice(),
       delays: new Map(this.#delays),
+      states: new Map(this.#states),
       outputs: outputs.slice(),
     };
+  }
+
+  /** What a delay remembers; undefined while that is open. */
+  sourceOf(delay: NodeId): NodeId | undefined {
+    return this.#delays.get(delay);
   }
 
   type(id: NodeId): ValueType {
@@ -153,6 +194,13 @@ export class Builder {
   /** As a real: an int is converted, a real is itself. */
   asReal(id: NodeId): NodeId {
     return this.type(id) === 'int' ? this.node('toReal', [id]) : id;
+  }
+
+  /** The node, with the next name of the scope if there is one. */
+  #named(id: NodeId): NodeId {
+    const scope = this.#scope;
+    if (scope !== null) this.nameState(id, [`${scope.name}#${scope.count++}`]);
+    return id;
   }
 
   #add(
@@ -248,7 +296,8 @@ const same: Rule = (builder, { op, attrs }, args) => builder.node(op, args, attr
 
 /**
  * Builds a changed copy: `rule` makes each live node from its operands' copies, in order. Delays are
- * copied; those of a source that came before become one where they are equal.
+ * copied; those of a source that came before become one where they are equal. Names of states go
+ * along to what remembers the same.
  *
  * @param live  what to copy; must hold everything that its members depend on
  */
@@ -275,6 +324,19 @@ export function rewrite(graph: Graph, rule: Rule = same, live?: ReadonlySet<Node
     }
   });
   for (const { delay, source } of open) builder.close(delay, copy.get(source)!);
+  for (const [id, names] of graph.states) {
+    const made = copy.get(id);
+    if (made === undefined) continue;
+    const { op, args } = nodeOf(graph, id);
+    const { op: is, args: its } = nodeOf(builder, made);
+    // It remembers the same signal: not one that a rule put in its place.
+    const isSame = isDelay(op)
+      ? isDelay(is)
+      : op === is
+        ? args.every((a, k) => copy.get(a) === its[k])
+        : isDelay(is) && builder.sourceOf(made) === copy.get(args[0]!);
+    if (isSame) builder.nameState(made, names);
+  }
   return builder.finish(graph.outputs.map(({ name, node }) => ({ name, node: copy.get(node)! })));
 }
 

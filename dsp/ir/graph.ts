@@ -5,7 +5,8 @@
  * alone. A value is a number or a vector whose length is known when the graph is built.
  * Invariants (checked by `verify`): operands come before the nodes that use them; only a delay
  * may look at a later node, through `delays`; every delay has a source of its own type; only the
- * Builder makes nodes, and equal nodes are one node.
+ * Builder makes nodes, and equal nodes are one node; a name of a state stands once, at a node that
+ * keeps state from run to run.
  */
 
 import type { OpKind, ValueType } from './ops.ts';
@@ -51,6 +52,11 @@ export interface Graph {
   readonly nodes: readonly Node[];
   /** The source of each delay node. */
   readonly delays: ReadonlyMap<NodeId, NodeId>;
+  /**
+   * Names of states, by which another version of the program takes them over. A node that several
+   * parts of a patch share has all of their names; one without a name starts afresh.
+   */
+  readonly states: ReadonlyMap<NodeId, readonly string[]>;
   readonly outputs: readonly Output[];
 }
 
@@ -79,6 +85,10 @@ export const isFraming = (op: OpKind): op is 'frames' | 'framesT' =>
 /** From frames to samples. */
 export const isOverlap = (op: OpKind): op is 'overlap' | 'overlapT' =>
   op === 'overlap' || op === 'overlapT';
+
+/** Does it keep something from run to run? */
+export const hasState = (op: OpKind): boolean =>
+  isDelay(op) || op === 'line' || op === 'rwtable' || op === 'frames' || op === 'overlap';
 
 /** Ids of a graph's nodes, in order. */
 export const ids = (graph: Graph): readonly NodeId[] => graph.nodes.map((_, i) => i as NodeId);

@@ -30,7 +30,9 @@ export function print(graph: Graph): string {
     const words = [node.op, ...source, ...node.args.map((a) => `%${a}`), ...attributes(node, spec)];
     const lanes = isDelay(node.op) && node.shape > 1 ? ` lanes=${node.shape}` : '';
     const hop = isDelay(node.op) && node.hop > 1 ? ` hop=${node.hop}` : '';
-    return `  %${id} = ${words.join(' ')}${lanes}${hop}${SUFFIX[node.rate]}`;
+    const names = graph.states.get(id as never);
+    const state = names === undefined ? '' : ` state=${names.join()}`;
+    return `  %${id} = ${words.join(' ')}${lanes}${hop}${state}${SUFFIX[node.rate]}`;
   });
   const outputs = graph.outputs.map(({ name, node }) => `  ${name}: %${node}`);
   return [`${graph.domain} {`, ...lines, ...outputs, '}', ''].join('\n');

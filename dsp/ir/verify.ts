@@ -6,7 +6,7 @@
  */
 
 import { fits, resultShape, resultType } from './builder.ts';
-import { isDelay, isMemory, isReduction, isSignal, isTape } from './graph.ts';
+import { hasState, isDelay, isMemory, isReduction, isSignal, isTape } from './graph.ts';
 import type { Graph } from './graph.ts';
 import { OPS } from './ops.ts';
 import type { OpSpec } from './ops.ts';
@@ -79,6 +79,15 @@ export function verify(graph: Graph, after: string): Graph {
   });
   for (const id of delays.keys()) {
     if (!inRange(id) || !isDelay(nodes[id]!.op)) broken(`%${id}`, 'has a source but is no delay');
+  }
+  const states = new Set<string>();
+  for (const [id, own] of graph.states) {
+    if (!inRange(id) || !hasState(nodes[id]!.op)) broken(`%${id}`, 'names a state and has none');
+    if (domain === 'backward') broken(`%${id}`, 'names a state that no run keeps');
+    for (const name of own) {
+      if (states.has(name)) broken(`%${id}`, `the state "${name}" stands twice`);
+      states.add(name);
+    }
   }
   const names = new Set<string>();
   for (const { name, node } of graph.outputs) {

@@ -3,7 +3,9 @@
  *
  * Invariant: an optimiser is a graph of domain `once`, computed in double precision, so that a
  * small rate still moves a parameter; it works on all parameters as the lanes of one vector. A
- * parameter never leaves its range, and a frozen one keeps its value to the bit.
+ * parameter never leaves its range, and a frozen one keeps its value to the bit. What an optimiser
+ * remembers is named `kind#0`, `kind#1`, …: it outlives an edit of the patch, lane by lane by the ids
+ * of the parameters where it has a lane for each.
  */
 
 import type { ControlSpec } from '../control.ts';
@@ -30,7 +32,8 @@ export function updateGraph(kind: OptimiserKind, params: readonly ControlSpec[])
   const limit = (of: (spec: ControlSpec) => number): NodeId => b.node('const', [], params.map(of));
   const value = b.node('param', [], [0, lanes]);
   const rate = b.node('scalar', [], [updateScalars.learningRate]);
-  const stepped = RULES[kind](b, value, bank(updateScalars.gradient(0)), rate);
+  const gradient = bank(updateScalars.gradient(0));
+  const stepped = b.within(kind, () => RULES[kind](b, value, gradient, rate));
   const low = b.node('max', [stepped, limit((spec) => spec.min)]);
   const kept = b.node('min', [low, limit((spec) => spec.max)]);
   const isFrozen = b.node('ne', [bank(updateScalars.frozen(0, lanes)), b.real(0)]);

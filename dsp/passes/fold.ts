@@ -55,7 +55,8 @@ function constantDelays(graph: Graph): Graph {
     return source === undefined ? node : nodeOf(graph, source);
   });
   const delays = new Map([...graph.delays].filter(([id]) => !constant.has(id)));
-  return { ...graph, nodes, delays };
+  const states = new Map([...graph.states].filter(([id]) => !constant.has(id)));
+  return { ...graph, nodes, delays, states };
 }
 
 function simplify(b: Builder, node: Node, args: readonly NodeId[]): NodeId {

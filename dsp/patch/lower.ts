@@ -90,12 +90,14 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
       delayFrames += node.frames * (lanes.get(id) ?? 1);
       const type = types.get(id) ?? 'real';
       const { frames, init = 0 } = node;
-      const delay = recursive.has(id)
-        ? b.feedback(type, frames, init, lanes.get(id))
-        : b.delay(operand(node.in[0], type), frames, init);
-      values.set(id, delay);
+      const make = (): NodeId =>
+        recursive.has(id)
+          ? b.feedback(type, frames, init, lanes.get(id))
+          : b.delay(operand(node.in[0], type), frames, init);
+      values.set(id, b.within(stateName(id, node), make));
     } else {
-      values.set(id, lowerNode(b, id, node, operand, types, options, diagnostics));
+      const make = (): NodeId => lowerNode(b, id, node, operand, types, options, diagnostics);
+      values.set(id, b.within(stateName(id, node), make));
     }
     for (let k = first; k < b.nodes.length; k++) origin.set(k as NodeId, id);
   }
@@ -140,6 +142,12 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
 }
 
 const isVectorNode = (node: PatchNode): node is VectorNode => isVectorOp(node.op);
+
+/**
+ * What the states of a node are called: its id, and its operation, whose states mean something else
+ * than those of another that stands in its place after an edit.
+ */
+const stateName = (id: string, { op }: CoreNode): string => `${id}.${op}`;
 
 type CoreNode = Exclude<PatchNode, { op: 'mem' }>;
 interface CorePatch extends Omit<Patch, 'nodes'> {

@@ -50,6 +50,7 @@ export function interpreterKernel(
     frozen: new Float64Array(P),
     loss: new Float64Array(1),
     learningRate: new Float64Array(1),
+    words: null,
     stream(offset, position, frames) {
       const results = stream.run(leaves(offset), frames);
       kernel.outputs.forEach((out, channel) => {

@@ -20,6 +20,8 @@ export interface Kernel {
   /** One value each: the loss of the last window, and the rate of the next step. */
   readonly loss: Float64Array;
   readonly learningRate: Float64Array;
+  /** The memory that the artifact's layout describes; null where there is none. */
+  readonly words: Int32Array | null;
   /**
    * Computes `frames` frames of inputs and outputs from frame `offset` of their arrays, and records
    * what the gradient needs at frame `position` of the window.

@@ -33,6 +33,7 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
     frozen: doubles(layout.frozen, params.length),
     loss: doubles(layout.loss, 1),
     learningRate: doubles(layout.learningRate, 1),
+    words: new Int32Array(buffer),
     stream: (offset, position, frames) => {
       exports.stream(offset * 4, position * 4, frames * 4);
     },

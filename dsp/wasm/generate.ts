@@ -22,6 +22,7 @@ import { Func, call, get, set } from './module.ts';
 import type { Data, Module } from './module.ts';
 import { schedule } from './schedule.ts';
 import { splatInt, splatReal } from './snippets.ts';
+import { statesOf } from './states.ts';
 import type { Schedule } from './schedule.ts';
 import { fillTable } from './tables.ts';
 
@@ -61,7 +62,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     const size = 4 * placesOf(lanes);
     const base = memory.take((size * (lead + window)) / hop + 16);
     const from = (before: number): number => base + (size * (lead - before)) / hop;
-    return { base, from, isKept, step: (size * window) / hop, kept: (size * lead) / hop };
+    return { base, from, lead, isKept, step: (size * window) / hop, kept: (size * lead) / hop };
   });
   const graphs = [
     { name: 'stream', graph: program.stream, frames: maxBlock, before: 0 },
@@ -176,6 +177,8 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       frozen: slot(scalars, updateScalars.frozen(0, P)),
       loss,
       learningRate: slot(scalars, updateScalars.learningRate),
+      lead: Math.max(0, ...recordings.map(({ lead, isKept }) => (isKept ? lead : 0))),
+      states: states.flatMap(({ graph, storage }) => statesOf(graph, storage)),
       bytes: memory.top,
     },
     loops: countLoops(states.map((s) => s.order)),

@@ -101,7 +101,7 @@ export const OPERATIONS = {
   },
   'patch.set': {
     summary: 'Play another patch',
-    doc: 'Compiled off to the side while the old one plays; swapped in at a block boundary, or not at all. A patch of the same name keeps its values; another one starts with its own.',
+    doc: 'Compiled off to the side while the old one plays; taken over at a block boundary in 20 ms, or not at all. A patch of the same name keeps its values, its step, and the state of its filters and delays by the ids of their nodes; another one starts with its own.',
     input: s.patchInputSchema,
     output: s.patchInfoSchema.extend(revision),
     errors: ['UNKNOWN_EXAMPLE', ...COMPILES],

@@ -407,9 +407,9 @@ export class Session {
     this.#touched = new Set();
     const learning =
       how.learning ?? (this.#state.learning || this.#state.patch.training === undefined);
-    const step = how.fresh ? 0 : this.#state.step;
     // An edit of what plays goes on where it was; another patch starts as it is written.
     const isEdit = patch.name === this.#state.patch.name;
+    const step = isEdit ? this.#state.step : 0;
     const kept = isEdit ? this.#state : only(this.#state, new Set());
     const wanted = s.stateOf(patch, { ...kept, learning, step });
     const loaded = await this.#engine.load(s.programOf(wanted, artifact));

@@ -89,7 +89,15 @@ async function main(): Promise<void> {
     inputs: device.inputs,
     outputs: device.outputs,
     switches: new Switches(switchBuffer),
-    idle: { generation: 0, instance: null, controls: null, ring, layout, memory: 0 },
+    idle: {
+      generation: 0,
+      instance: null,
+      controls: null,
+      ring,
+      layout,
+      memory: 0,
+      inherits: null,
+    },
     now: systemClock.now,
     lateBlocks: () => device.lateBlocks,
     onMail,
@@ -124,6 +132,7 @@ async function main(): Promise<void> {
         controls: new ControlReader(mail.controls, sliders.length, params.length),
         ring: new Ring(mail.ring, rows.length),
         layout: rows,
+        inherits: mail.inherits,
         memory: artifact.throughDevice ? artifact.latency + artifact.window : 0,
       });
     } catch (error) {

@@ -9,6 +9,7 @@
 import { writeSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 
+import { planAdoption, wordsIn } from '../../dsp/run/adopt.ts';
 import { messageOf, problem } from '../audio/problem.ts';
 import type { Probe } from './calibration.ts';
 import { createProbe, locate } from './calibration.ts';
@@ -16,7 +17,8 @@ import { ProgramControls, Switches } from './controls.ts';
 import type { RecordLayout } from './record.ts';
 import { decode, recordLayout } from './record.ts';
 import { Ring } from './ring.ts';
-import type { Mail, OpenSettings, Ready, ThreadData, ThreadReport } from './thread.ts';
+import { rehearse } from './rehearse.ts';
+import type { Inheritance, Mail, OpenSettings, Ready, ThreadData, ThreadReport } from './thread.ts';
 import { translate } from './translate.ts';
 import type {
   Artifact,
@@ -34,6 +36,7 @@ const SLOTS = 16;
 
 interface Playing {
   readonly generation: number;
+  readonly artifact: Artifact | null;
   readonly controls: ProgramControls | null;
   readonly ring: Ring;
   readonly layout: RecordLayout;
@@ -100,7 +103,7 @@ function onThread(report: ThreadReport, load: Loading | null): void {
       device = report.device;
       const layout = recordLayout(0, device.inputs, device.outputs);
       const ring = new Ring(report.ring, layout.length);
-      playing = { generation: 0, controls: null, ring, layout };
+      playing = { generation: 0, artifact: null, controls: null, ring, layout };
       send({ kind: 'opened', device, realtime: report.realtime });
       setInterval(tick, TICK);
       if (load !== null) install(load);
@@ -162,13 +165,30 @@ function install({ generation, program }: Loading): void {
     const layout = recordLayout(artifact.params.length, device.inputs, device.outputs);
     const ring = Ring.create(layout.length, SLOTS);
     const controls = new ProgramControls(start.sliders, artifact.params.length);
-    next = { generation, controls, ring, layout };
-    const { buffer } = controls;
-    post({ kind: 'program', generation, ready, start, controls: buffer, ring: ring.buffer });
+    const inherits = inheritance(ready, device);
+    next = { generation, artifact, controls, ring, layout };
+    const [{ buffer }, rows] = [controls, ring.buffer];
+    post({ kind: 'program', generation, ready, start, inherits, controls: buffer, ring: rows });
   } catch (error) {
     const message = `the generated code does not compile: ${messageOf(error)}`;
     refuse(generation, [problem('PROGRAM_WASM', '', message)]);
   }
+}
+
+/** Milliseconds to copy a word in code that runs for the first time (1.2e-6 later; x86-64). */
+const COPYING = 5e-6;
+
+/** What may play when the audio thread gets the program: another version of it hands its states on. */
+function inheritance(ready: Ready, { blockSize, sampleRate }: DeviceInfo): Inheritance {
+  const { artifact } = ready;
+  const plans = [playing, next].flatMap((before) => {
+    if (before === null || before.artifact?.name !== artifact.name) return [];
+    const plan = planAdoption(before.artifact, artifact);
+    return plan === null ? [] : [{ from: before.generation, plan }];
+  });
+  const words = Math.max(0, ...plans.map(({ plan }) => wordsIn(plan)));
+  const period = (1000 * blockSize) / sampleRate;
+  return { cost: (rehearse(ready) + COPYING * words) / period, plans };
 }
 
 function post(mail: Mail): void {

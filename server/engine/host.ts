@@ -3,22 +3,42 @@
  * output guard, gain and fade, limiter, output levels, load, measurement row.
  *
  * Invariants: after construction `block` allocates, locks, logs and throws nothing of its own;
- * a program is exchanged only between blocks and only while faded to silence; the old one plays
- * until then. What goes wrong with the signal is counted, never thrown.
+ * a program is exchanged only between blocks, and either goes over into the next one, both running,
+ * or is faded to silence first; what goes wrong with the signal is counted, never thrown.
+ *
+ * A new program that fits into a block beside the old one takes over its states at once and its
+ * output over SWAP_CROSSFADE, in a straight line: two versions of one program are nearly the same
+ * signal then, whose level a straight line keeps and equal powers would raise by 3 dB; and a straight
+ * line is never louder than the louder of the two. Programs that have nothing in common dip by 3 dB
+ * at most. Without the time for both, the states are taken over in silence.
  * It does not know devices, processes or files: it is given a device's arrays and a clock.
  */
 import type { Samples } from '../../dsp/run/kernel.ts';
+import type { Adoption } from '../../dsp/run/adopt.ts';
 import type { Probe } from './calibration.ts';
 import type { ControlReader, Steered, Switches } from './controls.ts';
 import { addLevels, clearLevels, createLevels, LoadMeter } from './meter.ts';
-import { aim, applyRamp, createLimiter, createRamp, decibels, guard, limit } from './output.ts';
+import {
+  aim,
+  applyRamp,
+  createLimiter,
+  createRamp,
+  crossfade,
+  decibels,
+  guard,
+  limit,
+} from './output.ts';
 import type { RecordLayout } from './record.ts';
 import { FIELD } from './record.ts';
 import type { Ring } from './ring.ts';
+import type { Inheritance } from './thread.ts';
 
 /** Seconds. */
 const MUTE_RAMP = 0.05;
 const SWAP_FADE = 0.005;
+const SWAP_CROSSFADE = 0.02;
+/** Share of a block's period that two programs may take together. */
+const BUDGET = 0.8;
 /** Silence before the probe, so that what was in flight has died away. */
 const PROBE_LEAD_IN = 0.1;
 /** Milliseconds between measurement rows. */
@@ -35,6 +55,10 @@ export interface Playable extends Steered {
   readonly fault: number;
   /** Set by the host: no optimiser steps for now. */
   held: boolean;
+  /** Set by the host: it sounds on while another takes over, and learns no more. */
+  retired: boolean;
+  /** Goes on where `from` is. */
+  adopt(from: Playable, plan: Adoption): void;
   process(frames: number): void;
   resetState(): void;
 }
@@ -51,6 +75,8 @@ export interface Deck {
    * ramp of the output until its training window is free of it. 0 for any other.
    */
   readonly memory: number;
+  /** null: it is not known how long it takes, and it takes nothing over. */
+  readonly inherits: Inheritance | null;
 }
 
 export interface HostOptions {
@@ -81,11 +107,18 @@ export class Host {
   readonly #limiter;
   readonly #gain = createRamp(0);
   readonly #fade = createRamp(0);
+  /** Share of `#deck` in the output while `#leaving` sounds on. */
+  readonly #mix = createRamp(1);
+  /** What the leaving program puts out, as many channels as the device has. */
+  readonly #former: readonly Float32Array[];
+  readonly #recent = new Float64Array(3);
   readonly #muteFrames: number;
   readonly #fadeFrames: number;
+  readonly #crossFrames: number;
   readonly #leadIn: number;
   #deck: Deck;
   #next: Deck | null = null;
+  #leaving: Deck | null = null;
   #probe: Probe | null = null;
   /** Frames into the probe, negative while leading in. */
   #probeAt = 0;
@@ -112,20 +145,25 @@ export class Host {
     this.#limiter = createLimiter(sampleRate);
     this.#muteFrames = Math.ceil(MUTE_RAMP * sampleRate);
     this.#fadeFrames = Math.ceil(SWAP_FADE * sampleRate);
+    this.#crossFrames = Math.ceil(SWAP_CROSSFADE * sampleRate);
+    this.#former = outputs.map((channel) => new Float32Array(channel.length));
     this.#leadIn = Math.ceil(PROBE_LEAD_IN * sampleRate);
     this.#deck = options.idle;
   }
 
   /** Whether a program is playing and the output's level does not move. */
   get settled(): boolean {
+    if (this.#leaving !== null) return false;
     const { instance } = this.#deck;
     return instance !== null && this.#fade.target === 1 && this.#fade.left + this.#gain.left === 0;
   }
 
-  /** Plays `deck` as soon as the present program has faded out. */
+  /**
+   * Plays `deck` from the next block on, with a crossfade from the present program; or, where that
+   * cannot be, as soon as the present one has faded out. It waits for the end of another crossfade.
+   */
   swap(deck: Deck): void {
     this.#next = deck;
-    aim(this.#fade, 0, this.#fadeFrames);
   }
 
   /** Plays and records the probe as soon as the present program has faded out. */
@@ -145,6 +183,7 @@ export class Host {
     }
     if (!guard(this.#inputs, frames)) this.#nanBlocks++;
     addLevels(this.#inputLevels, this.#inputs, frames);
+    if (this.#next !== null && this.#leaving === null) this.#goOver(this.#next);
     if (this.#fade.target === 0 && this.#fade.left === 0) this.#turn();
 
     if (this.#probing) {
@@ -169,13 +208,50 @@ export class Host {
     return !(stopping && this.#gain.left === 0);
   };
 
+  /** Begins the crossfade to the next program, or the fade to silence. */
+  #goOver(next: Deck): void {
+    const { instance } = this.#deck;
+    const audible = this.#fade.target === 1 && this.#fade.left === 0;
+    if (!audible || instance === null || next.instance === null || !this.#fits(next)) {
+      aim(this.#fade, 0, this.#fadeFrames);
+      return;
+    }
+    this.#leaving = this.#deck;
+    instance.retired = true;
+    this.#take(next);
+    this.#mix.value = 0;
+    this.#mix.target = 0;
+    aim(this.#mix, 1, this.#crossFrames);
+  }
+
+  /** Is there time for the next program besides what blocks took lately? */
+  #fits({ inherits }: Deck): boolean {
+    if (inherits === null) return false;
+    this.#load.read(this.#recent, 0);
+    return this.#recent[1]! + inherits.cost <= BUDGET;
+  }
+
+  /** The next program becomes the one that is steered and measured, and goes on where the last was. */
+  #take(next: Deck): void {
+    const former = this.#deck;
+    this.#deck = next;
+    this.#next = null;
+    this.#switches.playing = next.generation;
+    if (next.instance === null) return;
+    next.instance.retired = false;
+    if (former.instance === null || next.inherits === null) return;
+    const { plans } = next.inherits;
+    for (let k = 0; k < plans.length; k++) {
+      if (plans[k]!.from !== former.generation) continue;
+      if (former.controls !== null) former.controls.apply(former.instance);
+      next.instance.adopt(former.instance, plans[k]!.plan);
+    }
+  }
+
   /** The output is silent: takes over the next program, starts the probe, or comes back. */
   #turn(): void {
-    if (this.#next !== null) {
-      this.#deck = this.#next;
-      this.#next = null;
-      this.#switches.playing = this.#deck.generation;
-    }
+    this.#leaving = null;
+    if (this.#next !== null) this.#take(this.#next);
     if (this.#probe !== null) {
       this.#probing = true;
     } else {
@@ -191,19 +267,31 @@ export class Host {
       return;
     }
     if (controls !== null) controls.apply(instance);
+    this.#holdLearning(instance, frames);
+    if (!this.#run(instance, outputs, frames)) instance.resetState();
+    if (this.#leaving !== null) this.#mixLeaving(this.#leaving, frames);
+  }
+
+  /** What leaves is heard less and less; when it is not finite, no more. */
+  #mixLeaving({ instance }: Deck, frames: number): void {
+    const sound = this.#run(instance!, this.#former, frames);
+    if (sound) crossfade(this.#mix, this.#outputs, this.#former, frames);
+    if (!sound || this.#mix.left === 0) this.#leaving = null;
+  }
+
+  /** One block of a program; false, and silence, when it is not finite. */
+  #run(instance: Playable, outputs: readonly Float32Array[], frames: number): boolean {
     const into = instance.inputs;
     for (let c = 0; c < into.length; c++) copy(this.#inputs[c]!, into[c]!, frames);
-    this.#holdLearning(instance, frames);
     instance.process(frames);
     const from = instance.outputs;
     for (let c = 0; c < outputs.length; c++) {
       if (c < from.length) copy(from[c]!, outputs[c]!, frames);
       else outputs[c]!.fill(0);
     }
-    if (!guard(outputs, frames)) {
-      this.#nanBlocks++;
-      instance.resetState();
-    }
+    const finite = guard(outputs, frames);
+    if (!finite) this.#nanBlocks++;
+    return finite;
   }
 
   /**

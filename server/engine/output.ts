@@ -46,6 +46,30 @@ export function applyRamp(ramp: Ramp, channels: readonly Float32Array[], frames:
   ramp.value = target - slope * ramp.left;
 }
 
+/**
+ * Goes over from `former` to `channels`, in place: the ramp's value is the share of `channels`, from
+ * 0 to 1. y = former + ramp · (channels − former): what is equal in both stays as it is to the bit.
+ */
+export function crossfade(
+  ramp: Ramp,
+  channels: readonly Float32Array[],
+  former: readonly Float32Array[],
+  frames: number,
+): void {
+  const { target, slope, left } = ramp;
+  const moving = Math.min(left, frames);
+  for (let c = 0; c < channels.length; c++) {
+    const channel = channels[c]!;
+    const before = former[c]!;
+    for (let i = 0; i < moving; i++) {
+      const x = before[i]!;
+      channel[i] = x + (target - slope * (left - i - 1)) * (channel[i]! - x);
+    }
+  }
+  ramp.left = left - moving;
+  ramp.value = target - slope * ramp.left;
+}
+
 export interface Limiter {
   /** Present gain, in (0, 1]. */
   gain: number;

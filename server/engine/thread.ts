@@ -6,6 +6,7 @@
 import type { MessagePort } from 'node:worker_threads';
 
 import type { Artifact } from '../../dsp/artifact.ts';
+import type { Adoption } from '../../dsp/run/adopt.ts';
 import type { RunEnd } from '../audio/device.ts';
 import type { Probe } from './calibration.ts';
 import type { AudioSettings, Backend, DeviceInfo, Diagnostic, Program, Realtime } from './types.ts';
@@ -29,6 +30,14 @@ export interface ThreadData {
   readonly rig: Ready | null;
 }
 
+/** What a program needs to know to take over from another one without a gap. */
+export interface Inheritance {
+  /** Time for its dearest block and for what it takes over, as a share of the block's period. */
+  readonly cost: number;
+  /** What it takes over, by the generation that plays at that moment; from any other nothing. */
+  readonly plans: readonly { readonly from: number; readonly plan: Adoption }[];
+}
+
 /** To the audio thread, through the mailbox. */
 export type Mail =
   | {
@@ -36,6 +45,7 @@ export type Mail =
       readonly generation: number;
       readonly ready: Ready;
       readonly start: Omit<Program, 'artifact'>;
+      readonly inherits: Inheritance;
       readonly controls: SharedArrayBuffer;
       readonly ring: SharedArrayBuffer;
     }

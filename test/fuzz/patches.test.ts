@@ -10,6 +10,7 @@ import { assemble, programOf } from '../../dsp/compile.ts';
 import type { Artifact } from '../../dsp/artifact.ts';
 import { CODES } from '../../dsp/diagnostic.ts';
 import type { Program } from '../../dsp/ir/program.ts';
+import { planAdoption } from '../../dsp/run/adopt.ts';
 import { parsePatch } from '../../dsp/patch/schema.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import { Instance } from '../../dsp/run/instance.ts';
@@ -140,6 +141,33 @@ test('while they learn, neither the cut of the stream nor a reset changes anythi
     whole.reset();
     whole.learning = true;
     same(play(whole, c.seed, length(c), [c.random.maxBlock]), first, `${c.what} reset`);
+  }
+});
+
+test('the same document in another order takes over at any frame, and nothing is heard of it', () => {
+  for (const c of cases()) {
+    const nodes = Object.fromEntries(Object.entries(c.patch.nodes).toReversed());
+    const options = { sampleRate: 48000, maxBlock: 64, latency: c.random.latency };
+    const program = programOf({ ...c.patch, nodes }, options);
+    if (!program.ok) throw new Error(c.what);
+    const artifact = assemble(program.value, options);
+    if (!artifact.ok) throw new Error(c.what);
+    const before = new Instance(c.artifact, c.module);
+    const after = new Instance(artifact.value, new WebAssembly.Module(artifact.value.wasm));
+    play(before, c.seed, 1 + ((c.seed * 37) % 300), [c.random.maxBlock]);
+    after.adopt(before, planAdoption(c.artifact, artifact.value)!);
+    const frames = length(c);
+    const [old, next] = [before, after].map((one) => play(one, c.seed + 1, frames, [5, 64, 1]));
+    same(next!, old!, c.what);
+    if (before.windows !== after.windows) expect.fail(`${c.what}: windows`);
+    // The first windows were not recorded whole.
+    if (frames < 2 * c.random.window + artifact.value.layout.lead) continue;
+    const size = Math.max(1e-6, ...before.gradients.map(Math.abs));
+    before.gradients.forEach((g, k) => {
+      expect(Math.abs(g - after.gradients[k]!), `${c.what} gradient ${k}`).toBeLessThan(
+        2e-3 * size,
+      );
+    });
   }
 });
 

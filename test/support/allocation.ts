@@ -2,13 +2,15 @@
  * A program of its own (run with --expose-gc): plays blocks through the real host, the virtual
  * device running free, and a real compiled program with its rig, and prints the heap bytes
  * that each block left behind after warm-up. With the argument "leak" the block also makes one
- * small view, which is what a careless `subarray` in the loop would cost.
+ * small view, which is what a careless `subarray` in the loop would cost; with "exchange" two copies
+ * of the program take over from each other again and again.
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 import { compile } from '../../dsp/compile.ts';
 import { EXAMPLES, RIG } from '../../dsp/examples/index.ts';
 import type { Schedule } from '../../dsp/learn/schedule.ts';
+import { planAdoption } from '../../dsp/run/adopt.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { openVirtual } from '../../server/audio/virtual.ts';
 import { ControlReader, ProgramControls, Switches } from '../../server/engine/controls.ts';
@@ -25,6 +27,7 @@ const FRAMES = 128;
 const PERIOD = (1000 * FRAMES) / RATE;
 
 const leak = process.argv.includes('leak');
+const exchange = process.argv.includes('exchange');
 /** Milliseconds. Not `performance.now`, which boxes its result: that is Node's, 16 bytes a call. */
 const time = new Float64Array(1);
 const kept: Float32Array[] = new Array<Float32Array>(1);
@@ -40,25 +43,28 @@ const shape = { sampleRate: RATE, blockSize: FRAMES, inputs: 2, outputs: 2 };
 const device = openVirtual({ ...shape, world, clock: null });
 const example = EXAMPLES['gain-dc']!;
 /** An optimiser step in every block. */
-const instance = instantiate({ ...example, training: { ...example.training!, window: FRAMES } });
-instance.learning = true;
-const { params, sliders } = instance;
-const layout = recordLayout(params.length, 2, 2);
+const patch = { ...example, training: { ...example.training!, window: FRAMES } };
+const layout = recordLayout(Object.keys(patch.params).length, 2, 2);
 const ring = Ring.create(layout.length, 16);
-const steer = new ProgramControls(Array.from(sliders), params.length);
+const generations = [1, 2] as const;
+const copies = generations.map((generation) => {
+  const instance = instantiate(patch);
+  const { params, sliders, artifact } = instance;
+  instance.learning = true;
+  const steer = new ProgramControls(Array.from(sliders), params.length);
+  const controls = new ControlReader(steer.buffer, sliders.length, params.length);
+  const plan = planAdoption(artifact, artifact)!;
+  const plans = generations.filter((g) => g !== generation).map((from) => ({ from, plan }));
+  const inherits = { cost: 0, plans };
+  const deck = { generation, instance, controls, ring, layout, memory: FRAMES, inherits };
+  return { deck, steer, instance };
+});
 const host = new Host({
   sampleRate: RATE,
   inputs: device.inputs,
   outputs: device.outputs,
   switches: new Switches(),
-  idle: {
-    generation: 1,
-    instance,
-    controls: new ControlReader(steer.buffer, sliders.length, params.length),
-    ring,
-    layout,
-    memory: FRAMES,
-  },
+  idle: copies[0]!.deck,
   now: () => time[0]!,
   lateBlocks: () => device.lateBlocks,
   onMail: () => undefined,
@@ -70,6 +76,7 @@ const SCHEDULES: readonly Schedule[] = [
   { kind: 'step', rate: 0.5, factor: 0.5, every: 1000 },
   { kind: 'cosine', rate: 0.5, final: 0.01, steps: 5000 },
 ];
+const { steer, instance } = copies[0]!;
 let left = 0;
 const block = (frames: number): boolean => {
   time[0]! += PERIOD;
@@ -79,6 +86,8 @@ const block = (frames: number): boolean => {
   // As the main thread does: changes while it plays.
   if (left % 100 === 0) steer.setSlider(0, 0.3 + (left % 300) / 1000);
   if (left % 1000 === 0) steer.setSchedule(SCHEDULES[(left / 1000) % SCHEDULES.length]!);
+  // Eight blocks of every hundred are those of two programs.
+  if (exchange && left % 100 === 50) host.swap(copies[((left - 50) / 100) % 2]!.deck);
   return --left > 0;
 };
 

@@ -41,6 +41,7 @@ export function parseIr(text: string): Graph {
     } else {
       byName.set(name, builder.node(op, args.map(idOf), attrs));
     }
+    builder.nameState(byName.get(name)!, valueOf('state')?.split(',') ?? []);
   }
   for (const [delay, source] of open) builder.close(delay, idOf(source));
   return builder.finish(outputs);

@@ -1,11 +1,13 @@
 /** Graphs as data: what the builder makes, what the verifier refuses, what the printer shows. */
 
 import { describe, expect, test } from 'vitest';
-import { Builder } from '../../../dsp/ir/builder.ts';
+import { Builder, rewrite } from '../../../dsp/ir/builder.ts';
 import { dependents, reach } from '../../../dsp/ir/graph.ts';
 import type { Graph, NodeId } from '../../../dsp/ir/graph.ts';
 import { print } from '../../../dsp/ir/print.ts';
 import { verify } from '../../../dsp/ir/verify.ts';
+import { optimise } from '../../../dsp/passes/pipeline.ts';
+import { parseIr } from '../../support/parse-ir.ts';
 
 function onePole(): Graph {
   const b = new Builder('stream');
@@ -61,6 +63,10 @@ describe('builder', () => {
 
 describe('verifier', () => {
   const good = onePole();
+  const named = (states: [number, string[]][]): Graph => ({
+    ...good,
+    states: new Map(states as [NodeId, string[]][]),
+  });
   const broken: readonly (readonly [string, Graph, RegExp])[] = [
     [
       'an operand that comes later',
@@ -97,6 +103,20 @@ describe('verifier', () => {
       /used twice/u,
     ],
     ['a signal without time', { ...good, domain: 'once' }, /without time/u],
+    ['a state at what has none', named([[4, ['a']]]), /has none/u],
+    [
+      'two states of one name',
+      {
+        ...named([
+          [0, ['a']],
+          [5, ['a']],
+        ]),
+        nodes: [...good.nodes, good.nodes[0]!],
+        delays: new Map([...good.delays, [5 as NodeId, 1 as NodeId]]),
+      },
+      /stands twice/u,
+    ],
+    ['a state that no run keeps', { ...named([[0, ['a']]]), domain: 'backward' }, /no run keeps/u],
   ];
 
   test('lets a good graph through', () => {
@@ -122,6 +142,41 @@ test('the printed graph shows operands, attributes, rates and delay sources', ()
       '',
     ].join('\n'),
   );
+});
+
+describe('names of states', () => {
+  function shared(): Graph {
+    const b = new Builder('stream');
+    const input = b.node('input', [], [0]);
+    const twice = (): NodeId => b.node('add', [b.delay(input, 3), b.delay(input, 5)]);
+    const [first, second] = [b.within('one', twice), b.within('two', twice)];
+    b.delay(input, 9);
+    return b.finish([{ name: 'out:0', node: b.node('mul', [first, second]) }]);
+  }
+
+  test('are counted in their scope; a state that two scopes ask for has both', () => {
+    expect([...shared().states.values()]).toEqual([
+      ['one#0', 'two#0'],
+      ['one#1', 'two#1'],
+    ]);
+  });
+
+  test('are printed, and go along when a graph is copied or gone on with', () => {
+    const graph = verify(shared(), 'the test');
+    const text = print(graph);
+    expect(text).toContain('%1 = delay %0 frames=3 init=0 state=one#0,two#0  @sample');
+    expect(print(rewrite(graph))).toBe(text);
+    expect(print(Builder.from(graph).finish(graph.outputs))).toBe(text);
+    expect(print(parseIr(text))).toBe(text);
+  });
+
+  test('are left behind where a state turns out to be none', () => {
+    const b = new Builder('stream');
+    const zero = b.within('still', () => b.delay(b.real(0), 4));
+    const y = b.node('add', [b.node('input', [], [0]), zero]);
+    const graph = optimise(b.finish([{ name: 'out:0', node: y }]));
+    expect(graph.states.size).toBe(0);
+  });
 });
 
 test('reach and dependents see through recursion', () => {

@@ -133,7 +133,7 @@ test('a fault stops learning, once, and is told', async () => {
   expect(session.state.learning).toBe(true);
 });
 
-test('an edited patch keeps values by id, within its ranges, and starts at step 0', async () => {
+test('an edited patch keeps values by id, within its ranges, and goes on at its step', async () => {
   const { session, engine, told } = await start();
   session.setParams({ values: { 'hidden/gain': 1.5, gain: 0.25 } }, undefined);
   engine.crank();
@@ -147,7 +147,7 @@ test('an edited patch keeps values by id, within its ranges, and starts at step 
   expect(set).toMatchObject({ ok: true, value: { name: 'gain', revision: revision + 1 } });
   expect(session.state.values.get('hidden/gain')).toBe(1);
   expect(session.state.values.get('gain')).toBe(0.25);
-  expect(engine.program?.step).toBe(0);
+  expect(engine.program?.step).toBe(3);
   expect(told.map((c) => [c.kind, c.revision])).toEqual([
     ['patch.changed', revision + 1],
     ['params.changed', revision + 1],
@@ -156,9 +156,11 @@ test('an edited patch keeps values by id, within its ranges, and starts at step 
 });
 
 test('another patch starts with its own values', async () => {
-  const { session } = await start();
+  const { session, engine } = await start();
   session.setParams({ values: { 'hidden/gain': 1.5 }, frozen: { gain: true } }, undefined);
+  engine.crank();
   await session.setPatch(example('gain-dc'), undefined);
+  expect(engine.program?.step).toBe(0);
   expect(session.state.values.get('hidden/gain')).toBe(0.6);
   expect([...session.state.frozen]).toEqual([]);
 });

@@ -22,3 +22,8 @@ test('a block of the virtual device leaves no bytes on the heap while it learns 
 test('one view per block is detected', () => {
   expect(measure('leak').bytesPerBlock).toBeGreaterThan(64);
 });
+
+test('an exchange of programs leaves a few boxed numbers, and none for each block of a crossfade', () => {
+  const exchanges = 1 / 100;
+  expect(measure('exchange').bytesPerBlock).toBeLessThan(8 + 256 * exchanges);
+});

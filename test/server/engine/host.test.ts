@@ -71,6 +71,7 @@ function deckOf(generation: number, patch: Patch, latency: number): TestDeck {
     controls: new ControlReader(steer.buffer, 1, 1),
     ring: Ring.create(layout.length, 16),
     layout,
+    inherits: null,
     memory: compiled.value.throughDevice ? latency + compiled.value.window : 0,
   };
 }
@@ -89,7 +90,7 @@ beforeEach(() => {
   time = 0;
   const layout = recordLayout(0, 2, 2);
   const ring = Ring.create(layout.length, 16);
-  idle = { generation: 0, instance: null, controls: null, ring, layout, memory: 0 };
+  idle = { generation: 0, instance: null, controls: null, ring, layout, memory: 0, inherits: null };
   host = new Host({
     sampleRate: RATE,
     inputs,
@@ -236,6 +237,8 @@ test('a program that puts out what is not finite is silenced, counted and starts
     learningRate: 0,
     fault: 0,
     held: false,
+    retired: false,
+    adopt: () => undefined,
     process: () => undefined,
     setSchedule: () => undefined,
     reset: () => undefined,

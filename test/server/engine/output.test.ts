@@ -8,6 +8,7 @@ import {
   CEILING,
   createLimiter,
   createRamp,
+  crossfade,
   decibels,
   guard,
   limit,
@@ -44,6 +45,27 @@ test('a signal below the ceiling passes the limiter bit for bit', () => {
       expect(channel).toEqual(before);
     }),
   );
+});
+
+test('a crossfade goes over in a straight line across blocks, and leaves equal signals alone', () => {
+  const mix = createRamp(0);
+  aim(mix, 1, 6);
+  const [now, former] = [new Float32Array(4), new Float32Array(4).fill(0.3)];
+  const heard: number[] = [];
+  for (let k = 0; k < 2; k++) {
+    now.fill(0.9);
+    crossfade(mix, [now], [former], 4);
+    heard.push(...now);
+  }
+  heard.forEach((y, n) => expect(y).toBeCloseTo(0.3 + 0.6 * Math.min(1, (n + 1) / 6), 6));
+  expect(mix.left).toBe(0);
+  expect(heard.slice(5)).toEqual([0.9, 0.9, 0.9].map(Math.fround));
+  aim(mix, 0, 1);
+  applyRamp(mix, [], 1);
+  aim(mix, 1, 100);
+  now.fill(0.3);
+  crossfade(mix, [now], [former], 4);
+  expect(now).toEqual(former);
 });
 
 test('the limiter gives its gain back, to exactly 1, and keeps the balance of the channels', () => {

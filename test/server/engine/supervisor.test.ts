@@ -89,6 +89,24 @@ test('learns, is killed, and is back in under 3 s with everything kept', async (
   expect(Math.abs(last().params[0]! - 0.7)).toBeLessThan(0.001);
 });
 
+test('an edit of the program that plays goes on with what it learned; another one does not', async () => {
+  const { supervisor, until, last } = await start();
+  const first = exampleProgram('gain');
+  await supervisor.load(first);
+  await until('gain to be learned', () => Math.abs((last().params[0] ?? 1) - 0.3) < 0.001);
+  const { step } = last();
+  // As on their way since before it was learned: what plays knows better.
+  const edited = await supervisor.load({ ...first, learning: false });
+  await until('the edit to play', () => edited.ok && last().program === edited.value);
+  expect(Math.abs(last().params[0]! - 0.3)).toBeLessThan(0.001);
+  expect(last().step).toBeGreaterThanOrEqual(step);
+  const artifact = { ...first.artifact, name: 'another' };
+  const other = await supervisor.load({ ...first, artifact, learning: false });
+  await until('the other one to play', () => other.ok && last().program === other.value);
+  expect(last()).toMatchObject({ step: 0, params: Float64Array.of(first.params[0]!) });
+  expect(supervisor.status.nanBlocks).toBe(0);
+});
+
 test('an engine that hangs is replaced in under 3 s', async () => {
   const { supervisor, until, events } = await start();
   const { pid } = supervisor.status;

@@ -1,0 +1,177 @@
+/**
+ * How a program takes over from another one: which of its values and states go where.
+ *
+ * A plan is made once, off the audio thread, from the two artifacts; to carry it out is to copy words
+ * of memory, which allocates nothing. Invariant: a state is taken over only by one of the same name,
+ * type and lanes; all others start as they would have. Of the past of a signal the newest samples are
+ * taken, as many as both programs remember.
+ *
+ * What an optimiser remembers with a lane for each parameter goes along lane by lane, by the ids of
+ * the parameters; so do tangents that ride side by side, in whatever company they are.
+ *
+ * Frames count samples: what comes once a hop, and what is still to come of an overlap, goes along
+ * only where a frame ends at the same sample in both programs.
+ */
+
+import type { Artifact, StateSlot } from '../artifact.ts';
+
+/** Plain data that crosses threads by structured clone. */
+export interface Adoption {
+  /** Pairs of places in the banks, from and to, flat. */
+  readonly params: Int32Array;
+  readonly sliders: Int32Array;
+  /** Copies, `COPY` numbers each, in the order in which they are to be made. */
+  readonly copies: Int32Array;
+  /** Pairs of words and hops, flat: phases that follow from the place in the training window. */
+  readonly phases: Int32Array;
+}
+
+/**
+ * Of a copy: first word, the word that moves it (0: none), how much that counts, and the step from
+ * word to word; twice; and how many words.
+ */
+const COPY = 9;
+
+/** What `to` takes over from `from`, or null where nothing fits: they run at different rates. */
+export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
+  if (from.sampleRate !== to.sampleRate) return null;
+  const inStep = (hop: number): boolean =>
+    hop <= 1 ||
+    ((from.window === 0) === (to.window === 0) && from.window % hop === 0 && to.window % hop === 0);
+  // A frame ends with the window, whatever the phases were before.
+  const isPlaced = ({ kind }: StateSlot): boolean => kind === 'phase' && to.window > 0;
+  const known = new Map<string, Piece>();
+  for (const slot of from.layout.states) {
+    for (const piece of piecesOf(slot)) known.set(piece.key, piece);
+  }
+  const params = places(from.params, to.params);
+  const copies = to.layout.states.flatMap((slot) => {
+    if (!inStep(slot.hop) || isPlaced(slot)) return [];
+    const moves = new Map<string, readonly [Piece, Piece]>();
+    for (const into of piecesOf(slot)) {
+      const source = known.get(into.key);
+      if (source === undefined || !fits(source.slot, slot)) continue;
+      moves.set(`${source.slot.address} ${source.lane} ${into.lane}`, [source, into]);
+    }
+    // The longer past first: where two meet in one, the shorter one is the newer.
+    return [...moves.values()]
+      .toSorted(([a], [b]) => b.slot.frames - a.slot.frames)
+      .flatMap(([source, into]) => {
+        const isPerParam = source.lanes === from.params.length && into.lanes === to.params.length;
+        return slot.graph === 'once' && isPerParam
+          ? copyLanes(source.slot, slot, params)
+          : copy(source, into);
+      });
+  });
+  return {
+    params,
+    sliders: places(from.sliders, to.sliders),
+    copies: Int32Array.from(copies),
+    phases: Int32Array.from(
+      to.layout.states.filter(isPlaced).flatMap(({ address, hop }) => [address / 4, hop]),
+    ),
+  };
+}
+
+/** A state, or one lane of it: that of one direction, where tangents ride side by side. */
+interface Piece {
+  readonly slot: StateSlot;
+  readonly key: string;
+  readonly lane: number;
+  readonly lanes: number;
+}
+
+function piecesOf(slot: StateSlot): Piece[] {
+  const { graph, type, hop, lanes } = slot;
+  const keyOf = (name: string): string => `${graph} ${type} ${hop} ${name}`;
+  return slot.names.flatMap((name) => {
+    const company = name.lastIndexOf("'") + 1;
+    const directions = company === 0 ? [] : name.slice(company).split('+');
+    if (directions.length !== lanes) return [{ slot, key: keyOf(name), lane: 0, lanes }];
+    return directions.map((direction, lane) => {
+      return { slot, key: keyOf(name.slice(0, company) + direction), lane, lanes: 1 };
+    });
+  });
+}
+
+const isPast = ({ kind }: StateSlot): boolean => kind === 'carry' || kind === 'line';
+
+/** A carry is a past of one value; what is no past must be as long. */
+const fits = (a: StateSlot, b: StateSlot): boolean =>
+  isPast(a) ? isPast(b) : a.kind === b.kind && a.frames === b.frames;
+
+const wordsOf = ({ graph, places: numbers }: StateSlot): number =>
+  (graph === 'once' ? 2 : 1) * numbers;
+
+/** Lanes of one value, each to where its parameter is; neighbours that stay so in one copy. */
+function copyLanes(from: StateSlot, to: StateSlot, pairs: Int32Array): number[] {
+  const copies: number[] = [];
+  for (let k = 0; k < pairs.length;) {
+    const [source, target] = [pairs[k]!, pairs[k + 1]!];
+    let lanes = 1;
+    for (k += 2; pairs[k] === source + lanes && pairs[k + 1] === target + lanes; k += 2) lanes++;
+    const [read, write] = [from.address / 4 + 2 * source, to.address / 4 + 2 * target];
+    copies.push(read, 0, 1, 1, write, 0, 1, 1, 2 * lanes);
+  }
+  return copies;
+}
+
+function copy(from: Piece, to: Piece): number[] {
+  if (from.lanes !== to.lanes) return [];
+  const frames = Math.min(from.slot.frames, to.slot.frames);
+  const isWhole = from.lanes === from.slot.lanes && to.lanes === to.slot.lanes;
+  const side = ({ slot, lane }: Piece): number[] => [
+    slot.address / 4 + (slot.frames - frames) * wordsOf(slot) + lane,
+    slot.head / 4,
+    slot.places,
+    isWhole ? 1 : slot.places,
+  ];
+  return [...side(from), ...side(to), isWhole ? frames * wordsOf(to.slot) : frames];
+}
+
+/** Controls of the same name. */
+function places(from: Artifact['params'], to: Artifact['params']): Int32Array {
+  const known = new Map(from.map(({ id }, k) => [id, k]));
+  return Int32Array.from(
+    to.flatMap(({ id }, k) => {
+      const place = known.get(id);
+      return place === undefined ? [] : [place, k];
+    }),
+  );
+}
+
+/** How many words a plan copies. */
+export function wordsIn({ copies }: Adoption): number {
+  let words = 0;
+  for (let k = COPY - 1; k < copies.length; k += COPY) words += copies[k]!;
+  return words;
+}
+
+/**
+ * Copies the states; `from` and `to` are the memories of the two programs. Allocates nothing.
+ *
+ * @param position  frame of the training window at which `to` goes on
+ */
+export function copyStates(
+  { copies, phases }: Adoption,
+  from: Int32Array,
+  to: Int32Array,
+  position: number,
+): void {
+  for (let k = 0; k < copies.length; k += COPY) {
+    let read = copies[k]! + moved(from, copies[k + 1]!, copies[k + 2]!);
+    let write = copies[k + 4]! + moved(to, copies[k + 5]!, copies[k + 6]!);
+    const stepFrom = copies[k + 3]!;
+    const stepTo = copies[k + 7]!;
+    for (let words = copies[k + 8]!; words > 0; words--) {
+      to[write] = from[read]!;
+      read += stepFrom;
+      write += stepTo;
+    }
+  }
+  for (let k = 0; k < phases.length; k += 2) to[phases[k]!] = 4 * (position % phases[k + 1]!);
+}
+
+/** How many words further a past has moved. */
+const moved = (memory: Int32Array, head: number, lanes: number): number =>
+  head === 0 ? 0 : (memory[head]! >> 2) * lanes;
