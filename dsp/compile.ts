@@ -41,7 +41,7 @@ const MAX_BYTES = 256 * 2 ** 20;
 const MAX_LOCALS = 50_000;
 const MAX_CODE_BYTES = 7_500_000;
 
-/** The program before code generation: what `compile --print ir` shows. */
+/** The program before code generation: what `compile --print gradient` shows. */
 export function programOf(
   patch: Patch,
   options: CompileOptions,
