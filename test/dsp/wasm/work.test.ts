@@ -10,11 +10,14 @@ import { Builder } from '../../../dsp/ir/builder.ts';
 import type { Program } from '../../../dsp/ir/program.ts';
 import { LOSSES } from '../../../dsp/learn/losses.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
+import { parsePatch } from '../../../dsp/patch/schema.ts';
 import { generate } from '../../../dsp/wasm/generate.ts';
 import { Func, call, encode } from '../../../dsp/wasm/module.ts';
 import type { Instr, Module } from '../../../dsp/wasm/module.ts';
 import { workOf } from '../../../dsp/wasm/work.ts';
 import { plainProgram, trainingProgram } from '../../support/program.ts';
+import { random } from '../../support/random-graph.ts';
+import { randomPatch } from '../../support/random-patch.ts';
 
 const BLOCK = 64;
 const SIZES = { inputs: 1, sliders: 0, params: 0 };
@@ -106,6 +109,37 @@ describe('rounds', () => {
     };
     const sizes = { inputs: 2, sliders: 0, params: rows * columns };
     check(trainingProgram(stream, objective, 'reverse', sizes));
+  });
+
+  it('tables, what is written into them and their gradients run as often as they say', () => {
+    const b = new Builder('stream');
+    const x = b.node('input', [], [0]);
+    const learnt = b.node('param', [], [0, 37]);
+    const index = b.node('toInt', [b.node('mul', [x, b.real(9)])]);
+    const start = b.node('const', [], [1, 2, 3, 4, 5, 6]);
+    const read = b.node('lookup', [learnt, index]);
+    const y = b.node('rwtable', [start, read, index, b.int(2)]);
+    const target = b.node('input', [], [1]);
+    const wide = b.feedback('real', 3, 0.5, 5);
+    b.close(wide, b.node('mul', [wide, x]));
+    const stream = b.finish([
+      { name: 'out:0', node: y },
+      { name: 'out:1', node: b.node('laneSum', [wide]) },
+    ]);
+    const objective = { estimate: y, target, loss: LOSSES.mse, window: 600, params: 37 };
+    check(trainingProgram(stream, objective, 'reverse', { inputs: 2, sliders: 0, params: 37 }));
+  });
+
+  it('random patches run as often as they say', () => {
+    let compiled = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const patch = parsePatch(randomPatch(random(seed), { smooth: false, mode: 'auto' }).json);
+      const program = patch.ok ? programOf(patch.value, options) : patch;
+      if (!program.ok) continue;
+      check(program.value);
+      compiled++;
+    }
+    expect(compiled).toBeGreaterThan(10);
   });
 });
 
