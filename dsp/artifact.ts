@@ -7,6 +7,7 @@
  */
 
 import type { Control } from './control.ts';
+import type { GraphName } from './ir/program.ts';
 
 /**
  * A state that has a name: what another version of the program finds it by. In memory it is
@@ -57,10 +58,57 @@ export interface Layout {
   readonly bytes: number;
 }
 
+/**
+ * What code is for. `value`: what is computed once a run; `vector`: loops of four samples at a time;
+ * `serial`: loops of one; `product`: sums of products over the window; `frame`: loops of one frame;
+ * `upkeep`: lines that move on, results that are put where they are asked for.
+ */
+export type Part = 'value' | 'vector' | 'serial' | 'product' | 'frame' | 'upkeep';
+
+/** Instructions per sample, an estimate: see `dsp/wasm/work.ts`. */
+export interface Work {
+  readonly instructions: number;
+  /** Of them, those that compute and those that read or write memory. */
+  readonly arithmetic: number;
+  readonly memory: number;
+}
+
+/** A graph and the function made of it. */
+export interface GraphReport {
+  readonly nodes: Readonly<Record<'const' | 'block' | 'frame' | 'sample', number>>;
+  /** Per sample of a full block for the stream, per sample of the window for all others. */
+  readonly work: Readonly<Record<Part, Work>>;
+}
+
+/** Bytes by what lies in them; together all of the memory. */
+export interface MemoryReport {
+  readonly controls: number;
+  /** Inputs and outputs. */
+  readonly channels: number;
+  /** What the stream records for the gradient. */
+  readonly tapes: number;
+  /** The past of delayed signals. */
+  readonly lines: number;
+  /** Recursions, overlapping frames, the optimiser's state. */
+  readonly state: number;
+  /** What one loop leaves for another, and scratch. */
+  readonly temps: number;
+  /** Constants that come with the module. */
+  readonly tables: number;
+  /** Kept free. */
+  readonly reserved: number;
+}
+
 /** What the compiler decided, for a person to read. */
 export interface CompileReport {
-  readonly nodes: { readonly stream: number; readonly backward: number; readonly update: number };
+  /** Without constants. */
+  readonly nodes: Readonly<Record<GraphName, number>>;
+  /** Those that the program has. */
+  readonly graphs: Readonly<Partial<Record<GraphName, GraphReport>>>;
   readonly memoryBytes: number;
+  readonly memory: MemoryReport;
+  /** Of the module, without its tables. */
+  readonly codeBytes: number;
   /** Loops of the stream and backward functions: how many run four samples at a time. */
   readonly loops: { readonly vector: number; readonly serial: number };
   /** Why this differentiation mode, in sentences. */

@@ -5,18 +5,20 @@
  * with a time limit; the compiler bounds memory, not time.
  */
 
-import type { Artifact } from './artifact.ts';
+import type { Artifact, GraphReport } from './artifact.ts';
 import { diagnostic, fail, ok } from './diagnostic.ts';
 import type { Result } from './diagnostic.ts';
 import { plan } from './plan.ts';
-import type { Mode } from './plan.ts';
-import type { Program } from './ir/program.ts';
+import type { Mode, Watch } from './plan.ts';
+import type { Graph } from './ir/graph.ts';
+import type { GraphName, Program } from './ir/program.ts';
 import { liveSize } from './passes/fold.ts';
 import { lower } from './patch/lower.ts';
 import type { Patch } from './patch/schema.ts';
 import { generate } from './wasm/generate.ts';
 import type { Generated } from './wasm/generate.ts';
 import { encode } from './wasm/module.ts';
+import { workOf } from './wasm/work.ts';
 
 export interface CompileOptions {
   /** Hz. */
@@ -39,11 +41,16 @@ const MAX_BYTES = 256 * 2 ** 20;
 const MAX_LOCALS = 50_000;
 const MAX_CODE_BYTES = 7_500_000;
 
-/** The program before code generation: what `compile --print ir` shows. */
-export function programOf(patch: Patch, options: CompileOptions): Result<Program> {
+/** The program before code generation: what `compile --print gradient` shows. */
+export function programOf(
+  patch: Patch,
+  options: CompileOptions,
+  watch: Watch = {},
+): Result<Program> {
   const lowered = lower(patch, options);
+  watch.done?.('lower');
   if (!lowered.ok) return lowered;
-  return plan(patch, lowered.value, options.mode ?? patch.training?.mode ?? 'auto');
+  return plan(patch, lowered.value, options.mode ?? patch.training?.mode ?? 'auto', watch);
 }
 
 /** The module before encoding: what `compile --print wat` shows. */
@@ -57,8 +64,14 @@ export function compile(patch: Patch, options: CompileOptions): Result<Artifact>
 }
 
 /** Program → Artifact. */
-export function assemble(program: Program, options: CompileOptions): Result<Artifact> {
-  const { module, layout, loops } = generateProgram(program, options);
+export function assemble(
+  program: Program,
+  options: CompileOptions,
+  watch: Watch = {},
+): Result<Artifact> {
+  const generated = generateProgram(program, options);
+  watch.done?.('generate');
+  const { module, layout, loops, memory } = generated;
   if (layout.bytes > MAX_BYTES) {
     return fail(
       diagnostic(
@@ -80,6 +93,7 @@ export function assemble(program: Program, options: CompileOptions): Result<Arti
     );
   }
   const wasm = encode(module);
+  watch.done?.('encode');
   if (wasm.length > MAX_CODE_BYTES) {
     return fail(
       diagnostic(
@@ -107,12 +121,35 @@ export function assemble(program: Program, options: CompileOptions): Result<Arti
     report: {
       nodes: {
         stream: liveSize(program.stream),
+        loss: program.loss === null ? 0 : liveSize(program.loss),
         backward: program.backward === null ? 0 : liveSize(program.backward),
         update: program.update === null ? 0 : liveSize(program.update),
       },
+      graphs: reportGraphs(generated, options.maxBlock, program.window),
       memoryBytes: layout.bytes,
+      memory,
+      codeBytes: wasm.length - module.data.reduce((sum, { bytes }) => sum + bytes.length, 0),
       loops,
       mode: program.reasons,
     },
   });
+}
+
+function reportGraphs(
+  { module, plans }: Generated,
+  maxBlock: number,
+  window: number,
+): Partial<Record<GraphName, GraphReport>> {
+  const reports = plans.map(({ name, graph }) => {
+    const func = module.functions.find((f) => f.name === name)!;
+    const samples = name === 'stream' ? maxBlock : window;
+    return [name, { nodes: countRates(graph), work: workOf(module, func, samples) }] as const;
+  });
+  return Object.fromEntries(reports);
+}
+
+function countRates({ nodes }: Graph): GraphReport['nodes'] {
+  const counts = { const: 0, block: 0, frame: 0, sample: 0 };
+  for (const { rate } of nodes) counts[rate]++;
+  return counts;
 }

@@ -17,7 +17,7 @@ import type { Result } from './diagnostic.ts';
 import { isDelay, isSignal, nodeOf } from './ir/graph.ts';
 import type { Graph, NodeId } from './ir/graph.ts';
 import { OPS } from './ir/ops.ts';
-import type { Program } from './ir/program.ts';
+import type { GraphName, Program } from './ir/program.ts';
 import { LOSSES } from './learn/losses.ts';
 import type { Lowered } from './patch/lower.ts';
 import { bankOf } from './patch/params.ts';
@@ -32,7 +32,24 @@ const MAX_TANGENTS = 1_000_000;
 
 export type Mode = Training['mode'];
 
-export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program> {
+/** For those who look on: nothing that they do changes what comes out. */
+export interface Watch {
+  /** A phase of the compilation is over. */
+  readonly done?: (phase: 'lower' | 'differentiate' | 'passes' | 'generate' | 'encode') => void;
+  /** A graph as it comes to the passes (null), and after each of them. */
+  readonly pass?: (name: GraphName, pass: string | null, graph: Graph) => void;
+}
+
+export function plan(
+  patch: Patch,
+  lowered: Lowered,
+  mode: Mode,
+  watch: Watch = {},
+): Result<Program> {
+  const improve = (name: GraphName, made: Graph): Graph => {
+    watch.pass?.(name, null, made);
+    return optimise(made, (changed, pass) => watch.pass?.(name, pass, changed));
+  };
   const named = (controls: Patch['sliders']): Control[] =>
     Object.entries(controls).map(([id, spec]) => ({ ...spec, id }));
   const base = {
@@ -46,9 +63,12 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
   const { training } = patch;
   const { estimate, target, graph } = lowered;
   if (training === undefined || estimate === null || target === null) {
+    watch.done?.('differentiate');
+    const stream = improve('stream', graph);
+    watch.done?.('passes');
     return ok({
       ...base,
-      stream: optimise(graph),
+      stream,
       loss: null,
       backward: null,
       update: null,
@@ -136,12 +156,18 @@ export function plan(patch: Patch, lowered: Lowered, mode: Mode): Result<Program
   const reach = training.window + carried;
   const blind = way === 'forward' ? [] : unseenDelays(graph, active, reach);
   const made = differentiate(graph, { ...objective, carry: carried }, active, choice.wayOf);
+  const update = updateGraph(training.optimiser.kind, base.params);
+  watch.done?.('differentiate');
+  const graphs = {
+    stream: improve('stream', made.stream),
+    loss: made.loss === null ? null : improve('loss', made.loss),
+    backward: improve('backward', made.backward),
+    update: improve('update', update),
+  };
+  watch.done?.('passes');
   return ok({
     ...base,
-    stream: optimise(made.stream),
-    loss: made.loss === null ? null : optimise(made.loss),
-    backward: optimise(made.backward),
-    update: optimise(updateGraph(training.optimiser.kind, base.params)),
+    ...graphs,
     window: training.window,
     carry: carried,
     mode: way,

@@ -101,6 +101,26 @@ export function table(rows: readonly (readonly string[])[], align = ''): string 
     .join('\n');
 }
 
+/** Text broken between words into lines of at most `width`; a longer word has a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    const fits = line !== undefined && visibleLength(line) + 1 + visibleLength(word) <= width;
+    if (fits) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** Names and what they stand for, no line wider than `columns` but for single words. */
+export function fields(rows: readonly (readonly [string, string])[], columns = 80): string {
+  const width = columns - 2 - Math.max(...rows.map(([name]) => visibleLength(name)));
+  return table(
+    rows.flatMap(([name, text]) => wrap(text, width).map((line, k) => [k === 0 ? name : '', line])),
+  );
+}
+
 /** A number as a person compares it: about five digits, no exponent where none is needed. */
 export function number(value: number): string {
   if (!Number.isFinite(value)) return String(value);

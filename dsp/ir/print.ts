@@ -5,8 +5,8 @@
  * than `MAX_PRINTED` lanes it shows the first few and a hash of all.
  */
 
-import { isDelay } from './graph.ts';
-import type { Graph, Node } from './graph.ts';
+import { ids, isDelay, nodeOf } from './graph.ts';
+import type { Graph, Node, NodeId } from './graph.ts';
 import { hashOf } from './lists.ts';
 import { ATTR_DEFAULTS, OPS } from './ops.ts';
 import type { OpSpec } from './ops.ts';
@@ -24,18 +24,25 @@ const SUFFIX = { const: '', block: '  @block', frame: '  @frame', sample: '  @sa
  * ```
  */
 export function print(graph: Graph): string {
-  const lines = graph.nodes.map((node, id) => {
-    const spec: OpSpec = OPS[node.op];
-    const source = isDelay(node.op) ? [`%${graph.delays.get(id as never)}`] : [];
-    const words = [node.op, ...source, ...node.args.map((a) => `%${a}`), ...attributes(node, spec)];
-    const lanes = isDelay(node.op) && node.shape > 1 ? ` lanes=${node.shape}` : '';
-    const hop = isDelay(node.op) && node.hop > 1 ? ` hop=${node.hop}` : '';
-    const names = graph.states.get(id as never);
+  const lines = ids(graph).map((id) => {
+    const { rate } = nodeOf(graph, id);
+    const names = graph.states.get(id);
     const state = names === undefined ? '' : ` state=${names.join()}`;
-    return `  %${id} = ${words.join(' ')}${lanes}${hop}${state}${SUFFIX[node.rate]}`;
+    return `  %${id} = ${printNode(graph, id)}${state}${SUFFIX[rate]}`;
   });
   const outputs = graph.outputs.map(({ name, node }) => `  ${name}: %${node}`);
   return [`${graph.domain} {`, ...lines, ...outputs, '}', ''].join('\n');
+}
+
+/** `mul %0 %2`: an operation, what it is computed from, and its attributes. */
+export function printNode(graph: Graph, id: NodeId): string {
+  const node = nodeOf(graph, id);
+  const spec: OpSpec = OPS[node.op];
+  const source = isDelay(node.op) ? [`%${graph.delays.get(id)}`] : [];
+  const lanes = isDelay(node.op) && node.shape > 1 ? [`lanes=${node.shape}`] : [];
+  const hop = isDelay(node.op) && node.hop > 1 ? [`hop=${node.hop}`] : [];
+  const operands = node.args.map((a) => `%${a}`);
+  return [node.op, ...source, ...operands, ...attributes(node, spec), ...lanes, ...hop].join(' ');
 }
 
 /** `name=value`; what has its usual value is left out, and a vector is written `value=1,2,3`. */

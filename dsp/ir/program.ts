@@ -16,6 +16,8 @@ import type { Control } from '../control.ts';
 import { isTape, nodeOf } from './graph.ts';
 import type { Graph, Node } from './graph.ts';
 
+export type GraphName = 'stream' | 'loss' | 'backward' | 'update';
+
 export interface Program {
   readonly name: string;
   readonly stream: Graph;

@@ -506,21 +506,23 @@ export function emitGraph(
 
   const bytes = 4 * frames;
   const vectorBytes = bytes & ~15;
+  const [fours, rest] = [frames >> 2, frames & 3];
   let loopLow = 0;
 
   /** Runs a body's code over the samples that `form` takes. */
-  const wrap = (body: Body): void => {
+  const wrap = (body: Body, rounds: number): void => {
     const step = body.form === 'f32x4' ? 16 : 4;
     func.append(body.prologue);
     for (const local of [...body.hoisted, ...body.kept]) func.release(local);
     if (isStream) {
       const end = body.form === 'f32x4' ? whole! : length!;
-      func.emit(['block'], get(i), get(end), ['i32.ge_u'], ['br_if', 0], ['loop']);
+      func.emit(['block'], get(i), get(end), ['i32.ge_u'], ['br_if', 0]);
+      func.emit(['loop', rounds]);
       func.append(body.code);
       func.emit(get(i), ['i32.const', step], ['i32.add'], ['local.tee', i.index]);
       func.emit(get(end), ['i32.lt_u'], ['br_if', 0], ['end'], ['end']);
     } else {
-      func.emit(['loop']);
+      func.emit(['loop', rounds]);
       func.append(body.code);
       func.emit(get(i), ['i32.const', step], ['i32.sub'], ['local.tee', i.index]);
       // Downwards: the last round leaves i below the first byte of its part.
@@ -533,24 +535,25 @@ export function emitGraph(
   const run = (kind: 'vector' | 'serial', emitBody: (form: Form) => Body): void => {
     if (isStream) {
       func.emit(['i32.const', 0], set(i));
-      wrap(emitBody(kind === 'vector' ? 'f32x4' : 'f32'));
+      if (kind === 'vector') wrap(emitBody('f32x4'), Math.ceil(frames / 4));
+      else wrap(emitBody('f32'), frames);
       return;
     }
     if (kind === 'serial') {
       loopLow = 0;
       func.emit(['i32.const', bytes - 4], set(i));
-      wrap(emitBody('f32'));
+      wrap(emitBody('f32'), frames);
       return;
     }
     if (vectorBytes < bytes) {
       loopLow = vectorBytes;
       func.emit(['i32.const', bytes - 4], set(i));
-      wrap(emitBody('f32'));
+      wrap(emitBody('f32'), rest);
     }
     if (vectorBytes > 0) {
       loopLow = 0;
       func.emit(['i32.const', vectorBytes - 16], set(i));
-      wrap(emitBody('f32x4'));
+      wrap(emitBody('f32x4'), fours);
     }
   };
 
@@ -814,17 +817,23 @@ export function emitGraph(
   (stages.length > 0 ? stages : [EMPTY_STAGE]).forEach((stage, k) => {
     const copied = sites.copies.get(k) ?? [];
     const isNumber = (id: NodeId): boolean => shapeOf(id) === 1;
+    func.begin('value');
     emitValues(stage.value);
+    func.begin('vector');
     emitLoop('vector', stage.vector, copied.filter(isNumber));
+    func.begin('serial');
     emitLoop(
       'serial',
       stage.serial,
       copied.filter((id) => !isNumber(id)),
     );
+    func.begin('product');
     emitProducts(stage.product);
+    func.begin('frame');
     if (stage.frame.length > 0) emitFrames(frameContext(), stage.frame, isReadAfter(k));
   });
 
+  func.begin('upkeep');
   const last = newBody('f32', true);
   for (const { name, node } of graph.outputs) {
     const address = ports.value(name);

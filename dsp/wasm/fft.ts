@@ -277,7 +277,7 @@ function firstPass(
   };
   const readEven = (): Four =>
     evenRowTransposed(w, w.load(y, first.re), w.read(middle), w.load(y, last.re));
-  w.repeat(y, ['i32.const', row], () => {
+  w.repeat(y, ['i32.const', row], row / VECTOR, () => {
     if (root === null) {
       if (isForward) writeEven(loadFour(0));
       else storeFour(0, readEven());
@@ -334,7 +334,7 @@ function middlePass(
     if (row === VECTOR) step();
     else {
       w.emit(get(x), ['i32.const', row], ['i32.add'], set(end));
-      w.repeat(x, get(end), step);
+      w.repeat(x, get(end), row / VECTOR, step);
     }
     w.advance(x, 3 * row);
     w.advance(down, -2 * row);
@@ -359,7 +359,7 @@ function middlePass(
   });
 
   const table = w.pointer(['i32.const', (row / VECTOR) * FACTORS]);
-  w.repeat(table, ['i32.const', 3 * size], () => {
+  w.repeat(table, ['i32.const', 3 * size], length / 2 - 1, () => {
     const factors = [0, 1, 2].map((r) => ({
       re: w.splat(table, tables + 2 * VECTOR * r),
       im: w.splat(table, tables + 2 * VECTOR * r + VECTOR),
@@ -411,7 +411,7 @@ function lastPass(transform: Transform, length: number, from: Plane, to: Plane):
       re: tables + 2 * VECTOR * (r - 1),
       im: tables + 2 * VECTOR * (r - 1) + VECTOR,
     });
-  w.repeat(table, ['i32.const', 3 * size], () => {
+  w.repeat(table, ['i32.const', 3 * size], (3 * size) / FACTORS, () => {
     if (isForward) {
       const across = (at: number): Four => w.transpose(...four((k) => w.load(x, at + k * VECTOR)));
       const [re, im] = [across(from.re), across(from.im)];

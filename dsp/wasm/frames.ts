@@ -111,13 +111,14 @@ class FrameLoop {
   emit(): void {
     const { func, i, length, frames } = this.#c;
     const bytes = 4 * this.#hop;
+    const rounds = frames / this.#hop;
     this.#begin();
     for (const id of this.#members) this.#member(id);
     this.#flush();
     this.#store();
     func.append(this.#body.prologue);
     if (length === null) {
-      func.emit(['i32.const', 4 * (frames - 1)], set(i), ['loop']);
+      func.emit(['i32.const', 4 * (frames - 1)], set(i), ['loop', rounds]);
       func.append(this.#body.code);
       func.emit(get(i), ['i32.const', bytes], ['i32.sub'], ['local.tee', i.index]);
       func.emit(['i32.const', 0], ['i32.ge_s'], ['br_if', 0], ['end']);
@@ -126,7 +127,8 @@ class FrameLoop {
       const phase = this.#c.storage.phases.get(this.#hop)!;
       func.emit(['i32.const', bytes - 4], ['i32.const', 0], ['i32.load', phase]);
       func.emit(['i32.sub'], set(i));
-      func.emit(['block'], get(i), get(length), ['i32.ge_u'], ['br_if', 0], ['loop']);
+      func.emit(['block'], get(i), get(length), ['i32.ge_u'], ['br_if', 0]);
+      func.emit(['loop', rounds]);
       func.append(this.#body.code);
       func.emit(get(i), ['i32.const', bytes], ['i32.add'], ['local.tee', i.index]);
       func.emit(get(length), ['i32.lt_u'], ['br_if', 0], ['end'], ['end']);
@@ -465,7 +467,7 @@ class FrameLoop {
     const whole = 4 * (lanes - (lanes % 4));
     const loop = (type: 'v128' | 'f32', begin: number, end: number, step: number): void => {
       if (end <= begin) return;
-      code.push(['i32.const', begin], set(j), ['loop']);
+      code.push(['i32.const', begin], set(j), ['loop', (end - begin) / step]);
       add(type);
       code.push(get(j), ['i32.const', step], ['i32.add'], ['local.tee', j.index]);
       code.push(['i32.const', end], ['i32.lt_u'], ['br_if', 0], ['end']);
@@ -576,7 +578,8 @@ class FrameLoop {
         ['local.tee', j.index],
         ...([['i32.const', whole], ['i32.lt_u'], ['br_if', 0], ['end']] as Instr[]),
       ];
-      pieces.push(isTail ? [...begin, ...body.code] : [...begin, ['loop'], ...body.code, ...again]);
+      const loop: Instr = ['loop', whole / 16];
+      pieces.push(isTail ? [...begin, ...body.code] : [...begin, loop, ...body.code, ...again]);
     }
     const { code } = this.#body;
     for (const instr of body.prologue) code.push(instr);
@@ -671,7 +674,7 @@ class FrameLoop {
       const j = func.local('i32');
       const four = func.local('v128');
       const at: Instr[] = place.base === null ? [get(j)] : [get(place.base), get(j), ['i32.add']];
-      code.push(['i32.const', 0], set(j), ['loop']);
+      code.push(['i32.const', 0], set(j), ['loop', chunksOf(shape)]);
       code.push(...at, ['v128.load', place.address], set(four));
       code.push(get(j), ...soundLanes(four), ['v128.store', last]);
       code.push(get(j), ['i32.const', 16], ['i32.add'], ['local.tee', j.index]);

@@ -5,12 +5,12 @@
  * backward(); update(); reset(). Invariant: the bytes depend on the program and `maxBlock` alone.
  */
 
-import type { Layout } from '../artifact.ts';
+import type { Layout, MemoryReport } from '../artifact.ts';
 import type { Graph } from '../ir/graph.ts';
 import { nodeOf } from '../ir/graph.ts';
 import { ListKeys } from '../ir/lists.ts';
 import { gradientName, paramName, tapesOf, updateScalars } from '../ir/program.ts';
-import type { Program } from '../ir/program.ts';
+import type { GraphName, Program } from '../ir/program.ts';
 import { chunksOf, placesOf } from './body.ts';
 import { emitGraph } from './emit.ts';
 import type { Ports, Room } from './emit.ts';
@@ -30,6 +30,18 @@ export interface Generated {
   readonly module: Module;
   readonly layout: Layout;
   readonly loops: { readonly vector: number; readonly serial: number };
+  readonly memory: MemoryReport;
+  readonly plans: readonly Plan[];
+}
+
+/** A graph with the decisions that its function was written from. */
+export interface Plan {
+  readonly name: GraphName;
+  readonly graph: Graph;
+  readonly order: Schedule;
+  readonly storage: Storage;
+  /** The most that one run processes. */
+  readonly frames: number;
 }
 
 /** Its place among the functions. */
@@ -45,17 +57,20 @@ const SPARE = 65536;
  */
 export function generate(program: Program, maxBlock: number, fused = false): Generated {
   const memory = new Memory();
+  const reserved = memory.top;
   const P = program.params.length;
   const sliders = memory.doubles(program.sliders.length);
   const params = memory.doubles(P);
   // Rate, gradients and frozen flags are the update graph's scalars, side by side.
   const scalars = memory.doubles(1 + 2 * P);
   const loss = memory.doubles(1);
+  const controlsEnd = memory.top;
   const channels = (count: number): number[] =>
     Array.from({ length: count }, () => memory.floats(maxBlock + 4));
   const inputs = channels(program.inputs);
   const outputs = channels(program.outputs);
 
+  const channelsEnd = memory.top;
   const begin = memory.take(0);
   const { window, carry } = program;
   const recordings = tapesOf(program).map(({ lanes, lead, hop, isKept }) => {
@@ -64,18 +79,27 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     const from = (before: number): number => base + (size * (lead - before)) / hop;
     return { base, from, lead, isKept, step: (size * window) / hop, kept: (size * lead) / hop };
   });
+  const tapesEnd = memory.top;
   const graphs = [
     { name: 'stream', graph: program.stream, frames: maxBlock, before: 0 },
     { name: 'loss', graph: program.loss, frames: window, before: 0 },
     { name: 'backward', graph: program.backward, frames: window + carry, before: carry },
     { name: 'update', graph: program.update, frames: 1, before: 0 },
   ] as const;
-  const planned = graphs.map(({ graph, frames }) => {
+  const planned = graphs.map(({ name, graph, frames }): Plan | null => {
     if (graph === null) return null;
     const order = schedule(graph);
-    return { order, storage: placeState(graph, order, frames, memory) };
+    return { name, graph, order, storage: placeState(graph, order, frames, memory), frames };
   });
+  const plans = planned.filter((plan) => plan !== null);
   const end = memory.take(0);
+  let tables = 0;
+  const take = (bytes: number): number => {
+    const before = memory.top;
+    const address = memory.take(bytes);
+    tables += memory.top - before;
+    return address;
+  };
 
   const slot = (base: number, index: number): number => base + 8 * index;
   const valuePorts = new Map<string, number>([['loss', loss]]);
@@ -105,23 +129,23 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       const known = data.get(key);
       if (known !== undefined) return known.address;
       const bytes = new Uint8Array(Float32Array.from(values).buffer);
-      const address = memory.take(bytes.length);
+      const address = take(bytes.length);
       data.set(key, { address, bytes });
       return address;
     },
     doubles: (values) => {
       const bytes = new Uint8Array(Float64Array.from(values).buffer);
       const key = `doubles ${bytes.join()}`;
-      const known = data.get(key) ?? { address: memory.take(bytes.length), bytes };
+      const known = data.get(key) ?? { address: take(bytes.length), bytes };
       data.set(key, known);
       return known.address;
     },
     transform: (size) => {
       const known = transforms.get(size);
       if (known !== undefined) return known;
-      const tables = fftTables(size);
-      const address = memory.take(tables.length);
-      data.set(`transform ${size}`, { address, bytes: tables });
+      const factors = fftTables(size);
+      const address = take(factors.length);
+      data.set(`transform ${size}`, { address, bytes: factors });
       // No content outlives a call: a transform may work where a larger one does.
       if (fftScratch(size) > scratch.bytes) {
         scratch.bytes = fftScratch(size);
@@ -160,11 +184,8 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     }
     return func;
   });
-  const states = graphs.flatMap(({ graph }, k) => {
-    const plan = planned[k];
-    return graph !== null && plan ? [{ graph, ...plan }] : [];
-  });
-  functions.push(resetFunction(begin, end, states, room), ...routines);
+  functions.push(resetFunction(begin, end, plans, room), ...routines);
+  const lines = plans.reduce((sum, { storage }) => sum + lineBytes(storage), 0);
 
   return {
     module: { functions, pages: Math.ceil((memory.top + SPARE) / PAGE), data: [...data.values()] },
@@ -181,7 +202,18 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       states: states.flatMap(({ graph, storage }) => statesOf(graph, storage)),
       bytes: memory.top,
     },
-    loops: countLoops(states.map((s) => s.order)),
+    loops: countLoops(plans.map((p) => p.order)),
+    memory: {
+      controls: controlsEnd - reserved,
+      channels: channelsEnd - controlsEnd,
+      tapes: tapesEnd - channelsEnd,
+      lines,
+      state: end - tapesEnd - lines,
+      temps: memory.top - end - tables,
+      tables,
+      reserved,
+    },
+    plans,
   };
 }
 
@@ -224,7 +256,7 @@ function resetFunction(
       if (Object.is(line.init, 0)) continue;
       const i = func.local('i32');
       const isInt = nodeOf(graph, line.source).type === 'int';
-      func.emit(['i32.const', 0], set(i), ['loop'], get(i));
+      func.emit(['i32.const', 0], set(i), ['loop', line.places * line.depth], get(i));
       if (isInt) func.emit(['i32.const', line.init], ['i32.store', line.base]);
       else func.emit(['f32.const', line.init], ['f32.store', line.base]);
       func.emit(get(i), ['i32.const', 4], ['i32.add'], ['local.tee', i.index]);
@@ -232,6 +264,13 @@ function resetFunction(
     }
   }
   return func;
+}
+
+/** Of the past of signals, without where each line's newest sample is kept. */
+function lineBytes({ allLines, frameLines }: Storage): number {
+  const perSample = allLines.map(({ capacity, places }) => capacity * places + 16);
+  const perFrame = [...frameLines.values()].map(({ depth, places }) => 4 * depth * places);
+  return [...perSample, ...perFrame].reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function countLoops(schedules: readonly Schedule[]): { vector: number; serial: number } {

@@ -6,12 +6,16 @@
  * checks anyway. Source: WebAssembly Core Specification 2.0, section 5 (binary format).
  */
 
+import type { Part } from '../artifact.ts';
 import { INSTRUCTIONS, alignmentOf } from './instructions.ts';
 import type { Mnemonic } from './instructions.ts';
 
 export type WasmType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 
-/** Mnemonic, then immediates: an index, a memory offset, a constant, or 16 bytes. */
+/**
+ * Mnemonic, then immediates: an index, a memory offset, a constant, or 16 bytes. What follows `loop`
+ * is not encoded: how often its body runs each time, when a function runs over all that it can.
+ */
 export type Instr = readonly [Mnemonic, ...number[]];
 
 /** A function local by its index. */
@@ -29,6 +33,8 @@ export class Func {
   readonly fused: boolean;
   readonly locals: WasmType[] = [];
   readonly body: Instr[] = [];
+  /** What the code from an instruction on is for, for those who count it. */
+  readonly parts: { readonly part: Part; readonly from: number }[] = [];
   readonly #released = new Map<WasmType, Local[]>();
 
   constructor(
@@ -68,6 +74,11 @@ export class Func {
     const list = this.#released.get(local.type);
     if (list === undefined) this.#released.set(local.type, [local]);
     else list.push(local);
+  }
+
+  /** What is written from now on is for this. */
+  begin(part: Part): void {
+    this.parts.push({ part, from: this.body.length });
   }
 
   emit(...code: readonly Instr[]): void {
@@ -342,10 +353,11 @@ function printInstr(instr: Instr): string {
   const [mnemonic, ...immediates] = instr;
   switch (INSTRUCTIONS[mnemonic].immediate) {
     case 'none':
-    case 'block':
     case 'zeros1':
     case 'zeros2':
       return mnemonic;
+    case 'block':
+      return immediates.length > 0 ? `${mnemonic} ;; rounds: ${immediates[0]}` : mnemonic;
     case 'memory':
       return `${mnemonic} offset=${immediates[0]}`;
     case 'f32':

@@ -120,7 +120,7 @@ export function emitOnce(
       body.code.push(get(at), get(local), [isInt(id) ? 'i32.store' : 'f64.store', address]);
     }
     func.append(body.prologue);
-    func.emit(['i32.const', 0], set(at), ['loop']);
+    func.emit(['i32.const', 0], set(at), ['loop', lanes]);
     func.append(body.code);
     func.emit(get(at), ['i32.const', 8], ['i32.add'], ['local.tee', at.index]);
     func.emit(['i32.const', 8 * lanes], ['i32.lt_u'], ['br_if', 0], ['end']);
@@ -130,6 +130,7 @@ export function emitOnce(
     func.release(at);
   };
 
+  func.begin('value');
   for (let p = 0; p <= last; p++) {
     const inPhase = graph.nodes.flatMap(({ op }, n) => {
       const id = n as NodeId;
@@ -146,6 +147,7 @@ export function emitOnce(
   }
 
   // Outputs and states, when everything has been read.
+  func.begin('upkeep');
   const end = makeBody(func, 'f64', true);
   const moves = [
     ...graph.outputs.map(({ name, node }) => ({ from: node, to: ports.value(name) })),

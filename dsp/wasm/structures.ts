@@ -243,8 +243,8 @@ export function matvec(w: Writer, m: Matrix, x: Value, scratch: () => number): V
   for (let from = 0; from < chunks; from += TILE) {
     const tile = sums.slice(from, from + TILE);
     for (const sum of tile) w.into.push(ZERO, set(sum));
-    w.into.push(['i32.const', 0], set(k), ['i32.const', 0], set(column), ['loop']);
-    w.into.push(get(k), ['v128.load32_splat', at], set(xk));
+    w.into.push(['i32.const', 0], set(k), ['i32.const', 0], set(column));
+    w.into.push(['loop', columns], get(k), ['v128.load32_splat', at], set(xk));
     tile.forEach((sum, c) => {
       const part: Instr[] = [get(column), ['v128.load', m.address + 16 * (from + c)]];
       addProduct(w, sum, part, [get(xk)], false);
@@ -345,7 +345,8 @@ export function matvecT(w: Writer, m: Matrix, y: Value, scratch: () => number): 
     const column = func.local('i32');
     const into = func.local('i32');
     const four = func.local('v128');
-    w.into.push(['i32.const', 0], set(column), ['i32.const', 0], set(into), ['loop']);
+    w.into.push(['i32.const', 0], set(column), ['i32.const', 0], set(into));
+    w.into.push(['loop', groups]);
     dotsAt(get(column), (j) => m.address + 4 * rows * j);
     addFour(w, dots, four);
     w.into.push(get(into), get(four), ['v128.store', at]);
@@ -443,6 +444,7 @@ export function sumOuter(
   const [ia, ib, end] = [func.local('i32'), func.local('i32'), func.local('i32')];
   const bk = func.local('v128');
   const bytes = 4 * a.lanes * b.lanes;
+  const pieces = Math.ceil(frames / SUM_FRAMES);
   w.into.push(['i32.const', into], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
   const most = Math.floor(TILE_SUMS / Math.min(TILE_COLUMNS, b.lanes));
   for (let k = 0; k < b.lanes; k += TILE_COLUMNS) {
@@ -452,13 +454,13 @@ export function sumOuter(
       const sums = Array.from({ length: rows * columns }, () => func.local('v128'));
       const parts = Array.from({ length: rows }, () => func.local('v128'));
       w.into.push(['i32.const', 0], set(ia), ['i32.const', 0], set(ib), ['i32.const', 0], set(end));
-      w.into.push(['loop']);
+      w.into.push(['loop', pieces]);
       // The end of this piece: one more, or the end of the window.
       w.into.push(get(end), ['i32.const', a.stride * SUM_FRAMES], ['i32.add'], set(end));
       w.into.push(get(end), ['i32.const', a.stride * frames], get(end));
       w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ['select'], set(end));
       for (const sum of sums) w.into.push(ZERO, set(sum));
-      w.into.push(['loop']);
+      w.into.push(['loop', frames / pieces]);
       parts.forEach((part, i) => {
         const mnemonic = a.lanes === 1 ? 'v128.load32_splat' : 'v128.load';
         w.into.push(get(ia), [mnemonic, a.address + 16 * (c + i)], set(part));
@@ -553,7 +555,7 @@ function convert(
   const whole = count - (count % 4);
   if (whole > 0) {
     const [by4, by8] = [w.func.local('i32'), w.func.local('i32')];
-    w.into.push(['i32.const', 0], set(by4), ['i32.const', 0], set(by8), ['loop']);
+    w.into.push(['i32.const', 0], set(by4), ['i32.const', 0], set(by8), ['loop', whole / 4]);
     step(0, { by4, by8 });
     w.into.push(get(by8), ['i32.const', 32], ['i32.add'], set(by8));
     w.into.push(get(by4), ['i32.const', 16], ['i32.add'], ['local.tee', by4.index]);

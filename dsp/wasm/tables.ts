@@ -130,7 +130,7 @@ export function fillTable(func: Func, table: Table, from: number): void {
     return;
   }
   const [k, at] = [func.local('i32'), func.local('i32')];
-  func.emit(['i32.const', 0], set(k), ['i32.const', 0], set(at), ['loop']);
+  func.emit(['i32.const', 0], set(k), ['i32.const', 0], set(at), ['loop', size]);
   for (let c = 0; c < places / 4; c++) {
     func.emit(get(at), get(k), ['v128.load32_splat', from], ['v128.store', address + 16 * c]);
   }
@@ -163,7 +163,7 @@ export function sumScatter(
   const index = func.local('i32');
   const read = (operand: Operand, load: 'f32.load' | 'i32.load'): Instr[] =>
     'address' in operand ? [get(i), [load, operand.address]] : [get(operand)];
-  w.into.push(['i32.const', 0], set(i), ['loop']);
+  w.into.push(['i32.const', 0], set(i), ['loop', frames]);
   for (const pair of pairs) {
     w.into.push(...read(pair.index, 'i32.load'), set(index));
     const at = heldIndex(w, s, index, lanes - 1);

@@ -54,9 +54,9 @@ export class Writer {
     for (const pointer of pointers) this.#func.release(pointer);
   }
 
-  /** Runs the body once, and again while the counter is below the end. */
-  repeat(counter: Local, end: Instr, body: () => void): void {
-    this.emit(['loop']);
+  /** Runs the body once, and again while the counter is below the end: `rounds` times. */
+  repeat(counter: Local, end: Instr, rounds: number, body: () => void): void {
+    this.emit(['loop', rounds]);
     body();
     this.emit(get(counter), end, ['i32.lt_u'], ['br_if', 0], ['end']);
     for (const local of this.#made) this.#func.release(local);

@@ -39,7 +39,7 @@ const DSP: Readonly<Record<string, readonly string[]>> = {
     'dsp/control.ts',
     'dsp/diagnostic.ts',
   ],
-  'dsp/artifact.ts': ['dsp/control.ts'],
+  'dsp/artifact.ts': ['dsp/control.ts', 'dsp/ir'],
   'dsp/wasm': ['dsp/ir', 'dsp/interpret', 'dsp/artifact.ts', 'dsp/diagnostic.ts'],
   'dsp/run': ['dsp/ir', 'dsp/interpret', 'dsp/learn', 'dsp/artifact.ts'],
   'dsp/compile.ts': [

@@ -2,9 +2,15 @@
  * `compile PATCH`: what the compiler makes of a patch, and any of its stages as text.
  *
  * ir        the patch as a graph, before differentiation
- * gradient  the graphs that run: the stream with what the gradient needs of it, the backward pass,
- *           the optimiser
+ * gradient  the graphs that run: the stream with what the gradient needs of it, the loss where it
+ *           is a graph of its own, the backward pass, the optimiser
+ * passes    each of them before the passes and after every pass that changes it
+ * schedule  which nodes run in which loop, and where signals are kept
  * wat       the WebAssembly module
+ * stats     sizes, instructions per sample, memory, and how long this compilation took
+ *
+ * Invariant: the document of `--json` depends on patch, options and compiler alone, but for the text
+ * of `stats`; all of its numbers that are no times are in the document's report.
  */
 
 import { createHash } from 'node:crypto';
@@ -13,19 +19,24 @@ import type { Artifact } from '../../../dsp/artifact.ts';
 import { assemble, generateProgram, programOf } from '../../../dsp/compile.ts';
 import type { CompileOptions } from '../../../dsp/compile.ts';
 import { printDiagnostics } from '../../../dsp/diagnostic.ts';
+import type { Graph } from '../../../dsp/ir/graph.ts';
 import { print } from '../../../dsp/ir/print.ts';
-import type { Program } from '../../../dsp/ir/program.ts';
+import type { GraphName, Program } from '../../../dsp/ir/program.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
 import { lower } from '../../../dsp/patch/lower.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
+import type { Watch } from '../../../dsp/plan.ts';
 import { printWat } from '../../../dsp/wasm/module.ts';
+import { printSchedule } from '../../../dsp/wasm/print-schedule.ts';
 import { answer, refuse } from '../answer.ts';
 import { sampleRate, withCompiler } from '../command.ts';
 import type { Register } from '../command.ts';
 import { locateIn, readPatch } from '../patch-source.ts';
-import { count, table } from '../style.ts';
+import { about, describeCode, describeTimes, instructionsOf } from '../stats.ts';
+import type { Time } from '../stats.ts';
+import { count, fields } from '../style.ts';
 
-const STAGES = ['ir', 'gradient', 'wat'] as const;
+const STAGES = ['ir', 'passes', 'gradient', 'schedule', 'wat', 'stats'] as const;
 type Stage = (typeof STAGES)[number];
 
 interface Options {
@@ -45,7 +56,9 @@ export const compile: Register = (program, deliver) => {
       .command('compile')
       .description('show what the compiler makes of a patch')
       .argument('<patch>', 'file, or name of an example')
-      .addOption(new Option('--print <stage>', 'print a stage as text').choices(STAGES))
+      .addOption(
+        new Option('--print <stage>', 'print a stage as text; stats for its sizes').choices(STAGES),
+      )
       .addOption(
         new Option('--mode <mode>', 'differentiate this way').choices([
           'auto',
@@ -56,43 +69,128 @@ export const compile: Register = (program, deliver) => {
       .option('--sample-rate <hz>', 'sample rate to compile for', sampleRate, 48_000),
   ).action((name: string, options: Options) =>
     deliver(() => {
+      const log = new Log();
       const source = readPatch(name);
       if (!source.ok) return refuse(source.findings);
+      if (source.value.file !== undefined) log.done('parse');
       const { patch } = source.value;
       const { sampleRate, latency, mode } = options;
       const base = { sampleRate, latency, maxBlock: options.blockSize };
       const compileOptions = mode === undefined ? base : { ...base, mode };
-      const planned = programOf(patch, compileOptions);
+      const planned = programOf(patch, compileOptions, log);
       if (!planned.ok) return refuse(locateIn(source.value, planned.diagnostics));
-      const artifact = assemble(planned.value, compileOptions);
+      const artifact = assemble(planned.value, compileOptions, log);
       if (!artifact.ok) return refuse(locateIn(source.value, artifact.diagnostics));
 
-      const stage = options.print;
-      const text =
-        stage === undefined ? null : printStage(stage, patch, planned.value, compileOptions);
       const summary = summarise(artifact.value);
-      return answer(
-        text === null ? summary : { ...summary, print: { stage, text } },
-        text?.trimEnd() ?? describe(summary),
-      );
+      const stage = options.print;
+      if (stage === undefined) return answer(summary, describe(summary));
+      const text =
+        stage === 'stats'
+          ? `${describe(summary)}\n\n${describeCode(summary.report)}\n`
+          : printStage(stage, patch, planned.value, compileOptions, log.changes);
+      const shown = stage === 'stats' ? `${text}\n${describeTimes(log.times)}` : text;
+      return answer({ ...summary, print: { stage, text } }, shown.trimEnd());
     }),
   );
 };
 
-function printStage(stage: Stage, patch: Patch, program: Program, options: CompileOptions): string {
+interface Change {
+  readonly graph: GraphName;
+  /** Null for the graph before the first pass. */
+  readonly pass: string | null;
+  readonly made: Graph;
+}
+
+/** What a compilation says while it goes on. */
+class Log implements Watch {
+  readonly times: Time[] = [];
+  readonly changes: Change[] = [];
+  #last = performance.now();
+
+  readonly done = (phase: Time['phase']): void => {
+    const now = performance.now();
+    this.times.push({ phase, milliseconds: now - this.#last });
+    this.#last = now;
+  };
+
+  readonly pass = (graph: GraphName, pass: string | null, made: Graph): void => {
+    this.changes.push({ graph, pass, made });
+  };
+}
+
+function printStage(
+  stage: Exclude<Stage, 'stats'>,
+  patch: Patch,
+  program: Program,
+  options: CompileOptions,
+  changes: readonly Change[],
+): string {
   switch (stage) {
     case 'ir': {
       const lowered = lower(patch, options);
       if (!lowered.ok) throw new Error(printDiagnostics(lowered.diagnostics));
       return print(optimise(lowered.value.graph));
     }
+    case 'passes':
+      return printPasses(program, changes);
     case 'gradient':
-      return [program.stream, program.backward, program.update]
-        .flatMap((graph) => (graph === null ? [] : [print(graph)]))
-        .join('\n');
+      return GRAPHS.flatMap((name) => {
+        const graph = program[name];
+        return graph === null ? [] : [`${heading(name, program)}\n${print(graph)}`];
+      }).join('\n');
+    case 'schedule':
+      return generateProgram(program, options).plans.map(printSchedule).join('\n');
     case 'wat':
       return printWat(generateProgram(program, options).module);
   }
+}
+
+const GRAPHS = ['stream', 'loss', 'backward', 'update'] as const satisfies readonly GraphName[];
+
+/** What a graph is, in a line. */
+function heading(name: GraphName, { loss, window, carry, mode }: Program): string {
+  const ends = loss === null ? 'loss and gradients' : 'gradients';
+  const before = carry > 0 ? ` and the ${carry} before it` : '';
+  const over = `over a window of ${window} samples`;
+  const says: Readonly<Record<GraphName, string>> = {
+    stream: mode === 'none' ? 'every sample' : 'every sample; tapes are for the gradient',
+    loss: `loss and its cotangents, ${over}`,
+    backward: `${ends}, back ${over}${before}`,
+    update: 'the optimiser, once a window',
+  };
+  return `# ${name}: ${says[name]}`;
+}
+
+function printPasses(program: Program, changes: readonly Change[]): string {
+  const blocks = GRAPHS.flatMap((name) => {
+    const own = changes.filter(({ graph }) => graph === name);
+    const [first] = own;
+    if (first === undefined) return [];
+    const size = first.made.nodes.length;
+    const made = [heading(name, program), `## ${name}, before the passes: ${size} nodes`];
+    const steps = [`${made.join('\n')}\n${print(first.made)}`];
+    let idle: string[] = [];
+    const note = (): void => {
+      if (idle.length > 0) steps.push(`## ${name}, ${idle.join(', ')}: nothing changes\n`);
+      idle = [];
+    };
+    own.slice(1).forEach(({ pass, made: after }, k) => {
+      const { made: before } = own[k]!;
+      const text = print(after);
+      if (text === print(before)) {
+        idle.push(pass!);
+        return;
+      }
+      note();
+      const [from, to] = [before.nodes.length, after.nodes.length];
+      const nodes = from === to ? `${to} nodes, as before` : `${to} nodes of ${from}`;
+      steps.push(`## ${name}, ${pass}: ${nodes}\n${text}`);
+    });
+    note();
+    return steps;
+  });
+  return blocks.join('\n');
 }
 
 type Summary = ReturnType<typeof summarise>;
@@ -112,17 +210,23 @@ function summarise(artifact: Artifact) {
 }
 
 function describe(s: Summary): string {
-  const { nodes, loops, mode } = s.report;
-  return table([
+  const { nodes, loops, mode, graphs } = s.report;
+  const has = (list: readonly string[]): string => list.filter((text) => text !== '').join(', ');
+  const perGraph = (numberOf: (name: GraphName) => number): string =>
+    has(GRAPHS.map((name) => (name in graphs ? `${about(numberOf(name))} ${name}` : '')));
+  const instructions = (name: GraphName): number => instructionsOf(graphs[name]!);
+  const together = GRAPHS.reduce((sum, n) => sum + (n in graphs ? instructions(n) : 0), 0);
+  return fields([
     ['patch', s.patch],
     ['channels', `${s.inputs} in, ${s.outputs} out`],
     ['sliders', s.sliders.join(', ') || 'none'],
     ['params', s.params.join(', ') || 'none'],
     ['compiled for', `${s.sampleRate} Hz, blocks of up to ${s.maxBlock}, latency ${s.latency}`],
     ['mode', s.mode === 'none' ? 'no training' : `${s.mode}, window ${s.window}`],
-    ...mode.map((why, i) => [i === 0 ? 'because' : '', why]),
-    ['nodes', `${nodes.stream} stream, ${nodes.backward} backward, ${nodes.update} update`],
+    ...mode.map((why, i): [string, string] => [i === 0 ? 'because' : '', why]),
+    ['nodes', perGraph((name) => nodes[name])],
     ['loops', `${loops.vector} four at a time, ${loops.serial} serial`],
+    ['instructions', `about ${about(together)} a sample: ${perGraph(instructions)}`],
     ['wasm', `${count(s.wasmBytes)} bytes, memory ${count(s.memoryBytes)} bytes`],
     ['sha256', s.artifactSha256],
   ]);

@@ -5,6 +5,7 @@ import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import { bankOf } from '../../../dsp/patch/params.ts';
 import { livegrad, livegradJson, scratch, textFile } from './run.ts';
 import type { ErrorDocument } from './run.ts';
+import type { CompileReport } from '../../../dsp/artifact.ts';
 
 const FAULTY = `{
   "format": "livegrad.patch/1",
@@ -174,7 +175,9 @@ describe('compile', () => {
     );
     expect(ir!.stdout).toMatch(/^stream \{\n/);
     expect(ir!.stdout).not.toContain('tape');
-    expect(gradient!.stdout).toMatch(/^backward \{$[^}]*gradient:0:/m);
+    expect(gradient!.stdout).toMatch(/^# stream: .*\nstream \{$/m);
+    expect(gradient!.stdout).toMatch(/^# backward: .*\nbackward \{$[^}]*gradient:0:/m);
+    expect(gradient!.stdout).not.toContain('# loss');
     expect(gradient!.stdout).toMatch(/^ {2}param:0:/m);
     expect(wat!.stdout).toMatch(/^\(module\n/);
     const json = await livegradJson<{ print: unknown }>('compile', 'gain', '--print', 'ir');
@@ -186,8 +189,67 @@ describe('compile', () => {
     expect(reverse.document['mode']).toBe('reverse');
     const wrong = await livegradJson<ErrorDocument>('compile', 'gain', '--print', 'asm');
     expect(wrong.exit).toBe(2);
-    expect(wrong.document.error.message).toContain('Allowed choices are ir, gradient, wat');
+    expect(wrong.document.error.message).toContain(
+      'Allowed choices are ir, passes, gradient, schedule, wat, stats',
+    );
   });
+
+  it('prints the loss where it is a graph of its own', async () => {
+    const patch = EXAMPLES['one-pole']!;
+    const training = { ...patch.training!, mode: 'reverse' as const, carry: 512 };
+    const file = textFile('carry.json', JSON.stringify({ ...patch, training }));
+    const { stdout } = await livegrad(['compile', file, '--print', 'gradient']);
+    const headings = stdout.split('\n').filter((line) => line.startsWith('#'));
+    expect(headings).toEqual([
+      '# stream: every sample; tapes are for the gradient',
+      '# loss: loss and its cotangents, over a window of 256 samples',
+      '# backward: gradients, back over a window of 256 samples and the 512 before it',
+      '# update: the optimiser, once a window',
+    ]);
+  });
+
+  it('prints what each pass changes, and where it changes nothing', async () => {
+    const { stdout } = await livegrad(['compile', 'gain', '--print', 'passes']);
+    const headings = stdout.split('\n').filter((line) => line.startsWith('## backward'));
+    expect(headings).toEqual([
+      '## backward, before the passes: 16 nodes',
+      '## backward, unmark: nothing changes',
+      '## backward, prune: 14 nodes of 16',
+      '## backward, fold: 13 nodes of 14',
+      '## backward, prune again: 12 nodes of 13',
+    ]);
+    expect(stdout).toContain('## stream, unmark, prune, fold, prune again: nothing changes\n');
+    const [, after = ''] = stdout.split('prune again: 12 nodes of 13\n');
+    const gradient = await livegrad(['compile', 'gain', '--print', 'gradient']);
+    expect(gradient.stdout).toContain(after.slice(0, after.indexOf('}')));
+  });
+
+  it('prints sizes and times; JSON has the sizes alone, and the same every time', async () => {
+    const command = ['compile', 'one-pole', '--print', 'stats'] as const;
+    const [text, json, again] = await Promise.all([
+      livegrad(command),
+      livegradJson<{ report: CompileReport; print: { text: string } }>(...command),
+      livegradJson(...command),
+    ]);
+    expect(again.document).toEqual(json.document);
+    const { report, print } = json.document;
+    expect(text.stdout.startsWith(`${print.text}\ntime, this once`)).toBe(true);
+    expect(print.text).not.toContain(' ms');
+    expect(report.graphs.stream!.nodes).toEqual({ const: 0, block: 2, frame: 0, sample: 10 });
+    expect(report.graphs.stream!.work.serial.instructions).toBeGreaterThan(10);
+    expect(report.graphs.stream!.work.vector.instructions).toBe(0);
+    for (const phase of ['lower', 'differentiate', 'passes', 'generate', 'encode']) {
+      expect(text.stdout).toMatch(new RegExp(`^ {2}${phase} +\\d+\\.\\d$`, 'm'));
+    }
+  });
+
+  it.each(['passes', 'gradient', 'schedule', 'stats'])(
+    'prints %s for a terminal of 80 columns',
+    async (stage) => {
+      const { stdout } = await livegrad(['compile', 'one-pole', '--print', stage]);
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    },
+  );
 });
 
 describe('gradcheck', () => {

@@ -13,6 +13,7 @@ import { difference } from '../../../clients/cli/watch/screen.ts';
 import { logLine, rangeBar, signedBar, view } from '../../../clients/cli/watch/view.ts';
 import {
   clip,
+  fields,
   logSparkline,
   number,
   PLAIN,
@@ -217,6 +218,19 @@ describe('bars', () => {
     expect(logSparkline([5, 5], 10, style)).toBe('▁▁');
     expect(logSparkline([], 10, style)).toBe('');
     expect(logSparkline([1, 1e-3, 1e-6], 2, style)).toBe('█▁');
+  });
+
+  it('break long fields between words, and leave a longer word whole', () => {
+    const rows = [
+      ['mode', 'forward'],
+      ['why', 'one two threefour 0123456789abcdef'],
+    ] as const;
+    expect(fields(rows, 16).split('\n')).toEqual([
+      'mode  forward',
+      'why   one two',
+      '      threefour',
+      '      0123456789abcdef',
+    ]);
   });
 });
 
