@@ -199,7 +199,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       loss,
       learningRate: slot(scalars, updateScalars.learningRate),
       lead: Math.max(0, ...recordings.map(({ lead, isKept }) => (isKept ? lead : 0))),
-      states: states.flatMap(({ graph, storage }) => statesOf(graph, storage)),
+      states: plans.flatMap(({ graph, storage }) => statesOf(graph, storage)),
       bytes: memory.top,
     },
     loops: countLoops(plans.map((p) => p.order)),
