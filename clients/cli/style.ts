@@ -101,6 +101,23 @@ export function table(rows: readonly (readonly string[])[], align = ''): string 
     .join('\n');
 }
 
+/** Names with `w/0`, `w/1` and so on to `w/15` in a row as `w/0 to w/15`. */
+export function runs(names: readonly string[]): string[] {
+  const split = (name: string): { readonly stem: string; readonly at: number } => {
+    const [, stem = name, at = 'none'] = /^(.*\/)(\d+)$/u.exec(name) ?? [];
+    return { stem, at: Number(at) };
+  };
+  const found: { first: string; last: string }[] = [];
+  for (const name of names) {
+    const { stem, at } = split(name);
+    const run = found.at(-1);
+    const before = run === undefined ? null : split(run.last);
+    if (before !== null && before.stem === stem && before.at + 1 === at) run!.last = name;
+    else found.push({ first: name, last: name });
+  }
+  return found.map(({ first, last }) => (first === last ? first : `${first} to ${last}`));
+}
+
 /** Text broken between words into lines of at most `width`; a longer word has a line of its own. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];

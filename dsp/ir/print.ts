@@ -45,7 +45,7 @@ export function printNode(graph: Graph, id: NodeId): string {
   return [node.op, ...source, ...operands, ...attributes(node, spec), ...lanes, ...hop].join(' ');
 }
 
-/** `name=value`; what has its usual value is left out, and a vector is written `value=1,2,3`. */
+/** `name=value`; what has its usual value is left out, a vector is `value=1,2,3` or `value=1 lanes=3`. */
 function attributes(node: Node, spec: OpSpec): string[] {
   if (spec.lanes === 'values') return [`value=${printList(node.attrs)}`];
   return spec.attrs.flatMap((name, i) =>
@@ -56,9 +56,13 @@ function attributes(node: Node, spec: OpSpec): string[] {
 const MAX_PRINTED = 4096;
 
 function printList(values: readonly number[]): string {
+  const [first = 0] = values;
+  if (values.length > 1 && values.every((value) => Object.is(value, first))) {
+    return `${printNumber(first)} lanes=${values.length}`;
+  }
   if (values.length <= MAX_PRINTED) return values.map(printNumber).join();
-  const first = values.slice(0, 4).map(printNumber).join();
-  return `${first},…#${hashOf(values).toString(16)} lanes=${values.length}`;
+  const few = values.slice(0, 4).map(printNumber).join();
+  return `${few},…#${hashOf(values).toString(16)} lanes=${values.length}`;
 }
 
 const printNumber = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));

@@ -215,7 +215,7 @@ function operation(graph: Graph, id: NodeId): string {
 }
 
 const clipped = (text: string): string =>
-  text.length <= OPERATION ? text : `${text.slice(0, OPERATION - 1)}…`;
+  text.length <= OPERATION ? text : `${text.slice(0, OPERATION - 3)}...`;
 
 /** What stays from run to run, and how large it is. */
 function memories({ graph, storage, name }: Plan): string[] {

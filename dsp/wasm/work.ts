@@ -4,8 +4,8 @@
  * Every instruction counts as one, those of a loop as often as its body runs (`loop` carries the
  * number); `block`, `loop`, `end` and `else` count nothing, being places to jump to. An estimate of
  * what a processor does, for comparing programs: engines keep most locals in registers, one
- * `memory.copy` moves many bytes, both ways of an `if` are counted, and a call that is cut short by
- * the end of a block runs one-sample rests that a full block does not. Cost: linear in the code.
+ * `memory.copy` moves many bytes, both ways of an `if` are counted, and a short block pays as much
+ * around its loops as a full one. Cost: linear in the code.
  */
 
 import type { Part, Work } from '../artifact.ts';

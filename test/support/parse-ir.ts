@@ -30,7 +30,7 @@ export function parseIr(text: string): Graph {
       words.find((w) => w.startsWith(`${key}=`))?.split('=')[1];
     const attrs =
       spec.lanes === 'values'
-        ? valueOf('value')!.split(',').map(Number)
+        ? lanesOf(valueOf('value')!.split(',').map(Number), valueOf('lanes'))
         : spec.attrs.map((key) => Number(valueOf(key) ?? ATTR_DEFAULTS[key]));
     if (op === 'delay' || op === 'delayInt') {
       const type = op === 'delay' ? 'real' : 'int';
@@ -46,3 +46,7 @@ export function parseIr(text: string): Graph {
   for (const [delay, source] of open) builder.close(delay, idOf(source));
   return builder.finish(outputs);
 }
+
+/** `value=1 lanes=3` is 1, 1, 1. */
+const lanesOf = (values: number[], lanes: string | undefined): number[] =>
+  lanes === undefined ? values : new Array<number>(Number(lanes)).fill(values[0]!);

@@ -34,7 +34,7 @@ import type { Register } from '../command.ts';
 import { locateIn, readPatch } from '../patch-source.ts';
 import { about, describeCode, describeTimes, instructionsOf } from '../stats.ts';
 import type { Time } from '../stats.ts';
-import { count, fields } from '../style.ts';
+import { count, fields, runs } from '../style.ts';
 
 const STAGES = ['ir', 'passes', 'gradient', 'schedule', 'wat', 'stats'] as const;
 type Stage = (typeof STAGES)[number];
@@ -219,8 +219,8 @@ function describe(s: Summary): string {
   return fields([
     ['patch', s.patch],
     ['channels', `${s.inputs} in, ${s.outputs} out`],
-    ['sliders', s.sliders.join(', ') || 'none'],
-    ['params', s.params.join(', ') || 'none'],
+    ['sliders', runs(s.sliders).join(', ') || 'none'],
+    ['params', runs(s.params).join(', ') || 'none'],
     ['compiled for', `${s.sampleRate} Hz, blocks of up to ${s.maxBlock}, latency ${s.latency}`],
     ['mode', s.mode === 'none' ? 'no training' : `${s.mode}, window ${s.window}`],
     ...mode.map((why, i): [string, string] => [i === 0 ? 'because' : '', why]),

@@ -17,6 +17,7 @@ import {
   logSparkline,
   number,
   PLAIN,
+  runs,
   styleFor,
   visibleLength,
 } from '../../../clients/cli/style.ts';
@@ -218,6 +219,11 @@ describe('bars', () => {
     expect(logSparkline([5, 5], 10, style)).toBe('▁▁');
     expect(logSparkline([], 10, style)).toBe('');
     expect(logSparkline([1, 1e-3, 1e-6], 2, style)).toBe('█▁');
+  });
+
+  it('name the first and last of many', () => {
+    const names = ['gain', 'w/0', 'w/1', 'w/2', 'b/0', 'b/2', 'w/3'];
+    expect(runs(names)).toEqual(['gain', 'w/0 to w/2', 'b/0', 'b/2', 'w/3']);
   });
 
   it('break long fields between words, and leave a longer word whole', () => {

@@ -179,6 +179,17 @@ describe('names of states', () => {
   });
 });
 
+test('a printed vector names its one value once, but keeps 0 and −0 apart', () => {
+  const printed = (lanes: readonly number[]): string | undefined => {
+    const b = new Builder('stream');
+    b.node('const', [], lanes);
+    return print(b.finish([])).split('\n')[1];
+  };
+  expect(printed([2, 2, 2])).toBe('  %0 = const value=2 lanes=3');
+  expect(printed([0, -0])).toBe('  %0 = const value=0,-0');
+  expect(printed([2])).toBe('  %0 = const value=2');
+});
+
 test('reach and dependents see through recursion', () => {
   const graph = onePole();
   expect(reach(graph, [0 as NodeId]).size).toBe(5);
