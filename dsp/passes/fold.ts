@@ -5,8 +5,8 @@
  * computed at run time in single precision. The identities are exact for every value but for the
  * sign of a zero (x + 0, x · 1, −(−x), a choice by a constant, division by a power of two, a
  * comparison that was made real and int again, a line or table read at a constant place, a product
- * with a 1 x 1 matrix); none
- * assumes that a value is finite, and none trades rounding for speed.
+ * with a 1 x 1 matrix, a part of what was joined, a sum of vectors that are 0 in each other's lanes);
+ * none assumes that a value is finite, and none trades rounding for speed.
  *
  * When: after differentiation, which leaves many of them; run to a fixpoint, because folding a
  * delay's source can fold the delay. Cost: linear per round, at most `ROUNDS`.
@@ -105,7 +105,7 @@ function simpler(b: Builder, op: ValueOp, node: Node, args: readonly NodeId[]): 
     case 'add':
       if (v === 0) return x;
       if (u === 0) return y;
-      break;
+      return joined(b, x, y) ?? same();
     case 'sub':
       if (v === 0) return x;
       if (u === 0) return b.node('neg', [y]);
@@ -175,8 +175,56 @@ function restructure(
   if (op === 'slice') {
     if (shape === b.shape(first)) return first;
     if (inner.op === 'splat') return b.asLanes(inner.args[0]!, shape);
+    const from = attrs[0]!;
+    const part = partsOf(b, first).find((p) => p.from <= from && from + shape <= p.end);
+    if (part !== undefined) {
+      const isAll = shape === part.end - part.from;
+      return isAll ? part.of : b.node('slice', [part.of], [from - part.from, shape]);
+    }
   }
   return b.node(op, args, attrs);
+}
+
+/** Lanes `from` to `end`, `end` not included, of a vector that was joined. */
+interface Part {
+  readonly of: NodeId;
+  readonly from: number;
+  readonly end: number;
+}
+
+/** What a vector was joined from; nothing if it was not. */
+function partsOf(b: Builder, id: NodeId): readonly Part[] {
+  const { op, args } = b.nodes[id]!;
+  if (op !== 'concat') return [];
+  let end = 0;
+  return args.map((of) => {
+    const from = end;
+    end += b.shape(of);
+    return { of, from, end };
+  });
+}
+
+/**
+ * x + y where both were joined and no lane has more than zeros from one of them: joined at once. The
+ * adjoint of taking a vector apart is made of these.
+ */
+function joined(b: Builder, x: NodeId, y: NodeId): NodeId | undefined {
+  const lanes = b.shape(x);
+  const both = [partsOf(b, x), partsOf(b, y)];
+  if (b.shape(y) !== lanes || both.some((parts) => parts.length === 0)) return undefined;
+  const parts = both
+    .flat()
+    .filter(({ of }) => b.constant(of) !== 0)
+    .toSorted((p, q) => p.from - q.from);
+  const whole: NodeId[] = [];
+  let end = 0;
+  for (const part of [...parts, { of: null, from: lanes, end: lanes }]) {
+    if (part.from < end) return undefined;
+    if (part.from > end) whole.push(b.filled(0, part.from - end));
+    if (part.of !== null) whole.push(part.of);
+    end = part.end;
+  }
+  return whole.length === 1 ? whole[0] : b.node('concat', whole);
 }
 
 /** Does it give 0 or 1, which every real holds exactly? */
