@@ -109,15 +109,18 @@ export class Builder {
     return this.node('constInt', [], [value | 0]);
   }
 
-  /** `source`, `frames` samples ago; `init` before the first. */
-  delay(source: NodeId, frames: number, init = 0): NodeId {
+  /**
+   * `source`, `frames` samples ago; `init` before the first. Frames are delayed by as many frames.
+   * @param hop  of the delay where the source is no signal
+   */
+  delay(source: NodeId, frames: number, init = 0, hop = 1): NodeId {
     const type = this.type(source);
-    const key = `delay|${source}|${frames}|${numberKey(init)}`;
+    const own = this.hop(source) || hop;
+    const key = `delay|${source}|${frames}|${numberKey(init)}|${own}`;
     const known = this.#known.get(key);
     if (known !== undefined) return this.#named(known);
     const op = type === 'int' ? 'delayInt' : 'delay';
-    const { shape, hop } = nodeOf(this, source);
-    const id = this.#add(key, op, [], [frames, init], shape, Math.max(1, hop));
+    const id = this.#add(key, op, [], [frames, init], this.shape(source), own);
     this.#delays.set(id, source);
     return this.#named(id);
   }
@@ -177,6 +180,11 @@ export class Builder {
 
   shape(id: NodeId): number {
     return nodeOf(this, id).shape;
+  }
+
+  /** Samples from one value to the next; 0 for what is no signal. */
+  hop(id: NodeId): number {
+    return nodeOf(this, id).hop;
   }
 
   /** The value of a constant that is the same in all lanes, or undefined. */
@@ -316,7 +324,7 @@ export function rewrite(graph: Graph, rule: Rule = same, live?: ReadonlySet<Node
     const source = graph.delays.get(id)!;
     const [frames = 1, init = 0] = node.attrs;
     if (source < id) {
-      copy.set(id, builder.delay(copy.get(source)!, frames, init));
+      copy.set(id, builder.delay(copy.get(source)!, frames, init, node.hop));
     } else {
       const delay = builder.feedback(node.type, frames, init, node.shape, node.hop);
       open.push({ delay, source });
