@@ -179,7 +179,8 @@ export function plan(
 function unseenDelays(graph: Graph, active: ReadonlySet<NodeId>, window: number): string[] {
   const lengths = [...active].flatMap((id) => {
     const node = nodeOf(graph, id);
-    return isDelay(node.op) && node.attrs[0]! >= window ? [node.attrs[0]!] : [];
+    const frames = isDelay(node.op) ? node.attrs[0]! * node.hop : 0;
+    return frames >= window ? [frames] : [];
   });
   if (lengths.length === 0) return [];
   const longest = lengths.reduce((a, b) => Math.max(a, b));

@@ -5,7 +5,16 @@
  * Invariant: what is not active has no tangent and no cotangent, so nothing is computed for it.
  */
 
-import { dependents, ids, isDelay, isMemory, nodeOf, reach } from '../ir/graph.ts';
+import {
+  dependents,
+  ids,
+  isDelay,
+  isFraming,
+  isMemory,
+  isOverlap,
+  nodeOf,
+  reach,
+} from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { derivativeOf, mapOf } from './partials.ts';
 
@@ -47,9 +56,12 @@ export function activity(graph: Graph, from: readonly NodeId[], to: readonly Nod
   return { active, obstacles };
 }
 
-/** Does a derivative pass through a delay, line or table, so that samples before a window matter to it? */
+/**
+ * Does a derivative pass through a delay, line or table, or between samples and frames, so that
+ * samples before a window matter to it?
+ */
 export const hasMemory = (graph: Graph, active: ReadonlySet<NodeId>): boolean =>
   [...active].some((id) => {
     const { op } = nodeOf(graph, id);
-    return isDelay(op) || isMemory(op);
+    return isDelay(op) || isMemory(op) || isFraming(op) || isOverlap(op);
   });

@@ -8,7 +8,7 @@
  */
 
 import { Builder } from '../ir/builder.ts';
-import { dependents, isDelay, isSignal, nodeOf } from '../ir/graph.ts';
+import { dependents, isDelay, isFraming, isOverlap, isSignal, nodeOf } from '../ir/graph.ts';
 import type { Graph, Node, NodeId, Output } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import { gradientName, tapeName } from '../ir/program.ts';
@@ -260,6 +260,11 @@ function recompute(
     if (isDelay(node.op) && node.hop === 1 && Object.is(node.attrs[1], 0)) {
       // Before the first sample a recording holds zeros, as such a delay does.
       made = tape(stream.delays.get(id)!, node.attrs[0]);
+    } else if (node.op === 'frames' && isSignal(nodeOf(stream, node.args[0]!))) {
+      // A recording knows what was before: samples are recorded, not frames that overlap.
+      made = backward.node('frames', [tape(node.args[0]!)], node.attrs);
+    } else if (isFraming(node.op) || isOverlap(node.op)) {
+      made = tape(id);
     } else if (isLeaf || isDear || depth >= RECOMPUTE_DEPTH) {
       made = tape(id);
     } else {
