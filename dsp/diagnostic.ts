@@ -30,6 +30,7 @@ export const CODES = {
   PATCH_OPERAND_COUNT: 'a node has too few or too many operands',
   PATCH_OPERAND_TYPE: 'an operand is of a type that the operation cannot take',
   PATCH_SHAPE: 'an operand or a signal has a number of lanes that does not fit',
+  PATCH_RATE: 'signals of different rates meet: samples, or frames of different hops',
   PATCH_INSTANT_LOOP: 'nodes depend on each other within one sample, without a delay',
   PATCH_CONTROL_RANGE: 'a control has min >= max, or an initial value outside of its range',
   PATCH_SIGNAL_RANGE:

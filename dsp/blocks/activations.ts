@@ -97,18 +97,22 @@ export const activate = (b: Builder, name: ActivationName, x: NodeId): NodeId =>
  * Cost: one exp per lane and 2·log₂ n rearrangements for the largest lane.
  */
 export function softmax(b: Builder, x: NodeId): NodeId {
-  const largest = b.node('detach', [largestLane(b, x)]);
+  const largest = b.node('detach', [extremeLane(b, x, 'max')]);
   const e = b.node('exp', [b.node('sub', [x, largest])]);
   return b.node('div', [e, b.node('laneSum', [e])]);
 }
 
-/** The largest lane of a vector: both halves against each other until one lane is left. */
-function largestLane(b: Builder, x: NodeId): NodeId {
+/**
+ * The largest or smallest lane of a vector: both halves against each other until one lane is left.
+ *
+ * Gradient: to that lane; where several are alike, to one of them. Cost: log₂ n operations on halves.
+ */
+export function extremeLane(b: Builder, x: NodeId, op: 'max' | 'min'): NodeId {
   const lanes = b.shape(x);
   if (lanes === 1) return x;
   const half = Math.ceil(lanes / 2);
   const upper = b.node('slice', [x], [lanes - half, half]);
-  return largestLane(b, b.node('max', [b.node('slice', [x], [0, half]), upper]));
+  return extremeLane(b, b.node(op, [b.node('slice', [x], [0, half]), upper]), op);
 }
 
 /**

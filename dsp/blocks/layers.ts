@@ -58,9 +58,10 @@ export function conv1d(
   { taps, dilation = 1 }: { readonly taps: number; readonly dilation?: number },
   activation: ActivationName = 'linear',
 ): NodeId {
+  const hop = Math.max(1, ...[x, weights, bias ?? x].map((id) => b.hop(id)));
   const past = Array.from({ length: taps }, (_, j) => {
     const frames = (taps - 1 - j) * dilation;
-    return frames === 0 ? x : b.delay(x, frames);
+    return frames === 0 ? x : b.delay(x, frames, 0, hop);
   });
   return dense(b, b.node('concat', past), weights, bias, activation);
 }

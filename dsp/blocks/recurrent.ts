@@ -1,5 +1,5 @@
 /**
- * Recurrent layers: simple, LSTM and GRU, one step per sample.
+ * Recurrent layers: simple, LSTM and GRU, one step per sample or frame of their input.
  *
  * Invariant: state is in vector feedback delays of one frame, zero after reset, so that both modes
  * differentiate it like any recursion. Kernels are laid out as in Keras, gates side by side in the
@@ -35,6 +35,12 @@ function unitsOf(b: Builder, recurrent: NodeId, gates: number): number {
   return units;
 }
 
+/** A state of `units` lanes, as it was one step ago: a sample, or a frame where operands are frames. */
+function pastOf(b: Builder, operands: readonly (NodeId | null)[], units: number): NodeId {
+  const hops = operands.map((id) => (id === null ? 1 : b.hop(id)));
+  return b.feedback('real', 1, 0, units, Math.max(1, ...hops));
+}
+
 /** Lanes `gate`·units on. */
 const gateOf = (b: Builder, z: NodeId, gate: number, units: number, gates = 1): NodeId =>
   b.node('slice', [z], [gate * units, gates * units]);
@@ -54,7 +60,7 @@ export function simpleRnn(
   { kernel, recurrent, bias }: RecurrentWeights,
   activation: ActivationName = 'tanh',
 ): NodeId {
-  const past = b.feedback('real', 1, 0, unitsOf(b, recurrent, 1));
+  const past = pastOf(b, [x, kernel, recurrent, bias], unitsOf(b, recurrent, 1));
   const fromInput = plus(b, b.node('matvec', [kernel, x]), bias);
   const now = activate(
     b,
@@ -81,7 +87,8 @@ export function simpleRnn(
  */
 export function lstm(b: Builder, x: NodeId, { kernel, recurrent, bias }: RecurrentWeights): NodeId {
   const units = unitsOf(b, recurrent, 4);
-  const [past, cell] = [b.feedback('real', 1, 0, units), b.feedback('real', 1, 0, units)];
+  const operands = [x, kernel, recurrent, bias];
+  const [past, cell] = [pastOf(b, operands, units), pastOf(b, operands, units)];
   const fromInput = plus(b, b.node('matvec', [kernel, x]), bias);
   const z = b.node('add', [fromInput, b.node('matvec', [recurrent, past])]);
   // Input and forget gate lie side by side: one function for both.
@@ -119,7 +126,7 @@ export function gru(
   recurrentBias: NodeId | null,
 ): NodeId {
   const units = unitsOf(b, recurrent, 3);
-  const past = b.feedback('real', 1, 0, units);
+  const past = pastOf(b, [x, kernel, recurrent, bias, recurrentBias], units);
   const p = plus(b, b.node('matvec', [kernel, x]), bias);
   const q = plus(b, b.node('matvec', [recurrent, past]), recurrentBias);
   const both = b.node('add', [gateOf(b, p, 0, units, 2), gateOf(b, q, 0, units, 2)]);

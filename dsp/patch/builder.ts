@@ -65,14 +65,14 @@ export class PatchBuilder {
     return this.#add({ op: name, in: [...operands], ...surrogate } as PatchNode, id);
   }
 
-  /** A node of vectors or a layer: `vector('dense', [x, weights], { units: 16 })`. */
+  /** A node of vectors or frames, or a layer: `vector('dense', [x, weights], { units: 16 })`. */
   vector<Op extends VectorOp>(
     op: Op,
     operands: readonly Value[],
     fields: Omit<Extract<VectorNode, { op: Op }>, 'op' | 'in'>,
     id?: string,
   ): Signal {
-    const inputs = op === 'vector' ? {} : { in: [...operands] };
+    const inputs = op === 'vector' || op === 'window' ? {} : { in: [...operands] };
     return this.#add({ op, ...inputs, ...fields } as unknown as PatchNode, id);
   }
 

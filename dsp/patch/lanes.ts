@@ -14,14 +14,21 @@ import type { OpKind } from '../ir/ops.ts';
 import { ELEMENTARY } from './functions.ts';
 import type { Operand } from './operand.ts';
 import { lanesOfParam } from './params.ts';
+import { inferRates } from './rates.ts';
+import { MAX_FRAME, MAX_LANES } from './rule.ts';
 import type { Patch, PatchNode } from './schema.ts';
-import { MAX_LANES, isVectorOp, ruleOf } from './vectors.ts';
+import { isVectorOp, ruleOf } from './vectors.ts';
 import type { VectorNode } from './vectors.ts';
 
 export type LanesOf = ReadonlyMap<string, number>;
 
 /** All lanes of all nodes: bounds the code that is made of them. */
 const MAX_TOTAL = 2 ** 18;
+/** Frames lie in memory, and their lanes share one loop: they count for so much less. */
+const FRAME_LANES = 16;
+
+/** Constants: numbers in memory. */
+const CONSTANTS: ReadonlySet<string> = new Set(['vector', 'window']);
 
 /** Nodes that move signals of any number of lanes. */
 const MOVERS: ReadonlySet<string> = new Set(['delay', 'mem', 'align', 'runningSum', 'runningMean']);
@@ -97,12 +104,15 @@ export function checkLanes(
     );
   };
   let total = 0;
+  const rates = inferRates(patch);
   for (const [id, node] of Object.entries(patch.nodes)) {
     const own = known.get(id) ?? 1;
-    if (node.op !== 'vector') {
-      total += own;
-      if (own > MAX_LANES) {
-        const message = `a vector of too many lanes: expected at most ${MAX_LANES}, got ${own}`;
+    if (!CONSTANTS.has(node.op)) {
+      const isFrame = (rates.get(id) ?? 0) > 1;
+      total += isFrame ? own / FRAME_LANES : own;
+      const most = isFrame ? MAX_FRAME + 2 : MAX_LANES;
+      if (own > most) {
+        const message = `a vector of too many lanes: expected at most ${most}, got ${own}`;
         found.push(diagnostic('PATCH_TOO_LARGE', pathOf(['nodes', id]), message));
         continue;
       }
@@ -126,7 +136,7 @@ export function checkLanes(
     });
   }
   if (total > MAX_TOTAL) {
-    const message = `all vectors together: expected at most ${MAX_TOTAL} lanes, got ${total}`;
+    const message = `all vectors together: expected at most ${MAX_TOTAL} lanes, got ${Math.ceil(total)}`;
     found.push(diagnostic('PATCH_TOO_LARGE', 'nodes', message));
   }
   const single = (path: readonly PropertyKey[], operand: Operand): void => {

@@ -18,6 +18,7 @@ import { BEYOND, SHORTEST, delayBy } from './delays.ts';
 import { buildOf, isFunction, isOscillator } from './functions.ts';
 import { inferLanes } from './lanes.ts';
 import { lanesOfParam, placesOfParams } from './params.ts';
+import { inferRates } from './rates.ts';
 import { pathOf } from './schema.ts';
 import type { Operand, Patch, PatchNode, PlainOp } from './schema.ts';
 import { orderWith, roundingWith } from './surrogates.ts';
@@ -57,6 +58,7 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
   const b = new Builder('stream');
   const types = inferTypes(patch);
   const lanes = inferLanes(written);
+  const rates = inferRates(written);
   const values = new Map<string, NodeId>();
   const origin = new Map<NodeId, string>();
   Object.keys(patch.sliders).forEach((id, k) => values.set(id, b.node('slider', [], [k])));
@@ -90,10 +92,11 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
       delayFrames += node.frames * (lanes.get(id) ?? 1);
       const type = types.get(id) ?? 'real';
       const { frames, init = 0 } = node;
+      const hop = rates.get(id);
       const make = (): NodeId =>
         recursive.has(id)
-          ? b.feedback(type, frames, init, lanes.get(id))
-          : b.delay(operand(node.in[0], type), frames, init);
+          ? b.feedback(type, frames, init, lanes.get(id), hop)
+          : b.delay(operand(node.in[0], type), frames, init, hop);
       values.set(id, b.within(stateName(id, node), make));
     } else {
       const make = (): NodeId => lowerNode(b, id, node, operand, types, options, diagnostics);
@@ -218,7 +221,13 @@ function lowerNode(
     default: {
       if (isVectorNode(node)) {
         const x = 'in' in node ? node.in.map((value) => operand(value, 'real')) : [];
-        return ruleOf(node).build(b, node, x);
+        const rule = ruleOf(node);
+        const lanes = x.map((operandId) => b.shape(operandId));
+        const wrong = rule.wrong?.(node, lanes, sampleRate) ?? null;
+        if (wrong === null) return rule.build(b, node, x, sampleRate);
+        const path = pathOf(['nodes', id, wrong.field]);
+        diagnostics.push(diagnostic('PATCH_SIGNAL_RANGE', path, wrong.message));
+        return b.filled(0, rule.lanes(node, lanes) ?? 1);
       }
       const reals = (): NodeId[] => node.in.map((value) => operand(value, 'real'));
       if (isOscillator(node.op)) checkFrequency(id, node.in[0], sampleRate, diagnostics);

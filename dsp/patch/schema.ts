@@ -16,6 +16,7 @@ import type { OpKind } from '../ir/ops.ts';
 import { LOSS_KINDS } from '../learn/losses.ts';
 import { scheduleSchema } from '../learn/schedule.ts';
 import { BEYOND, DELAY_INTERPOLATIONS } from './delays.ts';
+import { hopSchema } from './frames.ts';
 import { FUNCTIONS, FUNCTION_NAMES, isFunction } from './functions.ts';
 import type { FunctionName } from './functions.ts';
 import { checkLanes } from './lanes.ts';
@@ -23,10 +24,12 @@ import { idSchema, number, operandSchema } from './operand.ts';
 import type { Operand } from './operand.ts';
 import { MAX_SIZE, controlNames, initSchema, lanesOfParam, wrongInitial } from './params.ts';
 import type { ParamSpec } from './params.ts';
+import { checkRates } from './rates.ts';
+import { lanesSchema } from './rule.ts';
 import { ORDERS, ORDER_GRADIENTS, ROUNDINGS, ROUNDING_GRADIENTS } from './surrogates.ts';
 import type { Order, Rounding } from './surrogates.ts';
 import { TABLE_INTERPOLATIONS, WAVEFORMS } from './tables.ts';
-import { MAX_LANES, VECTOR_OP_NAMES, VECTOR_SCHEMAS, isVectorOp, operandRange } from './vectors.ts';
+import { VECTOR_OP_NAMES, VECTOR_SCHEMAS, isVectorOp, operandRange } from './vectors.ts';
 
 export type { Operand } from './operand.ts';
 export { idSchema, operandSchema } from './operand.ts';
@@ -91,7 +94,9 @@ export const nodeSchema = z.discriminatedUnion('op', [
     frames,
     init: number.optional(),
     /** Of a vector in a recursion that nothing else tells the lanes of. */
-    lanes: z.number().int().min(1).max(MAX_LANES).optional(),
+    lanes: lanesSchema.optional(),
+    /** Of frames in a recursion that nothing else tells the rate of. */
+    hop: hopSchema.optional(),
   }),
   /** Its first operand as many samples ago as the second says, at most `max`. */
   z.strictObject({
@@ -217,7 +222,7 @@ const SUGGESTIONS = 20;
  *
  * @returns the patch with defaults filled in, or all diagnostics: PATCH_FORMAT, PATCH_INVALID,
  *   PATCH_NAME_TAKEN, PATCH_UNKNOWN_REFERENCE, PATCH_OPERAND_COUNT, PATCH_INSTANT_LOOP,
- *   PATCH_CONTROL_RANGE, PATCH_SHAPE, PATCH_TOO_LARGE
+ *   PATCH_CONTROL_RANGE, PATCH_SHAPE, PATCH_RATE, PATCH_TOO_LARGE
  * Cost: linear in the document.
  */
 export function parsePatch(json: unknown): Result<Patch> {
@@ -310,11 +315,16 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   '|': 'or',
   absolute: 'abs',
   attack: 'envelope',
+  angle: 'phase',
   average: 'runningMean',
   clamp: 'clip',
   db2gain: 'dbToGain',
   db2linear: 'dbToGain',
   dcblocker: 'dcBlocker',
+  fft: 'rfft',
+  ifft: 'irfft',
+  istft: 'overlapAdd',
+  stft: 'frames',
   divide: 'div',
   fabs: 'abs',
   fdelay: 'delayBy',
@@ -341,7 +351,6 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   peak: 'peaking',
   plus: 'add',
   pole: 'onePole',
-  power: 'pow',
   rdtable: 'table',
   rwtable: 'rwTable',
   saturate: 'clip',
@@ -370,7 +379,7 @@ const NOTES: Readonly<Record<string, string>> = {
 /** Fields of the parts of a patch, for suggestions. */
 const FIELDS = (
   'format name title doc sliders params nodes outputs training expect estimate target loss window mode carry optimiser schedule kind ' +
-  'size fanIn fanOut lanes from values units taps dilation activation ' +
+  'size fanIn fanOut lanes from values units taps dilation activation hop bands low high floor ' +
   'rate delta every factor final steps initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
 ).split(' ');
 
@@ -580,7 +589,8 @@ function checkMeaning(patch: Patch): Diagnostic[] {
     }
   });
   if (found.length === 0) checkLoops(found, patch);
-  return found.length > 0 ? found : checkLanes(patch, pathOf);
+  if (found.length === 0) found.push(...checkLanes(patch, pathOf));
+  return found.length > 0 ? found : checkRates(patch, pathOf);
 }
 
 /** Where a table's values come from is said once. */

@@ -1,38 +1,48 @@
 /**
  * Nodes of a patch that make, take apart or mix the lanes of vectors, and the layers of neural
  * networks: their fields, how many operands they take, how many lanes these must have, and what they
- * become.
+ * become. Frames and spectra, in `frames.ts`, are rows of the same table.
  *
  * Invariant: what `misfit` lets through, `build` can build. Operations that work lane by lane are not
  * here: they take vectors as they are.
  */
 
 import { z } from 'zod';
-import { ACTIVATION_NAMES, gated, softmax } from '../blocks/activations.ts';
+import { ACTIVATION_NAMES, extremeLane, gated, softmax } from '../blocks/activations.ts';
 import { conv1d, dense } from '../blocks/layers.ts';
 import { gru, lstm, simpleRnn } from '../blocks/recurrent.ts';
-import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
-import { number, operandSchema } from './operand.ts';
+import { FRAME_OPS, FRAME_SCHEMAS } from './frames.ts';
+import { number } from './operand.ts';
 import { MAX_SIZE } from './params.ts';
+import {
+  MAX_FRAME,
+  MAX_LANES,
+  MAX_PARTS,
+  fitsAll,
+  laneNode as node,
+  lanesSchema as lanes,
+  wants,
+} from './rule.ts';
+import type { LaneRule, Misfit } from './rule.ts';
 
-/** Most lanes of a signal, and most operands of a `concat`. */
-export const MAX_LANES = 4096;
-export const MAX_PARTS = 64;
-
-const operands = z.array(operandSchema).max(MAX_PARTS);
-const lanes = z.number().int().min(1).max(MAX_LANES);
+/** Of frames too: `lanes.ts` knows what is one. */
+const long = z
+  .number()
+  .int()
+  .min(1)
+  .max(MAX_FRAME + 2);
 const activation = z.enum(ACTIVATION_NAMES).optional();
-const node = <const Op extends string, Fields extends z.ZodRawShape>(op: Op, fields: Fields) =>
-  z.strictObject({ op: z.literal(op), in: operands, ...fields });
 
 export const VECTOR_SCHEMAS = [
   /** A constant vector. */
   z.strictObject({ op: z.literal('vector'), values: z.array(number).min(1).max(MAX_SIZE) }),
   node('concat', {}),
-  node('slice', { from: z.number().int().min(0).max(MAX_SIZE), lanes }),
-  node('splat', { lanes }),
+  node('slice', { from: z.number().int().min(0).max(MAX_SIZE), lanes: long }),
+  node('splat', { lanes: long }),
   node('sumLanes', {}),
+  node('maxLanes', {}),
+  node('minLanes', {}),
   node('dot', {}),
   node('matvec', {}),
   node('matvecT', {}),
@@ -54,37 +64,12 @@ export const VECTOR_SCHEMAS = [
   node('rnn', { units: lanes, activation }),
   node('lstm', { units: lanes }),
   node('gru', { units: lanes }),
+  ...FRAME_SCHEMAS,
 ] as const;
 
 export type VectorNode = z.infer<(typeof VECTOR_SCHEMAS)[number]>;
 export type VectorOp = VectorNode['op'];
 type NodeOf<Op extends VectorOp> = Extract<VectorNode, { op: Op }>;
-
-/** An operand with the wrong number of lanes, and what was expected of it. */
-export interface Misfit {
-  readonly operand: number;
-  readonly expected: string;
-}
-
-interface VectorRule<Op extends VectorOp> {
-  /** What the operands are called; those in brackets may be left out. */
-  readonly operands: readonly string[];
-  readonly fields?: string;
-  readonly doc: string;
-  /** Lanes of the result; operands that are not known yet are undefined, and so may it be. */
-  readonly lanes: (node: NodeOf<Op>, x: readonly (number | undefined)[]) => number | undefined;
-  /** The first operand that does not fit. */
-  readonly misfit: (node: NodeOf<Op>, x: readonly number[]) => Misfit | null;
-  readonly build: (b: Builder, node: NodeOf<Op>, x: readonly NodeId[]) => NodeId;
-}
-
-const fitsAll = (): null => null;
-
-/** Operand `k` has `expected` lanes, or is not there. */
-const wants = (x: readonly number[], k: number, expected: number, what: string): Misfit | null =>
-  x[k] === undefined || x[k] === expected
-    ? null
-    : { operand: k, expected: `${expected} lanes (${what})` };
 
 /** A bias: a lane for each output, or one number for all. */
 const wantsBias = (x: readonly number[], k: number, outputs: number): Misfit | null =>
@@ -117,7 +102,7 @@ const weightsOf = ([, kernel, recurrent, bias = null]: readonly (NodeId | null)[
   bias,
 });
 
-export const VECTOR_OPS: { readonly [Op in VectorOp]: VectorRule<Op> } = {
+export const VECTOR_OPS: { readonly [Op in VectorOp]: LaneRule<NodeOf<Op>> } = {
   vector: {
     operands: [],
     fields: '`values`: a list of numbers',
@@ -159,6 +144,20 @@ export const VECTOR_OPS: { readonly [Op in VectorOp]: VectorRule<Op> } = {
     lanes: () => 1,
     misfit: fitsAll,
     build: (b, _, x) => b.node('laneSum', x),
+  },
+  maxLanes: {
+    operands: ['a'],
+    doc: 'the largest lane; the gradient goes to it, of several alike to one of them',
+    lanes: () => 1,
+    misfit: fitsAll,
+    build: (b, _, x) => extremeLane(b, x[0]!, 'max'),
+  },
+  minLanes: {
+    operands: ['a'],
+    doc: 'the smallest lane; the gradient goes to it, of several alike to one of them',
+    lanes: () => 1,
+    misfit: fitsAll,
+    build: (b, _, x) => extremeLane(b, x[0]!, 'min'),
   },
   dot: {
     operands: ['a', 'b'],
@@ -247,6 +246,7 @@ export const VECTOR_OPS: { readonly [Op in VectorOp]: VectorRule<Op> } = {
     misfit: recurrentMisfit(3),
     build: (b, _, x) => gru(b, x[0]!, weightsOf(x), x[4] ?? null),
   },
+  ...FRAME_OPS,
 };
 
 export const VECTOR_OP_NAMES = Object.keys(VECTOR_OPS) as readonly VectorOp[];
@@ -254,7 +254,7 @@ export const VECTOR_OP_NAMES = Object.keys(VECTOR_OPS) as readonly VectorOp[];
 export const isVectorOp = (op: string): op is VectorOp => Object.hasOwn(VECTOR_OPS, op);
 
 /** The row of a node's operation, its type narrowed to the node's. */
-export const ruleOf = <Op extends VectorOp>({ op }: { readonly op: Op }): VectorRule<Op> =>
+export const ruleOf = <Op extends VectorOp>({ op }: { readonly op: Op }): LaneRule<NodeOf<Op>> =>
   VECTOR_OPS[op];
 
 /** Fewest and most operands of an operation. */

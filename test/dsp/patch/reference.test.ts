@@ -7,9 +7,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ACTIVATION_NAMES } from '../../../dsp/blocks/activations.ts';
 import { INITS } from '../../../dsp/blocks/initial.ts';
+import { WINDOWS } from '../../../dsp/blocks/spectra.ts';
 import { OPS } from '../../../dsp/ir/ops.ts';
 import type { OpSpec, Signature } from '../../../dsp/ir/ops.ts';
 import { LOSS_KINDS } from '../../../dsp/learn/losses.ts';
+import { FRAME_OP_NAMES, isFrameOp } from '../../../dsp/patch/frames.ts';
 import { FILTERS } from '../../../dsp/patch/filters.ts';
 import { ELEMENTARY } from '../../../dsp/patch/functions.ts';
 import { OSCILLATORS } from '../../../dsp/patch/oscillators.ts';
@@ -22,6 +24,7 @@ import {
   ROUNDING_GRADIENTS,
 } from '../../../dsp/patch/surrogates.ts';
 import { VECTOR_OPS, VECTOR_OP_NAMES } from '../../../dsp/patch/vectors.ts';
+import type { VectorOp } from '../../../dsp/patch/vectors.ts';
 
 const FILE = new URL('../../../dsp/patch/README.md', import.meta.url);
 const [BEGIN, END] = ['<!-- operations -->\n', '<!-- end -->'] as const;
@@ -75,9 +78,9 @@ function functionTable(functions: Readonly<Record<string, PatchFunction>>): stri
   return tableOf([['function', 'result'], ...rows]);
 }
 
-/** Nodes of vectors and layers. */
-function vectorTable(): string {
-  const rows = VECTOR_OP_NAMES.map((op) => {
+/** Nodes of vectors, layers and frames. */
+function vectorTable(ops: readonly VectorOp[]): string {
+  const rows = ops.map((op) => {
     const { operands, fields = '', doc } = VECTOR_OPS[op];
     return [`\`${op}\``, operands.join(', '), fields, doc];
   });
@@ -100,6 +103,7 @@ test('the table of operations is the op table', () => {
     return [`\`${op}\``, String(spec.arity), doc, TYPES[spec.signature], gradient];
   });
   const head = ['op', 'operands', 'result', 'types', 'gradient where it needs saying'];
+  const windows = Object.entries(WINDOWS).map(([name, { doc }]) => `\`${name}\` ${doc}`);
   const parts = [
     tableOf([head, ...rows]),
     'Functions of reals that are made of these:\n',
@@ -109,7 +113,10 @@ test('the table of operations is the op table', () => {
     'Filters and followers. Their states start at 0; a `cutoff` is in Hz and held to [10, 0.49 · sample rate], `q` to [0.01, 1000], `gainDb` to ±120, with derivative 0 outside. Below some 100 Hz use the state-variable ones: in single precision a biquad is 0.1 % off at DC for a cutoff of 100 Hz at 48 kHz, 4 % for 20 Hz:\n',
     functionTable(FILTERS),
     'Vectors and neural layers, real; operands in brackets may be left out. A bias is a lane per output, or one number for all:\n',
-    vectorTable(),
+    vectorTable(VECTOR_OP_NAMES.filter((op) => !isFrameOp(op))),
+    'Frames and spectra, real:\n',
+    vectorTable(FRAME_OP_NAMES),
+    `Windows by the place t from 0 to 1, 1 not included: ${windows.join(', ')}.\n`,
     `Activations: ${ACTIVATION_NAMES.map((name) => `\`${name}\``).join(', ')}; \`linear\`, none at all, if not given.\n`,
     'Starting values, `{ "init": …, "seed": 0, "scale": 1, "fanIn": …, "fanOut": … }`, held to the range of the parameter:\n',
     tableOf([

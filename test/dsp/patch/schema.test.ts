@@ -60,6 +60,20 @@ const WRONG: readonly (readonly [string, unknown, string, string, RegExp])[] = [
     'nodes.z.in[1]',
     /expected 2 lanes, got 3 lanes/u,
   ],
+  [
+    'samples and frames together',
+    {
+      ...base,
+      nodes: {
+        ...base.nodes,
+        v: { op: 'frames', in: ['x'], size: 1, hop: 64 },
+        z: { op: 'add', in: ['x', 'v'] },
+      },
+    },
+    'PATCH_RATE',
+    'nodes.z.in[1]',
+    /expected samples, as in\[0\], got frames every 64 samples/u,
+  ],
   ['a missing channel', withNode({ op: 'input' }), 'PATCH_INVALID', 'nodes.z.channel', /number/u],
   [
     'channel 0',
