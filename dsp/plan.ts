@@ -18,7 +18,7 @@ import { isDelay, isSignal, nodeOf } from './ir/graph.ts';
 import type { Graph, NodeId } from './ir/graph.ts';
 import { OPS } from './ir/ops.ts';
 import type { GraphName, Program } from './ir/program.ts';
-import { LOSSES } from './learn/losses.ts';
+import { lossOf, wrongWindow } from './learn/losses.ts';
 import type { Lowered } from './patch/lower.ts';
 import { bankOf } from './patch/params.ts';
 import { pathOf } from './patch/schema.ts';
@@ -79,10 +79,14 @@ export function plan(
     });
   }
 
+  const misfit = wrongWindow(training.loss, training.window);
+  if (misfit !== null) {
+    return fail(diagnostic('PATCH_SIGNAL_RANGE', 'training.window', misfit));
+  }
   const objective: Objective = {
     estimate,
     target,
-    loss: LOSSES[training.loss],
+    loss: lossOf(training.loss),
     window: training.window,
     params: base.params.length,
     names: base.params.map((p) => p.id),

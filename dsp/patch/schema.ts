@@ -13,7 +13,7 @@ import { diagnostic, fail, nearest, ok } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { OPS, OP_KINDS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
-import { LOSS_KINDS } from '../learn/losses.ts';
+import { LOSS_KINDS, lossSchema } from '../learn/losses.ts';
 import { scheduleSchema } from '../learn/schedule.ts';
 import { BEYOND, DELAY_INTERPOLATIONS } from './delays.ts';
 import { hopSchema } from './frames.ts';
@@ -165,7 +165,7 @@ export type PatchNode = z.infer<typeof nodeSchema>;
 export const trainingSchema = z.strictObject({
   estimate: idSchema,
   target: idSchema,
-  loss: z.enum(LOSS_KINDS),
+  loss: lossSchema,
   /** Samples from one optimiser step to the next; the loss is a mean over them. */
   window: z
     .number()
@@ -379,7 +379,7 @@ const NOTES: Readonly<Record<string, string>> = {
 /** Fields of the parts of a patch, for suggestions. */
 const FIELDS = (
   'format name title doc sliders params nodes outputs training expect estimate target loss window mode carry optimiser schedule kind ' +
-  'size fanIn fanOut lanes from values units taps dilation activation hop bands low high floor ' +
+  'size fanIn fanOut lanes from values units taps dilation activation hop bands low high floor sizes overlap ' +
   'rate delta every factor final steps initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
 ).split(' ');
 
@@ -396,6 +396,7 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
       });
     case 'invalid_union': {
       if (issue.path.at(-1) === 'initial') return fromInitial(issue, path, got);
+      if (issue.path.at(-1) === 'loss') return fromLoss(issue, path, got);
       const op = (issue.input as { op?: unknown } | undefined)?.op;
       if (issue.discriminator === 'op') {
         const known = nodeOps();
@@ -454,6 +455,20 @@ function fromInitial(issue: z.core.$ZodIssueInvalidUnion, path: string, got: str
   }
   const expected = 'expected a number, a list of numbers or { "init": … }';
   return [diagnostic('PATCH_INVALID', path, `${expected}, got ${got}`)];
+}
+
+/** A name or an object: what is said of the one that was meant. */
+function fromLoss(issue: z.core.$ZodIssueInvalidUnion, path: string, got: string): Diagnostic[] {
+  const [, options = []] = issue.errors;
+  if (typeof issue.input === 'object' && issue.input !== null && options.length > 0) {
+    return options.flatMap((inner) =>
+      fromIssue({ ...inner, path: [...issue.path, ...inner.path] }),
+    );
+  }
+  const expected = `expected one of ${LOSS_KINDS.join(', ')}, or { "kind": …, options }`;
+  const near = typeof issue.input === 'string' ? nearest(issue.input, LOSS_KINDS) : undefined;
+  const hint = near === undefined ? undefined : `did you mean "${near}"?`;
+  return [diagnostic('PATCH_INVALID', path, `unknown loss: ${expected}; got ${got}`, hint)];
 }
 
 /** The schema's own sentence, without its "Invalid input", and with what was got. */

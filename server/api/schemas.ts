@@ -7,7 +7,7 @@
  */
 
 import { z } from 'zod';
-import { LOSS_KINDS } from '../../dsp/learn/losses.ts';
+import { lossSchema } from '../../dsp/learn/losses.ts';
 import { scheduleSchema } from '../../dsp/learn/schedule.ts';
 import { expectationSchema, idSchema, patchSchema } from '../../dsp/patch/schema.ts';
 import { diagnosticSchema } from './errors.ts';
@@ -119,7 +119,7 @@ export const paramSchema = z.object({
 export const trainingSettingsSchema = z.object({
   estimate: z.string(),
   target: z.string(),
-  loss: z.enum(LOSS_KINDS),
+  loss: lossSchema,
   window: z.int().describe('Frames from one optimiser step to the next.'),
   mode: z.enum(['auto', 'forward', 'reverse']),
   optimiser: z.object({ kind: z.literal('sgd') }),
@@ -128,7 +128,7 @@ export const trainingSettingsSchema = z.object({
 export const trainingUpdateSchema = z.strictObject({
   estimate: idSchema.optional(),
   target: idSchema.optional(),
-  loss: z.enum(LOSS_KINDS).optional(),
+  loss: lossSchema.optional(),
   window: z
     .int()
     .min(1)

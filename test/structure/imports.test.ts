@@ -26,7 +26,7 @@ const DSP: Readonly<Record<string, readonly string[]>> = {
   'dsp/interpret': ['dsp/ir'],
   'dsp/ad': ['dsp/ir'],
   'dsp/passes': ['dsp/ir', 'dsp/interpret'],
-  'dsp/learn': ['dsp/ir', 'dsp/ad', 'dsp/control.ts'],
+  'dsp/learn': ['dsp/ir', 'dsp/ad', 'dsp/blocks', 'dsp/control.ts'],
   'dsp/blocks': ['dsp/ir'],
   'dsp/patch': ['dsp/ir', 'dsp/blocks', 'dsp/learn', 'dsp/control.ts', 'dsp/diagnostic.ts'],
   'dsp/examples': ['dsp/patch', 'dsp/diagnostic.ts'],
