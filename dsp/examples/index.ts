@@ -9,6 +9,7 @@ import { printDiagnostics } from '../diagnostic.ts';
 import { parsePatch } from '../patch/schema.ts';
 import type { Patch } from '../patch/schema.ts';
 import dense from './dense.json' with { type: 'json' };
+import equaliser from './equaliser.json' with { type: 'json' };
 import gainDc from './gain-dc.json' with { type: 'json' };
 import gain from './gain.json' with { type: 'json' };
 import loopback from './loopback.json' with { type: 'json' };
@@ -23,7 +24,7 @@ function checked(json: unknown): Patch {
 
 /** Patches to learn with, by name, from the simplest on. */
 export const EXAMPLES: Readonly<Record<string, Patch>> = Object.fromEntries(
-  [gain, gainDc, onePole, loopback, dense].map((json) => {
+  [gain, gainDc, onePole, loopback, dense, equaliser].map((json) => {
     const patch = checked(json);
     return [patch.name, patch];
   }),
