@@ -79,6 +79,10 @@ export function differentiate(
   const tapes: (NodeId | null)[] = [];
   const indexOf = new Map<NodeId, number>();
   const read = (b: Builder, id: NodeId, lag: number): NodeId => {
+    if (forward.type(id) === 'int' && forward.shape(id) > 1) {
+      // Vectors are recorded as reals, exact up to 2²⁴.
+      return b.node('toInt', [read(b, forward.node('toReal', [id]), lag)]);
+    }
     const index = indexOf.get(id) ?? tapes.push(id) - 1;
     indexOf.set(id, index);
     const hop = Math.max(1, nodeOf(forward, id).hop);

@@ -334,6 +334,14 @@ describe('gradients through frames', () => {
       const [high, low] = [p.vector('maxLanes', [level], {}), p.vector('minLanes', [level], {})];
       return p.vector('hold', [p.op('mul', [p.op('sub', [high, low]), 0.01])], {});
     },
+    'a choice by conditions that depend on many others': (p, s) => {
+      const level = p.vector('power', [s], {});
+      let odd = p.op('gt', [level, 0.01]);
+      for (let k = 1; k < 12; k++) odd = p.op('xor', [odd, p.op('gt', [level, 0.03 * k])]);
+      const g = p.param('g', drawn(bins, 6));
+      const chosen = p.op('select', [odd, g, p.op('neg', [g])]);
+      return back(p, p.op('mul', [s, p.vector('concat', [chosen, chosen], {})]));
+    },
     'a recurrent layer over frames': (p, s) => {
       const few = p.vector('slice', [p.vector('power', [s], {})], { from: 0, lanes: 2 });
       const gru = p.vector(
