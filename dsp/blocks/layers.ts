@@ -59,9 +59,14 @@ export function conv1d(
   activation: ActivationName = 'linear',
 ): NodeId {
   const hop = Math.max(1, ...[x, weights, bias ?? x].map((id) => b.hop(id)));
-  const past = Array.from({ length: taps }, (_, j) => {
-    const frames = (taps - 1 - j) * dilation;
-    return frames === 0 ? x : b.delay(x, frames, 0, hop);
-  });
-  return dense(b, b.node('concat', past), weights, bias, activation);
+  const past = (): NodeId => {
+    // The samples of a number lie side by side as they are.
+    if (b.shape(x) === 1 && dilation === 1 && hop === 1) return b.node('frames', [x], [1, taps]);
+    const parts = Array.from({ length: taps }, (_, j) => {
+      const frames = (taps - 1 - j) * dilation;
+      return frames === 0 ? x : b.delay(x, frames, 0, hop);
+    });
+    return b.node('concat', parts);
+  };
+  return dense(b, past(), weights, bias, activation);
 }

@@ -18,7 +18,7 @@ import { chunksOf, makeBody, placesOf } from './body.ts';
 import type { Body, Value } from './body.ts';
 import { emitFrames } from './frames.ts';
 import type { FrameContext } from './frames.ts';
-import { addBack, placeReturns, readLine } from './lines.ts';
+import { addBack, addFrame, placeReturns, readLine } from './lines.ts';
 import type { Returns } from './lines.ts';
 import type { Line, Storage } from './memory.ts';
 import { call, get, set } from './module.ts';
@@ -106,7 +106,7 @@ export function emitGraph(
   const recorded = new Map<NodeId, number>();
   const recursiveLines = new Set(
     [...schedule.recursive].flatMap((id) => {
-      const line = storage.lines.get(id);
+      const line = storage.lines.get(id) ?? storage.framed.get(id);
       return line !== undefined && typeOf(line.source) === 'real' ? [line] : [];
     }),
   );
@@ -275,6 +275,14 @@ export function emitGraph(
       return made;
     }
     if (isMemory(node.op)) return remember(body, id, node.op);
+    if (node.op === 'overlapT') {
+      const { base } = storage.overlaps.get(id)!;
+      const here = at(body, { address: 0, base: null, places: 1 });
+      const v = valueIn(body, node.args[0]!);
+      const made = addFrame({ func, into: body.code }, base, here, v, shapeOf(node.args[0]!));
+      body.known.set(id, made);
+      return made;
+    }
     const product = node.args.find((a) => products.has(a));
     if (product !== undefined) {
       const made = addProductOf(body, id, product);
@@ -451,11 +459,13 @@ export function emitGraph(
     return value;
   };
 
-  /** The adjoints of lines and tables start at 0 in every window. */
+  /** The adjoints of frames, lines and tables start at 0 in every window. */
   const beginMemory = (id: NodeId): void => {
     const { op, attrs, shape } = nodeOf(graph, id);
     const [size = 1] = attrs;
     const places = placesOf(shape);
+    const overlap = storage.overlaps.get(id);
+    if (overlap !== undefined) clear(func.body, overlap.base, 4 * (overlap.size + frames));
     if (op === 'lineT') {
       const kept = placeReturns(size, frames, places, temps);
       returns.set(id, kept);

@@ -1,5 +1,6 @@
 /**
- * Reading a line at a place that moves, and its adjoint: adding at a place that moves.
+ * Reading a line at a place that moves, and its adjoint: adding at a place that moves. And the
+ * adjoint of the last samples of a line.
  *
  * A line in memory is linear (see `Line`), so a sample that lies d frames back is 4·d·places bytes
  * below; four samples are gathered one by one and are the same to the bit. Invariants: the sample at
@@ -13,6 +14,7 @@ import type { Line } from './memory.ts';
 import { get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
 import type { Scope } from './rules.ts';
+import { masked } from './structures.ts';
 import type { Writer } from './structures.ts';
 
 /** An index held to 0 … top: one, or four of them. */
@@ -116,6 +118,30 @@ export function addToPlace(w: Writer, at: Local, address: number, value: Value):
     w.into.push(get(local), [four ? 'f32x4.add' : 'f32.add']);
     w.into.push([four ? 'v128.store' : 'f32.store', address + 16 * c]);
   });
+}
+
+/**
+ * acc[t − lanes + 1 + k] += v[t][k], result acc[t]: the adjoint of the last samples at every sample,
+ * from the last one of a window to its first.
+ *
+ * @param address  of acc, which begins `lanes − 1` samples before the window
+ * @param here     code: byte offset of this sample
+ */
+export function addFrame(
+  w: Writer,
+  address: number,
+  here: readonly Instr[],
+  v: Value,
+  lanes: number,
+): Value {
+  const at = w.func.local('i32');
+  w.into.push(...here, set(at));
+  const frame = lanes === 1 ? v : masked(w, v, lanes);
+  addToPlace(w, at, address, frame);
+  if (frame.at(-1) !== v.at(-1)) w.func.release(frame.at(-1)!);
+  const value = loadPlace(w, at, address + 4 * (lanes - 1), 1);
+  w.func.release(at);
+  return value;
 }
 
 /** What the adjoint of a line has still to give, at each frame of a window. */

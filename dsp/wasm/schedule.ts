@@ -20,6 +20,7 @@ import { components } from '../ir/components.ts';
 import {
   dependencies,
   isDelay,
+  isFraming,
   isMemory,
   isOverlap,
   isReduction,
@@ -49,7 +50,7 @@ export interface Schedule {
   readonly stages: readonly Stage[];
   /** Stage and kind of each scheduled node. Leaves that are memory already are not scheduled. */
   readonly place: ReadonlyMap<NodeId, { readonly stage: number; readonly kind: Kind }>;
-  /** Delays and lines that are part of a recursion. */
+  /** Delays, frames and lines that are part of a recursion. */
   readonly recursive: ReadonlySet<NodeId>;
 }
 
@@ -90,12 +91,13 @@ export function schedule(graph: Graph): Schedule {
         const at = members.has(dependency) ? undefined : place.get(dependency);
         if (at === undefined) continue;
         const { op } = nodeOf(graph, dependency);
-        const later = isReduction(op) || isOverlap(op) || ORDER[at.kind] > ORDER[kind];
+        const later =
+          isReduction(op) || joinsFrames(graph, dependency) || ORDER[at.kind] > ORDER[kind];
         stage = Math.max(stage, at.stage + (later ? 1 : 0));
       }
     }
     // What is put together from frames may have to be copied to where it is asked for.
-    const last = stage + (isOverlap(nodeOf(graph, first).op) ? 1 : 0);
+    const last = stage + (joinsFrames(graph, first) ? 1 : 0);
     while (stages.length <= last) {
       stages.push({ value: [], vector: [], serial: [], product: [], frame: [] });
     }
@@ -103,7 +105,7 @@ export function schedule(graph: Graph): Schedule {
       place.set(id, { stage, kind });
       stages[stage]![kind].push(id);
       const { op } = nodeOf(graph, id);
-      if (cyclic && (isDelay(op) || op === 'line')) recursive.add(id);
+      if (cyclic && (isDelay(op) || isFraming(op) || op === 'line')) recursive.add(id);
     }
   }
   return { stages, place, recursive };
@@ -123,7 +125,7 @@ export function schedule(graph: Graph): Schedule {
 
   function kindOf(g: Graph, id: NodeId, cyclic: boolean): Kind {
     const node = nodeOf(g, id);
-    const isFramed = node.hop > 1 || isOverlap(node.op);
+    const isFramed = node.hop > 1 || joinsFrames(g, id);
     if (isFramed || (node.op === 'sum' && nodeOf(g, node.args[0]!).hop > 1)) return 'frame';
     if (cyclic) return 'serial';
     if (node.op === 'sumOuter' || node.op === 'sumScatter') return 'product';
@@ -135,7 +137,7 @@ export function schedule(graph: Graph): Schedule {
     if (!isSignal(node)) return 'value';
     // Four numbers are gathered, but where a recursion waits anyway.
     if (isGathered(node.op) && node.shape === 1) return looped.has(id) ? 'serial' : 'vector';
-    if (isMemory(node.op)) return 'serial';
+    if (isMemory(node.op) || isOverlap(node.op)) return 'serial';
     if (node.shape > 1 || node.args.some((a) => nodeOf(g, a).shape > 1)) return 'serial';
     if (!isValueOp(node.op)) return 'vector';
     const rules: FormRules = WASM_RULES[node.op];
@@ -143,6 +145,15 @@ export function schedule(graph: Graph): Schedule {
     return (takesInt ? rules.intVector : rules.vector) === null ? 'serial' : 'vector';
   }
 }
+
+/**
+ * Is a signal put together from frames in a loop of theirs? Frames that come at every sample, and
+ * reach back, are added up in the loop that makes them.
+ */
+const joinsFrames = (graph: Graph, id: NodeId): boolean => {
+  const { op, attrs } = nodeOf(graph, id);
+  return isOverlap(op) && !(op === 'overlapT' && attrs[0] === 1);
+};
 
 /** What can be read at four places, one by one. */
 const isGathered = (op: OpKind): boolean => op === 'lookup' || op === 'line';

@@ -90,7 +90,7 @@ export function slice(w: Writer, value: Value, from: number, lanes: number): Val
 }
 
 /** Lanes behind the last one made 0. */
-function masked(w: Writer, value: Value, lanes: number): Value {
+export function masked(w: Writer, value: Value, lanes: number): Value {
   const rest = lanes & 3;
   if (rest === 0) return value;
   const last = w.func.local('v128');

@@ -88,6 +88,7 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     const layer = pick<Json>([
       { op: 'dense', in: [held, 'w0', 'v0'], units: 3, activation },
       { op: 'conv1d', in: [held, 'w1'], units: 3, taps: 2, dilation: 1 + below(5), activation },
+      { op: 'conv1d', in: [real(), 'w2'], units: 3, taps: 3, activation },
       { op: 'rnn', in: [held, 'w0', 'w2', 0.1], units: 3 },
       { op: 'gru', in: [real(), 'w2', 'w3', 'w2', 'w2'], units: 3 },
     ]);

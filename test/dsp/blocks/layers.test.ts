@@ -192,4 +192,17 @@ describe('a convolution', () => {
     const estimate = sum(b, apart(b, second));
     agree('conv', { b, estimate, target: b.node('input', [], [1]), params: 106, window: 40 });
   });
+
+  describe.each(['feeds forward', 'feeds back'])('of one number that %s', (way) => {
+    test.each([1, 2, 3, 9])('has the gradient of its formula, %i taps', (taps) => {
+      const b = new Builder('stream');
+      const at = (from: number, lanes: number) => b.node('param', [], [from, lanes]);
+      const past = b.feedback('real', 1);
+      const x = b.node('mul', [b.node('input', [], [0]), at(0, 1)]);
+      const fed = way === 'feeds back' ? b.node('add', [x, b.node('mul', [past, at(10, 1)])]) : x;
+      const estimate = conv1d(b, fed, at(1, taps), at(10, 1), { taps }, 'tanh');
+      b.close(past, estimate);
+      agree('conv', { b, estimate, target: b.node('input', [], [1]), params: 11, window: 40 });
+    });
+  });
 });
