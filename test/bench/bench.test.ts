@@ -15,10 +15,9 @@ import { tableRow, toJson } from './report.ts';
 const input = signals(Math.max(...KERNELS.map(({ frames }) => frames)));
 /** Those that take seconds to compile are left to the bench itself. */
 const kernels = KERNELS.filter(({ initial }) => initial.length <= 400);
-const runnable = kernels.filter(({ estimate }) => typeof estimate !== 'string');
 
 describe('a kernel of the bench', () => {
-  it.each(runnable)('$name learns on our side', (kernel) => {
+  it.each(kernels)('$name learns on our side', (kernel) => {
     const ours = openOurs(kernel, input);
     if (typeof ours === 'string') throw new Error(ours);
     const { output, gradients, params } = ours.check(1);
@@ -43,12 +42,12 @@ describe.runIf(hasCompiler())('a kernel of the bench in C', () => {
     rmSync(program);
   });
 
-  it.each(kernels)('$name computes the same as ours, or ours is not there', async (kernel) => {
+  it.each(kernels)('$name computes the same as ours', async (kernel) => {
     const one = await measure(kernel, native, input, { rounds: 1, seconds: 0.001 });
     measured.push(one);
     expect(one.differs, one.note ?? '').toBe(false);
     expect(one.nativeNsPerSample).toBeGreaterThan(0);
-    expect(one.ratio === null).toBe(typeof kernel.estimate === 'string');
+    expect(one.ratio).toBeGreaterThan(0);
   });
 
   it('appears in the report with every field', () => {

@@ -1,15 +1,12 @@
 /**
- * Our side: a kernel's patch through the whole compiler, run by an Instance as the audio thread
- * runs it.
+ * Our side: a kernel through the whole compiler, run by an Instance as the audio thread runs it.
  */
-import { compile } from '../../dsp/compile.ts';
+import { assemble } from '../../dsp/compile.ts';
 import { printDiagnostics } from '../../dsp/diagnostic.ts';
 import { hasFusedMultiply } from '../../dsp/wasm/features.ts';
 import { Instance } from '../../dsp/run/instance.ts';
-import { noise, patchOf } from './kernels/kernel.ts';
+import { SAMPLE_RATE, noise } from './kernels/kernel.ts';
 import type { Kernel } from './kernels/kernel.ts';
-
-export const SAMPLE_RATE = 48000;
 
 export interface Signals {
   /** Input and target, as many frames as the longest block. */
@@ -40,18 +37,21 @@ export interface Ours {
 
 /** The kernel, ready to run, or the reason why it cannot be. */
 export function openOurs(kernel: Kernel, { x, d }: Signals): Ours | string {
-  const patch = patchOf(kernel);
-  if (patch === null) return String(kernel.estimate);
-  const { frames } = kernel;
+  const { frames, initial, rate } = kernel;
   const begin = performance.now();
+  const program = kernel.program(kernel);
+  if (!program.ok) return printDiagnostics(program.diagnostics).trim();
   const fused = hasFusedMultiply();
-  const artifact = compile(patch, { sampleRate: SAMPLE_RATE, maxBlock: frames, latency: 0, fused });
+  const options = { sampleRate: SAMPLE_RATE, maxBlock: frames, latency: 0, fused };
+  const artifact = assemble(program.value, options);
   if (!artifact.ok) return printDiagnostics(artifact.diagnostics).trim();
   const instance = new Instance(artifact.value, new WebAssembly.Module(artifact.value.wasm));
   const compileMs = performance.now() - begin;
   instance.inputs.forEach((input, k) => input.set((k === 0 ? x : d).subarray(0, frames)));
-  if (patch.training !== undefined) instance.setSchedule(patch.training.schedule);
+  instance.setSchedule({ kind: 'constant', rate });
   instance.learning = true;
+  const inOrder = (bank: Float64Array): number[] =>
+    initial.map((_, k) => bank[kernel.places?.[k] ?? k]!);
 
   const timed = (blocks: number): number => {
     const start = performance.now();
@@ -68,8 +68,8 @@ export function openOurs(kernel: Kernel, { x, d }: Signals): Ours | string {
       return {
         loss: instance.loss,
         output: [...instance.outputs[0]!.subarray(0, frames)],
-        gradients: [...instance.gradients],
-        params: [...instance.params],
+        gradients: inOrder(instance.gradients),
+        params: inOrder(instance.params),
       };
     },
     // As native/main.c: pieces long enough that reading the clock does not count.

@@ -9,8 +9,7 @@ import { measure } from 'mitata';
 import { compile } from '../../dsp/compile.ts';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
 import { Instance } from '../../dsp/run/instance.ts';
-import { BLOCK, noise } from './kernels/kernel.ts';
-import { SAMPLE_RATE } from './ours.ts';
+import { BLOCK, SAMPLE_RATE, noise } from './kernels/kernel.ts';
 
 /**
  * A learning step over one block by hand: what a careful programmer would write for this one
@@ -116,7 +115,8 @@ export async function measurePrograms(): Promise<string> {
   let table =
     '| program | generated, ns/sample | by hand in JavaScript | ratio | compile, ms | x real time |\n' +
     '|---|---|---|---|---|---|\n';
-  for (const [name, patch] of Object.entries(EXAMPLES)) {
+  for (const [name, make] of Object.entries(BY_HAND)) {
+    const patch = EXAMPLES[name]!;
     const begin = performance.now();
     const artifact = compile(patch, { sampleRate: SAMPLE_RATE, maxBlock: BLOCK, latency: 0 });
     if (!artifact.ok) throw new Error(name);
@@ -128,7 +128,7 @@ export async function measurePrograms(): Promise<string> {
     const [x, out] = [noise(BLOCK, 1, 0.5), new Float32Array(BLOCK)];
     for (const input of instance.inputs) input.set(x);
     const generated = await perSample(() => instance.process(BLOCK));
-    const hand = BY_HAND[name]!();
+    const hand = make();
     const byHand = await perSample(() => hand(x, x, out));
     const row = [
       name,

@@ -6,7 +6,7 @@
  * that the compiler cannot run yet, and `ratio` where the two sides do not compute the same.
  */
 import { cpus } from 'node:os';
-import { SAMPLE_RATE } from './ours.ts';
+import { SAMPLE_RATE } from './kernels/kernel.ts';
 import type { Measured } from './measure.ts';
 
 const cpuName = (): string => cpus()[0]?.model.trim() ?? process.arch;

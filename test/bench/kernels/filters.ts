@@ -1,9 +1,10 @@
 /**
  * Linear kernels: gain and offset, biquads, FIR filters, and learning cost against the number of
- * parameters. Native sides: gain_dc.c, biquads.c, fir.c.
+ * parameters. A FIR filter is a convolution of one unit; one is there as scalar operations too.
+ * Native sides: gain_dc.c, biquads.c, fir.c.
  */
 import type { Signal } from '../../../dsp/patch/builder.ts';
-import { BLOCK, add, dot, kernel, mul, noise } from './kernel.ts';
+import { add, kernel, mul, noise, patched } from './kernel.ts';
 import type { Estimate, Kernel } from './kernel.ts';
 
 const gainDc: Estimate = (p, x, [g, c]) => add(p, mul(p, g!, x), c!);
@@ -26,12 +27,22 @@ const biquads: Estimate = (p, x, params) => {
   return signal;
 };
 
-const fir: Estimate = (p, x, taps) =>
-  dot(
-    p,
-    taps,
-    taps.map((_, k) => (k === 0 ? x : p.delay(x, k))),
-  );
+const firOfNumbers: Estimate = (p, x, taps) =>
+  taps
+    .map((tap, k) => mul(p, tap, k === 0 ? x : p.delay(x, k)))
+    .reduce((sum, one) => add(p, sum, one));
+
+const fir =
+  (taps: number): Estimate =>
+  (p, x, [weights]) =>
+    p.vector('conv1d', [x, weights!], { units: 1, taps });
+
+/** A convolution has the weight of the newest sample last. */
+const convolution = (count: number) => ({
+  initial: taps(count),
+  places: Array.from({ length: count }, (_, k) => count - 1 - k),
+  program: patched(fir(count), [count]),
+});
 
 /** Poles well inside of the circle, a different pair in each section. */
 const COEFFICIENTS = [0, 1, 2, 3].flatMap((k) => [
@@ -44,7 +55,7 @@ const COEFFICIENTS = [0, 1, 2, 3].flatMap((k) => [
 
 const taps = (count: number): number[] => [...noise(count, 3, 0.5 / Math.sqrt(count))];
 
-const cascade = { initial: COEFFICIENTS, estimate: biquads } as const;
+const cascade = { initial: COEFFICIENTS, program: patched(biquads) } as const;
 
 /** Learning cost against the number of parameters. */
 const TAPS = [8, 16, 32, 64, 128, 256, 512, 1024];
@@ -55,7 +66,7 @@ export const FILTERS: readonly Kernel[] = [
     native: { name: 'gain-dc', size: 0 },
     initial: [1, 0],
     rate: 0.01,
-    estimate: gainDc,
+    program: patched(gainDc),
   }),
   kernel({
     name: 'biquads-4',
@@ -86,19 +97,22 @@ export const FILTERS: readonly Kernel[] = [
   kernel({
     name: 'fir-64-lms',
     native: { name: 'fir-sample', size: 64 },
-    initial: taps(64),
+    ...convolution(64),
     window: 1,
-    estimate: fir,
     target: 1.1,
   }),
   ...TAPS.map((count) =>
     kernel({
       name: `fir-${count}-block`,
       native: { name: 'fir-block', size: count },
-      initial: taps(count),
-      window: BLOCK,
-      estimate: fir,
+      ...convolution(count),
       ...(count === 64 ? { target: 1.5 } : {}),
     }),
   ),
+  kernel({
+    name: 'fir-64-block-numbers',
+    native: { name: 'fir-block', size: 64 },
+    initial: taps(64),
+    program: patched(firOfNumbers),
+  }),
 ];

@@ -1,16 +1,21 @@
 /**
  * What a measured kernel is: one learning problem, told once for the compiler and once for native C.
  *
- * Invariant: both sides get the same signals, initial parameters, range, rate and window from here;
- * parameters have the same order on both. A kernel that the compiler cannot express yet says so in
- * words and is reported, never replaced by something easier.
+ * Invariant: both sides get the same signals, initial parameters, range, rate and window from here.
+ * Parameters are told in the order of the native side; where the compiler's has another one,
+ * `places` says which.
  */
+import { programOf } from '../../../dsp/compile.ts';
+import type { Result } from '../../../dsp/diagnostic.ts';
+import type { Program } from '../../../dsp/ir/program.ts';
 import type { PatchBuilder, Signal } from '../../../dsp/patch/builder.ts';
 import { buildPatch } from '../../../dsp/patch/builder.ts';
-import { printDiagnostics } from '../../../dsp/diagnostic.ts';
-import type { Patch, Training } from '../../../dsp/patch/schema.ts';
+import type { Training } from '../../../dsp/patch/schema.ts';
 
-/** The estimate from the input and the parameters. */
+/** Hz. */
+export const SAMPLE_RATE = 48000;
+
+/** The estimate from the input and the parameters, numbers or vectors as `sizes` says. */
 export type Estimate = (p: PatchBuilder, x: Signal, params: readonly Signal[]) => Signal;
 
 export interface Kernel {
@@ -23,8 +28,10 @@ export interface Kernel {
   readonly mode: Training['mode'];
   readonly rate: number;
   readonly initial: readonly number[];
-  /** Or why the compiler cannot run it yet. */
-  readonly estimate: Estimate | string;
+  /** Place in the compiler's bank of each of `initial`, where it is another one. */
+  readonly places?: readonly number[];
+  /** What the compiler gets. */
+  readonly program: (kernel: Kernel) => Result<Program>;
   /** Largest difference between the two sides, relative to the largest value. */
   readonly tolerance: number;
   /** Median ratio to native that the project wants to reach, if it has set itself one. */
@@ -38,7 +45,7 @@ export const BLOCK = 256;
 
 /** A kernel with what most have in common. */
 export const kernel = (
-  own: Pick<Kernel, 'name' | 'native' | 'initial' | 'estimate'> & Partial<Kernel>,
+  own: Pick<Kernel, 'name' | 'native' | 'initial' | 'program'> & Partial<Kernel>,
 ): Kernel => ({
   frames: BLOCK,
   window: BLOCK,
@@ -57,45 +64,51 @@ export function noise(count: number, seed: number, scale = 1): Float32Array {
   });
 }
 
-/** What a kernel asks of the compiler, or null where it cannot be said yet. */
-export function patchOf(kernel: Kernel): Patch | null {
-  const { estimate, window } = kernel;
-  if (typeof estimate === 'string') return null;
-  const patch = buildPatch(kernel.name, (p) => {
-    const x = p.input(1);
-    const params = kernel.initial.map((initial, k) => p.param(`p${k}`, { initial, ...RANGE }));
-    const y = estimate(p, x, params);
-    if (window === 0) return { outputs: [y] };
-    return {
-      outputs: [y],
-      training: {
-        estimate: y,
-        target: p.input(2),
-        loss: 'mse',
-        window,
-        mode: kernel.mode,
-        optimiser: { kind: 'sgd' },
-        schedule: { kind: 'constant', rate: kernel.rate },
-      },
-    };
+/** The parameters in the order of the compiler's bank. */
+export function bankOf<Value>(kernel: Kernel, native: readonly Value[]): Value[] {
+  const bank = native.slice();
+  kernel.places?.forEach((place, k) => {
+    bank[place] = native[k]!;
   });
-  if (!patch.ok) throw new Error(printDiagnostics(patch.diagnostics));
-  return patch.value;
+  return bank;
 }
 
-/** Signals that depend on each other's past: `loop` gets all of one sample ago, and returns all. */
-export function recur(
-  p: PatchBuilder,
-  count: number,
-  loop: (past: readonly Signal[]) => readonly Signal[],
-): readonly Signal[] {
-  const past = Array.from({ length: count }, () => p.delay(0, 1));
-  const next = loop(past);
-  past.forEach((id, k) => {
-    p.nodes[id] = { op: 'delay', in: [next[k]!], frames: 1 };
-  });
-  return next;
-}
+/**
+ * A kernel told as a patch.
+ *
+ * @param sizes  lanes of each parameter, in the order of the bank; 1 is a number. None: all numbers
+ */
+export const patched =
+  (estimate: Estimate, sizes?: readonly number[]): Kernel['program'] =>
+  (kernel) => {
+    const bank = bankOf(kernel, kernel.initial);
+    const patch = buildPatch(kernel.name, (p) => {
+      const x = p.input(1);
+      let at = 0;
+      const params = (sizes ?? bank.map(() => 1)).map((size, k) => {
+        const initial = bank.slice(at, (at += size));
+        const spec = size === 1 ? { initial: initial[0]! } : { initial, size };
+        return p.param(`p${k}`, { ...spec, ...RANGE });
+      });
+      const y = estimate(p, x, params);
+      if (kernel.window === 0) return { outputs: [y] };
+      return {
+        outputs: [y],
+        training: {
+          estimate: y,
+          target: p.input(2),
+          loss: 'mse',
+          window: kernel.window,
+          mode: kernel.mode,
+          optimiser: { kind: 'sgd' },
+          schedule: { kind: 'constant', rate: kernel.rate },
+        },
+      };
+    });
+    if (!patch.ok) return patch;
+    const options = { sampleRate: SAMPLE_RATE, maxBlock: kernel.frames, latency: 0 };
+    return programOf(patch.value, options);
+  };
 
 export const add = (p: PatchBuilder, a: Signal, b: Signal): Signal => p.op('add', [a, b]);
 export const mul = (p: PatchBuilder, a: Signal, b: Signal): Signal => p.op('mul', [a, b]);

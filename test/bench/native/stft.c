@@ -3,18 +3,21 @@
  *
  *   L = mean over frames and bins of | ln |Y| - ln |D| |,  ln |Z| = ln(|Z|^2 + 1e-8) / 2
  *
- * with Hann frames of 1024 samples, 256 apart, that lie within the window, and bins 0 to 512. The
- * gradient goes back to every sample of y. One complex FFT takes a frame of y and of d at once, one
+ * with Hann frames of 1024 samples, 256 apart, that end within the window and reach back before it to
+ * samples as they were played then, and bins 0 to 512. The gradient goes back to every sample of y in
+ * the window. One complex FFT takes a frame of y and of d at once, one
  * inverse FFT the gradients of two frames; it is Stockham's, radix 4.
  */
 #include "bench.h"
 #include <math.h>
 #include <string.h>
 
-enum { SIZE = 1024, HOP = 256, BINS = SIZE / 2 + 1 };
+enum { SIZE = 1024, HOP = 256, BINS = SIZE / 2 + 1, LEAD = SIZE - HOP };
 
 static const double TURN = 6.283185307179586;
-static float hann[SIZE], slope[MAX_FRAMES];
+static float hann[SIZE], slope[LEAD + MAX_FRAMES];
+/* Of y and d, the samples before the window in front. */
+static float estimates[LEAD + MAX_FRAMES], targets[LEAD + MAX_FRAMES];
 /* Twiddle factors of each pass, one after the other. */
 static float cosine[3 * SIZE], sine[3 * SIZE];
 static float re[2][SIZE + 1], im[2][SIZE + 1], gradient_re[SIZE + 1], gradient_im[SIZE + 1];
@@ -22,6 +25,8 @@ static float real[BINS], imaginary[BINS], power[BINS], wanted[BINS], held_re[BIN
 
 static void reset(const Bench *bench) {
   (void)bench;
+  memset(estimates, 0, sizeof estimates);
+  memset(targets, 0, sizeof targets);
   for (int n = 0; n < SIZE; n++) hann[n] = 0.5 - 0.5 * cos(TURN * n / SIZE);
   int at = 0;
   for (int length = SIZE; length > 1; length /= 4)
@@ -72,18 +77,20 @@ static void fft(float *a, float *b, float *c, float *d) {
 }
 
 static void block(Bench *bench) {
-  const int window = bench->window, frames = (window - SIZE) / HOP + 1;
+  const int window = bench->window, frames = window / HOP;
   const float scale = 1.0f / (frames * BINS);
   for (int begin = 0; begin < bench->frames; begin += window) {
     const float *restrict x = bench->x + begin, *restrict d = bench->d + begin;
     float *restrict y = bench->y + begin;
     const float g = bench->param[0];
     for (int n = 0; n < window; n++) y[n] = g * x[n];
-    memset(slope, 0, window * sizeof *slope);
+    memcpy(estimates + LEAD, y, window * sizeof *y);
+    memcpy(targets + LEAD, d, window * sizeof *d);
+    memset(slope, 0, (LEAD + window) * sizeof *slope);
 
     float loss = 0;
     for (int f = 0; f < frames; f++) {
-      const float *restrict estimate = y + f * HOP, *restrict target = d + f * HOP;
+      const float *restrict estimate = estimates + f * HOP, *restrict target = targets + f * HOP;
       for (int n = 0; n < SIZE; n++) {
         re[0][n] = hann[n] * estimate[n];
         im[0][n] = hann[n] * target[n];
@@ -136,9 +143,11 @@ static void block(Bench *bench) {
     }
     bench->loss = loss * scale;
     float sum = 0;
-    for (int n = 0; n < window; n++) sum += slope[n] * x[n];
+    for (int n = 0; n < window; n++) sum += slope[LEAD + n] * x[n];
     bench->gradient[0] = sum;
     descend(bench);
+    memmove(estimates, estimates + window, LEAD * sizeof *estimates);
+    memmove(targets, targets + window, LEAD * sizeof *targets);
   }
 }
 
