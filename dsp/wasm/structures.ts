@@ -324,35 +324,45 @@ export function matvecT(w: Writer, m: Matrix, y: Value, scratch: () => number): 
     return row;
   }
   const known = masked(w, y, rows);
-  const dots = Array.from({ length: 4 }, () => func.local('v128'));
-  const dotsAt = (base: Instr, address: (j: number) => number): void => {
-    dots.forEach((dot, j) => {
-      for (let c = 0; c < chunks; c++) {
-        const from: Instr[] = [base, ['v128.load', address(j) + 16 * c]];
-        addProduct(w, dot, from, [get(known[c]!)], c === 0);
-      }
+  const groups = chunksOf(columns);
+  /** Four columns at a time, or eight, so that additions do not wait for each other. */
+  const width = groups > 1 && chunks > 2 ? 2 : 1;
+  const dots = Array.from({ length: 4 * width }, () => func.local('v128'));
+  const dotsAt = (base: Instr, address: number, count: number): void => {
+    known.forEach((four, c) => {
+      dots.slice(0, count).forEach((dot, j) => {
+        const from: Instr[] = [base, ['v128.load', address + 4 * rows * j + 16 * c]];
+        addProduct(w, dot, from, [get(four)], c === 0);
+      });
     });
   };
-  const groups = chunksOf(columns);
   const result = Array.from({ length: groups }, () => func.local('v128'));
   if (columns * chunks <= UNROLLED) {
-    result.forEach((target, g) => {
-      dotsAt(['i32.const', 0], (j) => m.address + 4 * rows * (4 * g + j));
-      addFour(w, dots, target);
-    });
+    for (let g = 0; g < groups; g += width) {
+      const some = result.slice(g, g + width);
+      dotsAt(['i32.const', 0], m.address + 16 * rows * g, 4 * some.length);
+      some.forEach((target, k) => addFour(w, dots.slice(4 * k, 4 * k + 4), target));
+    }
   } else {
     const at = scratch();
     const column = func.local('i32');
     const into = func.local('i32');
     const four = func.local('v128');
+    const round = (count: number): void => {
+      dotsAt(get(column), m.address, 4 * count);
+      for (let k = 0; k < count; k++) {
+        addFour(w, dots.slice(4 * k, 4 * k + 4), four);
+        w.into.push(get(into), get(four), ['v128.store', at + 16 * k]);
+      }
+    };
+    const whole = groups - (groups % width);
     w.into.push(['i32.const', 0], set(column), ['i32.const', 0], set(into));
-    w.into.push(['loop', groups]);
-    dotsAt(get(column), (j) => m.address + 4 * rows * j);
-    addFour(w, dots, four);
-    w.into.push(get(into), get(four), ['v128.store', at]);
-    w.into.push(get(column), ['i32.const', 16 * rows], ['i32.add'], set(column));
-    w.into.push(get(into), ['i32.const', 16], ['i32.add'], ['local.tee', into.index]);
-    w.into.push(['i32.const', 16 * groups], ['i32.lt_u'], ['br_if', 0], ['end']);
+    w.into.push(['loop', whole / width]);
+    round(width);
+    w.into.push(get(column), ['i32.const', 16 * width * rows], ['i32.add'], set(column));
+    w.into.push(get(into), ['i32.const', 16 * width], ['i32.add'], ['local.tee', into.index]);
+    w.into.push(['i32.const', 16 * whole], ['i32.lt_u'], ['br_if', 0], ['end']);
+    if (whole < groups) round(1);
     result.forEach((target, g) => {
       w.into.push(['i32.const', 0], ['v128.load', at + 16 * g], set(target));
     });
@@ -421,12 +431,14 @@ export interface Recording {
 const TILE_COLUMNS = 4;
 const TILE_SUMS = 8;
 
-/** Frames that are added up in single precision before they go to the sum of all. */
+/** Most frames that are added up in single precision before they go to the sum of all. */
 const SUM_FRAMES = 256;
+/** What all tiles read of both signals at a time: it stays in the nearest cache. */
+const PIECE_BYTES = 24576;
 
 /**
- * into[k·rows + r] = Σ_n a[n][r] · b[n][k] over `frames` frames: a matrix product, tile by tile, each
- * tile in registers while it runs over a piece of the window.
+ * into[k·rows + r] = Σ_n a[n][r] · b[n][k] over `frames` frames: a matrix product, a piece of the
+ * window at a time, tile by tile, each tile in registers.
  */
 export function sumOuter(
   w: Writer,
@@ -441,36 +453,40 @@ export function sumOuter(
   }
   const { func } = w;
   const chunks = chunksOf(a.lanes);
-  const [ia, ib, end] = [func.local('i32'), func.local('i32'), func.local('i32')];
+  const [ia, ib] = [func.local('i32'), func.local('i32')];
+  /** Where this piece begins and ends in `a`, and where it begins in `b`. */
+  const [begin, end, beginB] = [func.local('i32'), func.local('i32'), func.local('i32')];
   const bk = func.local('v128');
   const bytes = 4 * a.lanes * b.lanes;
-  const pieces = Math.ceil(frames / SUM_FRAMES);
+  const fitting = Math.floor(PIECE_BYTES / (a.stride + b.stride));
+  const piece = Math.max(16, Math.min(SUM_FRAMES, fitting));
   w.into.push(['i32.const', into], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
+  const pieces = Math.ceil(frames / piece);
+  w.into.push(['i32.const', 0], set(begin), ['i32.const', 0], set(beginB), ['loop', pieces]);
+  w.into.push(get(begin), ['i32.const', a.stride * piece], ['i32.add'], set(end));
+  w.into.push(get(end), ['i32.const', a.stride * frames], get(end));
+  w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ['select'], set(end));
   const most = Math.floor(TILE_SUMS / Math.min(TILE_COLUMNS, b.lanes));
   for (let k = 0; k < b.lanes; k += TILE_COLUMNS) {
     for (let c = 0; c < chunks; c += most) {
       const rows = Math.min(most, chunks - c);
       const columns = Math.min(TILE_COLUMNS, b.lanes - k);
       const sums = Array.from({ length: rows * columns }, () => func.local('v128'));
-      const parts = Array.from({ length: rows }, () => func.local('v128'));
-      w.into.push(['i32.const', 0], set(ia), ['i32.const', 0], set(ib), ['i32.const', 0], set(end));
-      w.into.push(['loop', pieces]);
-      // The end of this piece: one more, or the end of the window.
-      w.into.push(get(end), ['i32.const', a.stride * SUM_FRAMES], ['i32.add'], set(end));
-      w.into.push(get(end), ['i32.const', a.stride * frames], get(end));
-      w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ['select'], set(end));
+      // With one column a part is needed once: no register waits with it.
+      const isOne = columns === 1;
+      const parts = Array.from({ length: isOne ? 0 : rows }, () => func.local('v128'));
+      const mnemonic = a.lanes === 1 ? 'v128.load32_splat' : 'v128.load';
+      const part = (row: number): Instr[] => [get(ia), [mnemonic, a.address + 16 * (c + row)]];
+      w.into.push(get(begin), set(ia), get(beginB), set(ib));
       for (const sum of sums) w.into.push(ZERO, set(sum));
       w.into.push(['loop', frames / pieces]);
-      parts.forEach((part, i) => {
-        const mnemonic = a.lanes === 1 ? 'v128.load32_splat' : 'v128.load';
-        w.into.push(get(ia), [mnemonic, a.address + 16 * (c + i)], set(part));
-      });
+      parts.forEach((local, row) => w.into.push(...part(row), set(local)));
       for (let j = 0; j < columns; j++) {
         w.into.push(get(ib), ['v128.load32_splat', b.address + 4 * (k + j)], set(bk));
-        parts.forEach((part, i) => {
-          const sum = sums[j * rows + i]!;
-          addProduct(w, sum, [get(part)], [get(bk)], false);
-        });
+        for (let row = 0; row < rows; row++) {
+          const one = isOne ? part(row) : [get(parts[row]!)];
+          addProduct(w, sums[j * rows + row]!, one, [get(bk)], false);
+        }
       }
       w.into.push(get(ib), ['i32.const', b.stride], ['i32.add'], set(ib));
       w.into.push(get(ia), ['i32.const', a.stride], ['i32.add'], ['local.tee', ia.index]);
@@ -481,11 +497,12 @@ export function sumOuter(
           addTo(w, address, sums[j * rows + i]!, Math.min(4, a.lanes - 4 * (c + i)));
         }
       }
-      w.into.push(get(ia), ['i32.const', a.stride * frames], ['i32.lt_u'], ['br_if', 0], ['end']);
       for (const local of [...sums, ...parts]) func.release(local);
     }
   }
-  for (const local of [ia, ib, end, bk]) func.release(local);
+  w.into.push(get(ib), set(beginB), get(end), ['local.tee', begin.index]);
+  w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ['br_if', 0], ['end']);
+  for (const local of [ia, ib, begin, end, beginB, bk]) func.release(local);
 }
 
 /** Adds the first `lanes` lanes to what is in memory. */
