@@ -23,6 +23,7 @@ import type { Returns } from './lines.ts';
 import type { Line, Storage } from './memory.ts';
 import { call, get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
+import { isFilter } from './schedule.ts';
 import { COMPARISONS, WASM_RULES, intType, realType } from './rules.ts';
 import type { Form, FormRules } from './rules.ts';
 import type { Schedule, Stage } from './schedule.ts';
@@ -33,6 +34,7 @@ import {
   concat,
   demote,
   dotProduct,
+  filterFour,
   laneSum,
   matvec,
   matvecT,
@@ -269,17 +271,26 @@ export function emitGraph(
   /** Computes a value operation into locals. */
   const compute = (body: Body, id: NodeId): Value => {
     const node = nodeOf(graph, id);
-    if (isStructureOp(node.op)) {
-      const made = restructure(body, id, (arg) => valueIn(body, arg));
+    if (isMemory(node.op)) return remember(body, id, node.op);
+    if (body.form === 'f32x4' && isFilter(graph, id)) {
+      const [weights, frame] = node.args as [NodeId, NodeId];
+      const site = sites.sources.get(frame)!;
+      const address = matrixIn(body, weights, (arg) => valueIn(body, arg));
+      const w = { func, into: body.code };
+      const made = filterFour(w, address, at(body, site), site.address, shapeOf(frame));
       body.known.set(id, made);
       return made;
     }
-    if (isMemory(node.op)) return remember(body, id, node.op);
     if (node.op === 'overlapT') {
       const { base } = storage.overlaps.get(id)!;
       const here = at(body, { address: 0, base: null, places: 1 });
       const v = valueIn(body, node.args[0]!);
       const made = addFrame({ func, into: body.code }, base, here, v, shapeOf(node.args[0]!));
+      body.known.set(id, made);
+      return made;
+    }
+    if (isStructureOp(node.op)) {
+      const made = restructure(body, id, (arg) => valueIn(body, arg));
       body.known.set(id, made);
       return made;
     }
@@ -569,9 +580,12 @@ export function emitGraph(
 
   const emitLoop = (
     kind: 'vector' | 'serial',
-    members: readonly NodeId[],
+    scheduled: readonly NodeId[],
     copied: readonly NodeId[],
   ): void => {
+    // The last samples are read where they lie by whoever needs them.
+    const isRead = (id: NodeId): boolean => isFraming(nodeOf(graph, id).op) && !sites.sinks.has(id);
+    const members = scheduled.filter((id) => !isRead(id));
     if (members.length === 0 && copied.length === 0) return;
     const sums = new Map<NodeId, WindowSum>();
     for (const id of members) {

@@ -28,7 +28,7 @@ import {
   isTape,
   nodeOf,
 } from '../ir/graph.ts';
-import type { Graph, NodeId } from '../ir/graph.ts';
+import type { Graph, Node, NodeId } from '../ir/graph.ts';
 import { isValueOp } from '../interpret/rules.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
@@ -75,6 +75,7 @@ export function schedule(graph: Graph): Schedule {
   const stages: Record<Kind, NodeId[]>[] = [];
   const feeding = leadsToSerial(graph, order);
   const looped = operandsOfLoops(graph, order);
+  const filters = filtersOf(graph);
   /** Cost of the way from the last recursion to a node that joined the serial loop. */
   const bridge = new Map<NodeId, number>();
 
@@ -85,14 +86,19 @@ export function schedule(graph: Graph): Schedule {
     const usual = graph.domain === 'once' ? 'value' : kindOf(graph, first, cyclic);
     const kind = usual === 'vector' && joinsSerial(first) ? 'serial' : usual;
     const members = new Set(component);
-    let stage = 0;
+    // What has been written just now is slow to read at another place: filters wait for a loop.
+    const waits = kind === 'vector' && isFraming(nodeOf(graph, first).op);
+    let stage = waits && !isTape(nodeOf(graph, nodeOf(graph, first).args[0]!).op) ? 1 : 0;
     for (const id of component) {
       for (const dependency of dependencies(graph, id)) {
         const at = members.has(dependency) ? undefined : place.get(dependency);
         if (at === undefined) continue;
         const { op } = nodeOf(graph, dependency);
         const later =
-          isReduction(op) || joinsFrames(graph, dependency) || ORDER[at.kind] > ORDER[kind];
+          waits ||
+          isReduction(op) ||
+          joinsFrames(graph, dependency) ||
+          ORDER[at.kind] > ORDER[kind];
         stage = Math.max(stage, at.stage + (later ? 1 : 0));
       }
     }
@@ -135,6 +141,7 @@ export function schedule(graph: Graph): Schedule {
       return isSerial ? 'serial' : 'vector';
     }
     if (!isSignal(node)) return 'value';
+    if (filters.has(id)) return 'vector';
     // Four numbers are gathered, but where a recursion waits anyway.
     if (isGathered(node.op) && node.shape === 1) return looped.has(id) ? 'serial' : 'vector';
     if (isMemory(node.op) || isOverlap(node.op)) return 'serial';
@@ -154,6 +161,29 @@ const joinsFrames = (graph: Graph, id: NodeId): boolean => {
   const { op, attrs } = nodeOf(graph, id);
   return isOverlap(op) && !(op === 'overlapT' && attrs[0] === 1);
 };
+
+/** Is it a row of weights times the last samples of a signal? */
+export function isFilter(graph: Graph, id: NodeId): boolean {
+  const { op, args, shape } = nodeOf(graph, id);
+  if (op !== 'matvec' || shape > 1) return false;
+  const [weights, frame] = args.map((a) => nodeOf(graph, a)) as [Node, Node];
+  return frame.op === 'frames' && frame.hop === 1 && frame.shape > 1 && !isSignal(weights);
+}
+
+/** Filters, and the samples that only filters read: outside of recursion four samples at a time. */
+function filtersOf(graph: Graph): ReadonlySet<NodeId> {
+  const read = new Set<NodeId>([
+    ...graph.outputs.map(({ node }) => node),
+    ...graph.delays.values(),
+  ]);
+  const filters = new Set<NodeId>();
+  graph.nodes.forEach(({ args }, n) => {
+    const id = n as NodeId;
+    if (isFilter(graph, id)) filters.add(id).add(args[1]!);
+    else for (const arg of args) read.add(arg);
+  });
+  return new Set([...filters].filter((id) => isFilter(graph, id) || !read.has(id)));
+}
 
 /** What can be read at four places, one by one. */
 const isGathered = (op: OpKind): boolean => op === 'lookup' || op === 'line';

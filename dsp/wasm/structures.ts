@@ -277,6 +277,62 @@ function dot(w: Writer, address: number, x: Value, lanes: number): Value {
   return [total];
 }
 
+/** More chunks than this are filtered in a loop. */
+const UNROLLED_CHUNKS = 32;
+
+/**
+ * y[n] = Σ_k m[k] · x[n − lanes + 1 + k] for four samples n side by side: a row of weights times the
+ * last samples, as they lie in memory.
+ *
+ * @param here     code: byte offset of the first of the four samples
+ * @param samples  address of the first sample that counts to it
+ */
+export function filterFour(
+  w: Writer,
+  weights: number,
+  here: readonly Instr[],
+  samples: number,
+  lanes: number,
+): Value {
+  const { func } = w;
+  const chunks = chunksOf(lanes);
+  const whole = lanes >> 2;
+  /** Eight sums, so that additions do not wait for each other: by sample, and every other chunk. */
+  const sums = Array.from({ length: Math.min(chunks, 2) }, () =>
+    Array.from({ length: 4 }, () => func.local('v128')),
+  );
+  const [x, at, four] = [func.local('i32'), func.local('i32'), func.local('v128')];
+  const add = (c: number, base: Instr, isFirst: boolean): void => {
+    // What is behind the last lane may be anything: it has to be 0 in both.
+    const kept: Instr[] = c >= whole ? [maskOf(lanes), ['v128.and']] : [];
+    w.into.push(base, ['v128.load', weights + 16 * c], ...kept, set(four));
+    sums[c % sums.length]!.forEach((sum, j) => {
+      const part: Instr[] = [get(x), ['v128.load', samples + 4 * j + 16 * c], ...kept];
+      addProduct(w, sum, part, [get(four)], isFirst);
+    });
+  };
+  w.into.push(...here, set(x));
+  if (chunks <= UNROLLED_CHUNKS) {
+    for (let c = 0; c < chunks; c++) add(c, ['i32.const', 0], c < sums.length);
+  } else {
+    const pairs = whole - (whole % 2);
+    for (const sum of sums.flat()) w.into.push(ZERO, set(sum));
+    w.into.push(['i32.const', 0], set(at), ['loop', pairs / 2]);
+    for (const c of [0, 1]) add(c, get(at), false);
+    w.into.push(get(x), ['i32.const', 32], ['i32.add'], set(x));
+    w.into.push(get(at), ['i32.const', 32], ['i32.add'], ['local.tee', at.index]);
+    w.into.push(['i32.const', 16 * pairs], ['i32.lt_u'], ['br_if', 0], ['end']);
+    w.into.push(...here, set(x));
+    for (let c = pairs; c < chunks; c++) add(c, ['i32.const', 0], false);
+  }
+  const [even, odd] = sums as [Local[], Local[]?];
+  odd?.forEach((sum, j) => w.into.push(get(even[j]!), get(sum), ['f32x4.add'], set(even[j]!)));
+  const total = func.local('v128');
+  addFour(w, even, total);
+  for (const local of [...sums.flat(), x, at, four]) func.release(local);
+  return [total];
+}
+
 const ZERO: Instr = ['v128.const', ...new Array<number>(16).fill(0)];
 
 /** Four sums over lanes as the lanes of one local. */

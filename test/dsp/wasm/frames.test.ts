@@ -135,14 +135,30 @@ describe('frames in a stream', () => {
     near(out.slice(130), noise.slice(130 - 63, 500 - 63), 1e-6);
   });
 
-  test('the last samples at every sample are a filter of any length', () => {
-    const b = new Builder('stream');
-    const taps = b.node('frames', [b.node('input', [], [0])], [1, 9]);
-    const weights = b.node('const', [], [1, -2, 3, 4, 5, 6, 7, 8, 9]);
-    const y = b.node('laneSum', [b.node('mul', [taps, weights])]);
-    const program = plainProgram(optimise(b.finish([{ name: 'out:0', node: y }])), SIZES);
-    const expected = play(oracle(program), 300, [BLOCK]);
-    near(play(compiledInstance(assembled(program, BLOCK)), 300, [7, 64, 1]), expected, 1e-6);
+  describe.each(['an input', 'what was just computed', 'a recursion'])('of %s', (source) => {
+    test.each([2, 3, 4, 8, 9, 33, 128, 130, 135])('the last %i samples are a filter', (lanes) => {
+      const b = new Builder('stream');
+      const past = b.feedback('real', 1);
+      const x = b.node('input', [], [0]);
+      const computed = b.node('mul', [x, b.node('add', [x, b.real(0.3)])]);
+      const recursive = b.node('add', [x, b.node('mul', [past, b.real(0.5)])]);
+      b.close(past, recursive);
+      const signal = {
+        'an input': x,
+        'what was just computed': computed,
+        'a recursion': recursive,
+      };
+      const last = b.node('frames', [signal[source as keyof typeof signal]], [1, lanes]);
+      const taps = Array.from({ length: lanes }, (_, k) => (k % 5) - 2.1);
+      const filtered = b.node('matvec', [b.node('const', [], taps), last]);
+      const loudest = b.node('laneSum', [b.node('mul', [last, last])]);
+      for (const made of [[filtered], [filtered, loudest]]) {
+        const outputs = made.map((node, k) => ({ name: `out:${k}`, node }));
+        const program = plainProgram(optimise(b.finish(outputs)), SIZES);
+        const expected = play(oracle(program), 300, [BLOCK]);
+        near(play(compiledInstance(assembled(program, BLOCK)), 300, [7, 64, 1]), expected, 1e-6);
+      }
+    });
   });
 });
 
