@@ -3,10 +3,10 @@
  *
  * Constants are folded in double precision, so a folded expression is at least as exact as one
  * computed at run time in single precision. The identities are exact for every value but for the
- * sign of a zero (x + 0, x · 1, −(−x), a choice by a constant, division by a power of two, a
- * comparison that was made real and int again, a line or table read at a constant place, a product
- * with a 1 x 1 matrix, a part of what was joined, a sum of vectors that are 0 in each other's lanes);
- * none assumes that a value is finite, and none trades rounding for speed.
+ * sign of a zero (x + 0, x · 1, −(−x), x + (−y), (−x) · y, a choice by a constant, division by a
+ * power of two, a comparison that was made real and int again, a line or table read at a constant
+ * place, a product with a 1 x 1 matrix, a part of what was joined, a sum of vectors that are 0 in
+ * each other's lanes); none assumes that a value is finite, and none trades rounding for speed.
  *
  * When: after differentiation, which leaves many of them; run to a fixpoint, because folding a
  * delay's source can fold the delay. Cost: linear per round, at most `ROUNDS`.
@@ -105,16 +105,22 @@ function simpler(b: Builder, op: ValueOp, node: Node, args: readonly NodeId[]): 
     case 'add':
       if (v === 0) return x;
       if (u === 0) return y;
+      if (isNeg(b, y)) return b.node('sub', [x, b.nodes[y]!.args[0]!]);
+      if (isNeg(b, x)) return b.node('sub', [y, b.nodes[x]!.args[0]!]);
       return joined(b, x, y) ?? same();
     case 'sub':
       if (v === 0) return x;
       if (u === 0) return b.node('neg', [y]);
+      if (isNeg(b, y)) return b.node('add', [x, b.nodes[y]!.args[0]!]);
       break;
     case 'mul':
       if (v === 1) return x;
       if (u === 1) return y;
       if (v === -1) return b.node('neg', [x]);
       if (u === -1) return b.node('neg', [y]);
+      // Out of the product, where a sum may take it in.
+      if (isNeg(b, x)) return b.node('neg', [b.node('mul', [b.nodes[x]!.args[0]!, y])]);
+      if (isNeg(b, y)) return b.node('neg', [b.node('mul', [x, b.nodes[y]!.args[0]!])]);
       break;
     case 'div':
       if (v !== undefined && isPowerOfTwo(v)) return b.node('mul', [x, b.real(1 / v)]);
@@ -226,6 +232,10 @@ function joined(b: Builder, x: NodeId, y: NodeId): NodeId | undefined {
   }
   return whole.length === 1 ? whole[0] : b.node('concat', whole);
 }
+
+/** Is it a real with its sign changed? */
+const isNeg = (b: Builder, id: NodeId): boolean =>
+  b.nodes[id]!.op === 'neg' && b.type(id) === 'real';
 
 /** Does it give 0 or 1, which every real holds exactly? */
 const isComparison = (op: OpKind): boolean => OPS[op].signature === 'same→int';
