@@ -2,13 +2,14 @@
  * The passes in order, each a function from graph to graph with a name.
  *
  * Invariant: every pass keeps the meaning of the graph (checked by the fuzz tests against the
- * interpreter) and leaves it verified. `check` verifies after each pass and costs a linear walk;
+ * interpreter; `late` but for rounding) and leaves it verified. `check` verifies after each pass and costs a linear walk;
  * without it the graph is verified once, at the end.
  */
 
 import type { Graph } from '../ir/graph.ts';
 import { verify } from '../ir/verify.ts';
 import { fold } from './fold.ts';
+import { late } from './late.ts';
 import { prune } from './prune.ts';
 import { unmark } from './unmark.ts';
 
@@ -21,6 +22,7 @@ export const PASSES: readonly Pass[] = [
   { name: 'unmark', run: unmark },
   { name: 'prune', run: prune },
   { name: 'fold', run: fold },
+  { name: 'late', run: late },
   { name: 'prune again', run: prune },
 ];
 

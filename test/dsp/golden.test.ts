@@ -13,6 +13,7 @@ import { verify } from '../../dsp/ir/verify.ts';
 import { LOSSES } from '../../dsp/learn/losses.ts';
 import { fold } from '../../dsp/passes/fold.ts';
 import { optimise } from '../../dsp/passes/pipeline.ts';
+import { late } from '../../dsp/passes/late.ts';
 import { prune } from '../../dsp/passes/prune.ts';
 import { unmark } from '../../dsp/passes/unmark.ts';
 import { parseIr } from '../support/parse-ir.ts';
@@ -36,6 +37,7 @@ function gradient(graph: Graph, mode: 'forward' | 'reverse'): Graph[] {
 
 const TRANSFORMS: Readonly<Record<string, (graph: Graph) => Graph[]>> = {
   fold: (graph) => [fold(graph)],
+  late: (graph) => [late(graph)],
   prune: (graph) => [prune(graph)],
   unmark: (graph) => [unmark(graph)],
   forward: (graph) => gradient(graph, 'forward'),

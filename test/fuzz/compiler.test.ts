@@ -141,7 +141,9 @@ describe('random programs', () => {
         after.forEach((channel, c) => {
           channel.forEach((x, n) => {
             const y = before[c]![n]!;
-            const same = Math.abs(x - y) <= 1e-12 * Math.max(1, Math.abs(y)) || Object.is(x, y);
+            // Sums in another order round in another way.
+            const limit = 1e-10 * Math.max(1, Math.abs(y));
+            const same = Math.abs(x - y) <= limit || Object.is(x, y);
             if (!same) expect.fail(`seed ${seed} after ${pass.name}: ${x} against ${y}`);
           });
         });
