@@ -195,7 +195,7 @@ export class Instance {
       return;
     }
     this.loss = loss;
-    for (let k = 0; k < this.params.length; k++) this.#confirmed[k] = this.params[k]!;
+    this.#confirmed.set(this.params);
     writeLearningRate(this.#schedule, this.step, kernel.learningRate);
     if (!this.learning || this.held) return;
     kernel.update();
@@ -203,11 +203,11 @@ export class Instance {
   }
 
   #isFinite(loss: number): boolean {
-    if (!Number.isFinite(loss)) return false;
-    for (let k = 0; k < this.gradients.length; k++) {
-      if (!Number.isFinite(this.gradients[k]!)) return false;
-    }
-    return true;
+    // What is finite times 0 is 0; all else is not a number, and stays so.
+    let sum = loss * 0;
+    const { gradients } = this;
+    for (let k = 0; k < gradients.length; k++) sum += gradients[k]! * 0;
+    return sum === 0;
   }
 
   /** The last parameters that a finite loss has seen return; learning stops. */
