@@ -69,7 +69,12 @@ function simplify(b: Builder, node: Node, args: readonly NodeId[]): NodeId {
 
 /** A number meets a vector in every lane anyway. */
 const unsplat = (b: Builder, args: readonly NodeId[]): readonly NodeId[] =>
-  args.map((a) => (b.nodes[a]!.op === 'splat' ? b.nodes[a]!.args[0]! : a));
+  args.map((a) => {
+    const { op, args: of, shape } = b.nodes[a]!;
+    if (op === 'splat') return of[0]!;
+    const value = shape > 1 && op === 'const' ? b.constant(a) : undefined;
+    return value === undefined ? a : b.real(value);
+  });
 
 /** A line that is always read at the same place is a delay; so is its adjoint, in reversed time. */
 function still(b: Builder, { op, attrs }: Node, args: readonly NodeId[]): NodeId {
