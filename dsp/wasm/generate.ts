@@ -153,8 +153,8 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       }
       const first = graphs.length + 1 + routines.length;
       routines.push(
-        rfftFunction(`rfft${size}`, size, address, scratch.address),
-        rfftTransposeFunction(`rfftT${size}`, size, address, scratch.address),
+        rfftFunction(`rfft${size}`, size, address, scratch.address, fused),
+        rfftTransposeFunction(`rfftT${size}`, size, address, scratch.address, fused),
       );
       const made = { forward: first, transpose: first + 1 };
       transforms.set(size, made);

@@ -135,19 +135,29 @@ export class Writer {
     this.store(pointer, im, value.im);
   }
 
+  /** sum + a·b, or sum − a·b: rounded once where the function may. */
+  #addProduct(sum: Local, a: Local, b: Local, sign: 1 | -1): Local {
+    if (this.#func.fused && this.#form === 'f32x4') {
+      const fused: Instr = [sign > 0 ? 'f32x4.relaxed_madd' : 'f32x4.relaxed_nmadd'];
+      return this.#let(get(a), get(b), get(sum), fused);
+    }
+    const product = this.mul(a, b);
+    return sign > 0 ? this.add(sum, product) : this.sub(sum, product);
+  }
+
   /** a·b */
   times(a: Complex, b: Complex): Complex {
     return {
-      re: this.sub(this.mul(a.re, b.re), this.mul(a.im, b.im)),
-      im: this.add(this.mul(a.re, b.im), this.mul(a.im, b.re)),
+      re: this.#addProduct(this.mul(a.re, b.re), a.im, b.im, -1),
+      im: this.#addProduct(this.mul(a.re, b.im), a.im, b.re, 1),
     };
   }
 
   /** a·conj b */
   timesConjugate(a: Complex, b: Complex): Complex {
     return {
-      re: this.add(this.mul(a.re, b.re), this.mul(a.im, b.im)),
-      im: this.sub(this.mul(a.im, b.re), this.mul(a.re, b.im)),
+      re: this.#addProduct(this.mul(a.re, b.re), a.im, b.im, 1),
+      im: this.#addProduct(this.mul(a.im, b.re), a.re, b.im, -1),
     };
   }
 }

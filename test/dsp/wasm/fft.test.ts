@@ -28,13 +28,13 @@ const MARK = 12345;
 
 const aligned = (address: number): number => Math.ceil(address / 16) * 16;
 
-function moduleOf(size: number): { module: Module; scratch: number; end: number } {
+function moduleOf(size: number, fused = false): { module: Module; scratch: number; end: number } {
   const tables = fftTables(size);
   const scratch = aligned(TABLES + tables.length);
   const end = aligned(scratch + fftScratch(size));
   const functions = [
-    rfftFunction('rfft', size, TABLES, scratch),
-    rfftTransposeFunction('rfftTranspose', size, TABLES, scratch),
+    rfftFunction('rfft', size, TABLES, scratch, fused),
+    rfftTransposeFunction('rfftTranspose', size, TABLES, scratch, fused),
   ];
   functions.push(
     ...functions.map(({ name }, index) => {
@@ -56,9 +56,10 @@ interface Transforms {
  * Each call checks that memory around source, result and scratch stays as it was.
  * @param skew     bytes by which source and result miss a multiple of 16
  * @param inPlace  the result goes where the source is
+ * @param fused    products are rounded once with their sums
  */
-function transforms(size: number, skew = 0, inPlace = false): Transforms {
-  const { module, scratch, end } = moduleOf(size);
+function transforms(size: number, skew = 0, inPlace = false, fused = false): Transforms {
+  const { module, scratch, end } = moduleOf(size, fused);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(encode(module)));
   const { buffer } = exports['memory'] as { readonly buffer: ArrayBuffer };
   const run = (name: string, input: Float32Array, outputs: number): Float32Array => {
@@ -129,8 +130,14 @@ const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
 };
 
 describe.each(SIZES)('of %i samples', (size) => {
-  test.each([0, 4, 8, 12])('error is in bounds for addresses %i off', (skew) => {
-    const { rfft: spectrum, rfftTranspose: signal } = transforms(size, skew);
+  test.each([
+    [0, false],
+    [4, false],
+    [8, false],
+    [12, false],
+    [0, true],
+  ])('error is in bounds for addresses %i off, fused: %s', (skew, fused) => {
+    const { rfft: spectrum, rfftTranspose: signal } = transforms(size, skew, false, fused);
     for (const x of inputs(size)) {
       const found = spectrum(x);
       expect(errorOf(found, rfft(Float64Array.from(x)))).toBeLessThan(ERROR);
