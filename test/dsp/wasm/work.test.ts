@@ -63,7 +63,8 @@ function check(program: Program, calls = 0): void {
   const { buffer } = exports['memory'] as unknown as { readonly buffer: ArrayBuffer };
   const done = new Uint32Array(buffer, base, loops.length);
   run['reset']!();
-  const blocks = 60;
+  // So many that every hop ends with the last of them.
+  const blocks = 480;
   for (let k = 0; k < blocks; k++) run['stream']!(0, 0, 4 * BLOCK);
   run['backward']!();
   run['update']!();
