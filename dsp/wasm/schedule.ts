@@ -3,7 +3,8 @@
  *
  * Nodes that take part in a recursion, operations without a vector form, what is written into
  * tables, and vectors go into serial loops, one sample after the other (a vector four lanes at a
- * time); all other signals go into vector loops, four samples at a time. Values that are not signals
+ * time); all other signals go into vector loops, four samples at a time, and so do weights times the
+ * last samples of a signal outside of recursion. Values that are not signals
  * are computed once, between loops. What comes every `hop` samples goes into frame loops, one round a frame. A stage is:
  * values, one vector loop, one serial loop, products summed over the window, frame loops; a node is
  * in the first stage where all it needs is there.

@@ -1,6 +1,6 @@
 /**
- * Losses on spectra, through the IR: no patch can ask for one yet. Native side: stft.c, which says
- * what exactly is computed.
+ * Losses on spectra, through the IR: the spectral loss of patches squares its differences and leaves
+ * out frames that begin before the window. Native side: stft.c, which says what exactly is computed.
  */
 import { differentiate, objectiveActivity } from '../../../dsp/ad/gradient.ts';
 import type { Loss } from '../../../dsp/ad/gradient.ts';
