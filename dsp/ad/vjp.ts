@@ -21,7 +21,7 @@ import { mapOf, plus, primalOf } from './partials.ts';
  * @param b       builder of the backward graph
  * @param source  the graph that is differentiated; may be the one in `b` itself
  * @param seeds   cotangents given from outside, by node of `source`
- * @param primal  the value of a node of `source` as a node of `b`
+ * @param primal  the value of a node of `source` as a node of `b`, for an operation of this hop
  * @param window      frames
  * @param isConstant  does a node of `source` keep its value over the window? Its cotangent is one
  *                    value then, the sum of what comes at every sample
@@ -31,7 +31,7 @@ export function vjp(
   source: Graph,
   seeds: ReadonlyMap<NodeId, NodeId>,
   active: ReadonlySet<NodeId>,
-  primal: (id: NodeId) => NodeId,
+  primal: (id: NodeId, hop: number) => NodeId,
   window: number,
   isConstant: (id: NodeId) => boolean = (id) => !isSignal(nodeOf(source, id)),
 ): ReadonlyMap<NodeId, NodeId> {
@@ -51,8 +51,18 @@ export function vjp(
       perSample.set(to, [...(perSample.get(to) ?? []), { value: whole, hop }]);
       return;
     }
-    const total = plus(b, cotangents.get(to) ?? null, whole);
+    const total = plus(b, cotangents.get(to) ?? null, toSamples(to, whole, hop));
     if (total !== null) cotangents.set(to, total);
+  };
+
+  /** What moves and is no signal may be used at several rates: its cotangent is of every sample. */
+  const toSamples = (to: NodeId, share: NodeId, hop: number): NodeId => {
+    const own = nodeOf(b, share).hop || hop;
+    if (own <= 1 || isSignal(nodeOf(source, to)) || isConstant(to)) return share;
+    const lanes = Array.from({ length: b.shape(share) }, (_, lane) =>
+      b.node('overlapT', [b.node('slice', [share], [lane, 1])], [own]),
+    );
+    return lanes.length === 1 ? lanes[0]! : b.node('concat', lanes);
   };
 
   for (const [id, seed] of seeds) give(id, seed, nodeOf(b, seed).hop);
@@ -80,7 +90,7 @@ export function vjp(
       give(operand, cotangent, Math.max(1, nodeOf(source, operand).hop));
       continue;
     }
-    const values = primalOf(b, source, id, primal);
+    const values = primalOf(b, source, id, (of) => primal(of, node.hop));
     node.args.forEach((arg, k) => {
       if (!active.has(arg)) return;
       const map = mapOf(node.op, k);
