@@ -48,7 +48,9 @@ export function vjp(
     const share = lanes === 1 && b.shape(given) > 1 ? b.node('laneSum', [given]) : given;
     const whole = b.asLanes(share, lanes);
     if (hop > 0 && isConstant(to)) {
-      perSample.set(to, [...(perSample.get(to) ?? []), { value: whole, hop }]);
+      const shares = perSample.get(to);
+      if (shares === undefined) perSample.set(to, [{ value: whole, hop }]);
+      else shares.push({ value: whole, hop });
       return;
     }
     const total = plus(b, cotangents.get(to) ?? null, toSamples(to, whole, hop));
