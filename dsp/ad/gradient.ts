@@ -161,7 +161,23 @@ export function differentiate(
   if (reverse.size > 0) {
     const isConstant = constantOverWindow(stream);
     const primal = recompute(stream, backward, tape, isConstant);
-    const cotangents = vjp(backward, stream, seeds, reverse, primal, window + carry, isConstant);
+    // A carry-over may reach back to before the first sample, where recordings hold zeros: no
+    // parameter has done anything there.
+    const hasRun = (hop: number): NodeId => {
+      const one = tape(forward.real(1));
+      const here = hop > 1 ? backward.node('frames', [one], [hop, 1]) : one;
+      return backward.node('gt', [here, backward.real(0)]);
+    };
+    const cotangents = vjp(
+      backward,
+      stream,
+      seeds,
+      reverse,
+      primal,
+      window + carry,
+      isConstant,
+      carry > 0 ? hasRun : null,
+    );
     for (const [index, param] of paramNodes(stream)) {
       const cotangent = cotangents.get(param);
       if (cotangent !== undefined) gradients.set(index, cotangent);

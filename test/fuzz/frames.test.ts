@@ -190,12 +190,14 @@ test('gradients: forward is reverse, code is the interpreter, also with a carry-
         );
         const along = trainingProgram(stream, objective, 'forward', SIZES);
         const [a, b] = [total, along].map((p) => interpreted(p)) as [Instance, Instance];
-        for (let k = 0; k < 4; k++) for (const one of [a, b]) play(one, seed + k, window, [BLOCK]);
-        const size = Math.max(1e-6, ...b.gradients.map(Math.abs));
-        b.gradients.forEach((g, k) => {
-          if (!(Math.abs(g - a.gradients[k]!) <= 1e-8 * size))
-            expect.fail(`carry parameter ${k}: forward ${g}, reverse ${a.gradients[k]}`);
-        });
+        for (let k = 0; k < 4; k++) {
+          for (const one of [a, b]) play(one, seed + k, window, [BLOCK]);
+          const size = Math.max(1e-6, ...b.gradients.map(Math.abs));
+          b.gradients.forEach((g, n) => {
+            if (!(Math.abs(g - a.gradients[n]!) <= 1e-8 * size))
+              expect.fail(`carry ${k} parameter ${n}: forward ${g}, reverse ${a.gradients[n]}`);
+          });
+        }
       }
     } catch (error) {
       failures.push(`seed ${seed}: ${(error as Error).message}`);

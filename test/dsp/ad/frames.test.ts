@@ -69,3 +69,29 @@ test.each(Object.entries(ESTIMATES))('%s: both modes and generated code agree', 
   expect(Math.max(...gradients[0]!.map(Math.abs))).toBeGreaterThan(1e-3);
   gradients[0]!.forEach((g, k) => expect(gradients[1]![k]!).toBeCloseTo(g, 12));
 });
+
+test('a carry-over counts nothing from before the first sample', () => {
+  const b = new Builder('stream');
+  const bias = b.node('param', [], [0]);
+  const past = b.feedback('real', 1);
+  const estimate = b.node('add', [bias, b.node('mul', [past, b.real(0.9)])]);
+  b.close(past, estimate);
+  const target = b.node('input', [], [0]);
+  const stream = b.finish([{ name: 'out:0', node: estimate }]);
+  const objective = { estimate, target, loss: LOSSES.mse, window: 8, params: 3 };
+  const programs = [
+    trainingProgram(stream, objective, 'forward', SIZES),
+    trainingProgram(stream, { ...objective, carry: 32 }, 'reverse', SIZES),
+  ];
+  const [forward, reverse] = programs.map((program) => both(program, 8)) as [
+    ReturnType<typeof both>,
+    ReturnType<typeof both>,
+  ];
+  for (let window = 0; window < 4; window++) {
+    const runs = [forward.oracle, reverse.oracle, reverse.code].map((instance) => {
+      play(instance, { frames: 8, blocks: [3] });
+      return instance.gradients[0]!;
+    });
+    for (const gradient of runs) expect(gradient).toBeCloseTo(runs[0]!, 4);
+  }
+});
