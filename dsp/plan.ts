@@ -27,8 +27,10 @@ import { optimise } from './passes/pipeline.ts';
 import { updateGraph } from './learn/optimisers.ts';
 
 const FORWARD_BONUS = 2;
-/** Bounds the memory of a compilation that the patch forces into forward mode. */
+/** Bounds the memory of a compilation that the patch forces into forward mode: four lanes each. */
 const MAX_TANGENTS = 1_000_000;
+/** Bounds what slices of long vectors become in reverse mode: four lanes each. */
+const MAX_PLACED = 250_000;
 
 export type Mode = Training['mode'];
 
@@ -127,7 +129,9 @@ export function plan(
   }
 
   const choice = choose(graph, objective, active, mode);
-  const tangents = tangentGroups(graph, choice.forward).length * active.size;
+  const fours = (id: NodeId): number => Math.ceil(nodeOf(graph, id).shape / 4);
+  const ofAll = [...choice.forward].reduce((sum, id) => sum + fours(id), 0);
+  const tangents = tangentGroups(graph, choice.forward).length * ofAll;
   if (tangents > MAX_TANGENTS) {
     return fail(
       diagnostic(
@@ -139,6 +143,19 @@ export function plan(
     );
   }
   const { way } = choice;
+  // The cotangent of a slice is a vector as long as what it is a slice of.
+  const slices = [...active].filter((id) => nodeOf(graph, id).op === 'slice');
+  const placed = slices.reduce((sum, id) => sum + fours(nodeOf(graph, id).args[0]!), 0);
+  if (way !== 'forward' && placed > MAX_PLACED) {
+    return fail(
+      diagnostic(
+        'PATCH_TOO_LARGE',
+        'nodes',
+        `reverse mode needs all lanes of a vector for each of its slices: expected at most ${4 * MAX_PLACED} together, got ${4 * placed}`,
+        'take fewer slices of shorter vectors, or use "forward"',
+      ),
+    );
+  }
   // Where nothing goes backwards through time there is nothing to carry over.
   const carried = way === 'forward' || !hasMemory(graph, active) ? 0 : (training.carry ?? 0);
   const hops = new Set(graph.nodes.map(({ hop }) => hop).filter((hop) => hop > 1));

@@ -8,7 +8,16 @@
  */
 
 import { Builder } from '../ir/builder.ts';
-import { dependents, isDelay, isFraming, isOverlap, isSignal, nodeOf } from '../ir/graph.ts';
+import {
+  dependents,
+  ids,
+  isDelay,
+  isFraming,
+  isOverlap,
+  isSignal,
+  nodeOf,
+  reach,
+} from '../ir/graph.ts';
 import type { Graph, Node, NodeId, Output } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import { gradientName, tapeName } from '../ir/program.ts';
@@ -152,7 +161,23 @@ export function differentiate(
   if (reverse.size > 0) {
     const isConstant = constantOverWindow(stream);
     const primal = recompute(stream, backward, tape, isConstant);
-    const cotangents = vjp(backward, stream, seeds, reverse, primal, window + carry, isConstant);
+    // A carry-over may reach back to before the first sample, where recordings hold zeros: no
+    // parameter has done anything there.
+    const hasRun = (hop: number): NodeId => {
+      const one = tape(forward.real(1));
+      const here = hop > 1 ? backward.node('frames', [one], [hop, 1]) : one;
+      return backward.node('gt', [here, backward.real(0)]);
+    };
+    const cotangents = vjp(
+      backward,
+      stream,
+      seeds,
+      reverse,
+      primal,
+      window + carry,
+      isConstant,
+      carry > 0 ? hasRun : null,
+    );
     for (const [index, param] of paramNodes(stream)) {
       const cotangent = cotangents.get(param);
       if (cotangent !== undefined) gradients.set(index, cotangent);
@@ -236,20 +261,43 @@ function constantOverWindow(stream: Graph): (id: NodeId) => boolean {
   return (id) => !isSignal(nodeOf(stream, id)) && !moving.has(id);
 }
 
-/** Values of the stream graph inside of the backward graph: computed again, or from a tape. */
+/**
+ * Values of the stream graph inside of the backward graph: computed again, or from a tape.
+ *
+ * @returns  by node, and by the hop of whoever asks: what a slider moves is a signal here, of every
+ *           sample or of every frame
+ */
 function recompute(
   stream: Graph,
   backward: Builder,
   tape: Record,
   isConstant: (id: NodeId) => boolean,
-): (id: NodeId) => NodeId {
+): (id: NodeId, hop: number) => NodeId {
   const known = new Map<NodeId, NodeId>();
-  const again = ({ op, args, attrs }: Node): NodeId =>
+  const again = ({ op, args, attrs, hop }: Node): NodeId =>
     backward.node(
       op,
-      args.map((a) => known.get(a)!),
+      args.map((a) => (hop > 1 ? atFrames(a, hop) : known.get(a)!)),
       attrs,
     );
+  /** What moves without being a signal, once a frame: all of it again, from the sliders on. */
+  const framed = new Map<string, NodeId>();
+  const atFrames = (id: NodeId, hop: number): NodeId => {
+    if (isSignal(nodeOf(stream, id)) || isConstant(id)) return known.get(id)!;
+    const wanted = reach(stream, [id]);
+    for (const from of ids(stream)) {
+      const key = `${from} ${hop}`;
+      if (!wanted.has(from) || isConstant(from) || framed.has(key)) continue;
+      const { op, args, attrs } = nodeOf(stream, from);
+      const operands = args.map((a) => framed.get(`${a} ${hop}`) ?? known.get(a)!);
+      const made =
+        op === 'slider'
+          ? backward.node('frames', [tape(from)], [hop, 1])
+          : backward.node(op, operands, attrs);
+      framed.set(key, made);
+    }
+    return framed.get(`${id} ${hop}`)!;
+  };
   // What is constant over the window stays so: a tape of it would be a signal.
   stream.nodes.forEach((node, i) => {
     if (isConstant(i as NodeId)) known.set(i as NodeId, again(node));
@@ -272,11 +320,16 @@ function recompute(
     } else if (isLeaf || isDear || depth >= RECOMPUTE_DEPTH) {
       made = tape(id);
     } else {
-      for (const arg of node.args) value(arg, depth + 1);
+      for (const arg of node.args) {
+        if (node.hop <= 1 || isSignal(nodeOf(stream, arg))) value(arg, depth + 1);
+      }
       made = again(node);
     }
     known.set(id, made);
     return made;
   };
-  return (id) => value(id, 0);
+  return (id, hop) => {
+    const isMoved = !isSignal(nodeOf(stream, id)) && !isConstant(id);
+    return isMoved && hop > 1 ? atFrames(id, hop) : value(id, 0);
+  };
 }

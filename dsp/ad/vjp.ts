@@ -21,19 +21,21 @@ import { mapOf, plus, primalOf } from './partials.ts';
  * @param b       builder of the backward graph
  * @param source  the graph that is differentiated; may be the one in `b` itself
  * @param seeds   cotangents given from outside, by node of `source`
- * @param primal  the value of a node of `source` as a node of `b`
+ * @param primal  the value of a node of `source` as a node of `b`, for an operation of this hop
  * @param window      frames
  * @param isConstant  does a node of `source` keep its value over the window? Its cotangent is one
  *                    value then, the sum of what comes at every sample
+ * @param hasRun      where the window may reach back to before the first sample
  */
 export function vjp(
   b: Builder,
   source: Graph,
   seeds: ReadonlyMap<NodeId, NodeId>,
   active: ReadonlySet<NodeId>,
-  primal: (id: NodeId) => NodeId,
+  primal: (id: NodeId, hop: number) => NodeId,
   window: number,
   isConstant: (id: NodeId) => boolean = (id) => !isSignal(nodeOf(source, id)),
+  hasRun: HasRun | null = null,
 ): ReadonlyMap<NodeId, NodeId> {
   const cotangents = new Map<NodeId, NodeId>();
 
@@ -48,11 +50,23 @@ export function vjp(
     const share = lanes === 1 && b.shape(given) > 1 ? b.node('laneSum', [given]) : given;
     const whole = b.asLanes(share, lanes);
     if (hop > 0 && isConstant(to)) {
-      perSample.set(to, [...(perSample.get(to) ?? []), { value: whole, hop }]);
+      const shares = perSample.get(to);
+      if (shares === undefined) perSample.set(to, [{ value: whole, hop }]);
+      else shares.push({ value: whole, hop });
       return;
     }
-    const total = plus(b, cotangents.get(to) ?? null, whole);
+    const total = plus(b, cotangents.get(to) ?? null, toSamples(to, whole, hop));
     if (total !== null) cotangents.set(to, total);
+  };
+
+  /** What moves and is no signal may be used at several rates: its cotangent is of every sample. */
+  const toSamples = (to: NodeId, share: NodeId, hop: number): NodeId => {
+    const own = nodeOf(b, share).hop || hop;
+    if (own <= 1 || isSignal(nodeOf(source, to)) || isConstant(to)) return share;
+    const lanes = Array.from({ length: b.shape(share) }, (_, lane) =>
+      b.node('overlapT', [b.node('slice', [share], [lane, 1])], [own]),
+    );
+    return lanes.length === 1 ? lanes[0]! : b.node('concat', lanes);
   };
 
   for (const [id, seed] of seeds) give(id, seed, nodeOf(b, seed).hop);
@@ -70,7 +84,7 @@ export function vjp(
   for (let i = source.nodes.length - 1; i >= 0; i--) {
     const id = i as NodeId;
     const shares = perSample.get(id);
-    for (const total of overWindow(b, shares ?? [], window)) give(id, total, 0);
+    for (const total of overWindow(b, shares ?? [], window, hasRun)) give(id, total, 0);
     const cotangent = cotangents.get(id);
     const node = nodeOf(source, id);
     if (cotangent === undefined || isDelay(node.op)) continue;
@@ -80,7 +94,7 @@ export function vjp(
       give(operand, cotangent, Math.max(1, nodeOf(source, operand).hop));
       continue;
     }
-    const values = primalOf(b, source, id, primal);
+    const values = primalOf(b, source, id, (of) => primal(of, node.hop));
     node.args.forEach((arg, k) => {
       if (!active.has(arg)) return;
       const map = mapOf(node.op, k);
@@ -99,25 +113,39 @@ export function vjp(
  * matrix of products is never made per sample: its sum over the window is one matrix product. Nor is
  * a vector with one lane that is not 0: all of them are added to one sum, lane by lane.
  */
-function overWindow(b: Builder, shares: readonly Share[], window: number): NodeId[] {
+function overWindow(
+  b: Builder,
+  shares: readonly Share[],
+  window: number,
+  hasRun: HasRun | null,
+): NodeId[] {
   const totals: NodeId[] = [];
   const signals = new Map<number, NodeId>();
   const scattered: NodeId[] = [];
+  const gated = (value: NodeId, hop: number): NodeId =>
+    hasRun === null ? value : b.node('select', [hasRun(hop), value, b.real(0)]);
+  const addProducts = ([x, y]: readonly [NodeId, NodeId]): void => {
+    const isFirst = b.shape(x) < b.shape(y);
+    totals.push(b.node('sumOuter', isFirst ? [gated(x, 1), y] : [x, gated(y, 1)]));
+  };
   for (const { value, hop } of shares) {
     const { op, args, hop: own } = nodeOf(b, value);
-    if (own === 0) totals.push(b.node('mul', [value, b.real(window / hop)]));
+    if (own === 0 && hasRun === null) totals.push(b.node('mul', [value, b.real(window / hop)]));
     else if (op === 'outer' && args.every((a) => nodeOf(b, a).hop === 1)) {
-      totals.push(b.node('sumOuter', args));
+      addProducts(args as [NodeId, NodeId]);
     } else if (op === 'mul' && scaled(b, args) !== null) {
-      totals.push(b.node('sumOuter', scaled(b, args)!));
-    } else if (op === 'scatter' && own === 1) scattered.push(...args);
-    else signals.set(own, plus(b, signals.get(own) ?? null, value)!);
+      addProducts(scaled(b, args)!);
+    } else if (op === 'scatter' && own === 1) scattered.push(gated(args[0]!, 1), args[1]!);
+    else signals.set(own || hop, plus(b, signals.get(own || hop) ?? null, value)!);
   }
   if (scattered.length > 0) {
     totals.push(b.node('sumScatter', scattered, [b.shape(shares[0]!.value)]));
   }
-  return [...totals, ...[...signals.values()].map((signal) => b.node('sum', [signal]))];
+  return [...totals, ...[...signals].map(([hop, signal]) => b.node('sum', [gated(signal, hop)]))];
 }
+
+/** Had the program been running at this sample, or at the end of this frame? An int. */
+export type HasRun = (hop: number) => NodeId;
 
 /** The vector and the number of a product of both, where both are signals. */
 function scaled(b: Builder, args: readonly NodeId[]): readonly [NodeId, NodeId] | null {

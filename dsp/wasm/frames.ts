@@ -342,6 +342,12 @@ class FrameLoop {
     return { address: address + 4 * attrs[0]!, base };
   }
 
+  /** The vector that a slice is a view of. */
+  #viewed(id: NodeId): NodeId {
+    const { op, args, shape } = nodeOf(this.#c.graph, id);
+    return op === 'slice' && shape > 1 ? this.#viewed(args[0]!) : id;
+  }
+
   /** Room of its own for a vector of this loop. */
   #own(id: NodeId): Place {
     const { shape } = nodeOf(this.#c.graph, id);
@@ -635,8 +641,9 @@ class FrameLoop {
       const { op, shape, hop } = nodeOf(graph, id);
       if (op === 'sum' || hop <= 1 || !this.#isLate(id)) continue;
       const address = this.#c.temps(4 * placesOf(shape) * Math.ceil(frames / hop));
-      recorded.set(id, address);
+      // From where it is now: what is recorded would be looked for in its recording.
       keep(id, this.#recording(address, null, shape));
+      recorded.set(id, address);
     }
     // All delays move on before the first of them takes what is new.
     const lines = this.#members.flatMap((id) => {
@@ -645,8 +652,8 @@ class FrameLoop {
     });
     const next = lines.map(({ id, line }) => {
       const { shape } = nodeOf(graph, id);
-      // A delay of a delay: what it had before that one moved on.
-      const chained = shape > 1 && storage.frameLines.has(line.source);
+      // A delay of a delay, or of a part of one: what it had before that one moved on.
+      const chained = shape > 1 && storage.frameLines.has(this.#viewed(line.source));
       if (shape === 1) this.#number(line.source);
       if (!chained) return shape > 1 ? this.#placeOf(line.source) : null;
       const place = { address: this.#c.temps(4 * line.places), base: null };
@@ -676,7 +683,9 @@ class FrameLoop {
       const at: Instr[] = place.base === null ? [get(j)] : [get(place.base), get(j), ['i32.add']];
       code.push(['i32.const', 0], set(j), ['loop', chunksOf(shape)]);
       code.push(...at, ['v128.load', place.address], set(four));
-      code.push(get(j), ...soundLanes(four), ['v128.store', last]);
+      // What is sound as a real is not asked of ints.
+      const kept = type === 'int' ? [get(four)] : soundLanes(four);
+      code.push(get(j), ...kept, ['v128.store', last]);
       code.push(get(j), ['i32.const', 16], ['i32.add'], ['local.tee', j.index]);
       code.push(['i32.const', 16 * chunksOf(shape)], ['i32.lt_u'], ['br_if', 0], ['end']);
       func.release(j);

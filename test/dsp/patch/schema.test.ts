@@ -269,6 +269,41 @@ const UNCOMPILABLE: typeof WRONG = [
     /at most 1000000, got up to/u,
   ],
   [
+    'forward mode with a tangent for every lane of a long vector',
+    {
+      ...base,
+      params: { ...base.params, w: { ...control, size: 4096 } },
+      nodes: { ...base.nodes, v: { op: 'mul', in: ['w', 'x'] }, z: { op: 'sumLanes', in: ['v'] } },
+      outputs: [],
+      training: { ...training, estimate: 'z', mode: 'forward' },
+    },
+    'PATCH_TOO_LARGE',
+    'training.mode',
+    /at most 1000000, got up to/u,
+  ],
+  [
+    'reverse mode with all lanes of a long vector, each by itself',
+    {
+      ...base,
+      params: { ...base.params, w: { ...control, size: 4096 } },
+      nodes: {
+        ...base.nodes,
+        z0: { op: 'mul', in: ['x', 1] },
+        ...Object.fromEntries(
+          Array.from({ length: 2000 }, (_, k) => [
+            [`v${k}`, { op: 'slice', in: ['w'], from: k, lanes: 1 }],
+            [`z${k + 1}`, { op: 'add', in: [`z${k}`, `v${k}`] }],
+          ]).flat(),
+        ),
+      },
+      outputs: [],
+      training: { ...training, estimate: 'z2000', mode: 'reverse' },
+    },
+    'PATCH_TOO_LARGE',
+    'nodes',
+    /at most 1000000 together, got 8192000/u,
+  ],
+  [
     'a parameter behind bits',
     {
       ...base,

@@ -253,3 +253,39 @@ describe('gradients through frames', () => {
     },
   );
 });
+
+describe('frames that are kept', () => {
+  const KEPT: Readonly<Record<string, Process>> = {
+    'an int of every lane, late': (b, s) => {
+      const late = b.delay(b.node('lt', [s, b.real(0)]), 2, 1);
+      return b.node('select', [late, s, b.node('neg', [s])]);
+    },
+    'a part of a late frame, late': (b, s) => {
+      const part = b.node('slice', [b.delay(s, 1)], [3, 9]);
+      return b.delay(part, 1);
+    },
+  };
+
+  test.each(Object.entries(KEPT))('%s: generated code is the interpreter', (_, process) => {
+    const b = new Builder('stream');
+    const frame = b.node('frames', [b.node('input', [], [0])], [8, 16]);
+    const y = b.node('overlap', [process(b, b.node('mul', [frame, frame]))], [8]);
+    const program = plainProgram(optimise(b.finish([{ name: 'out:0', node: y }])), SIZES);
+    const code = play(compiledInstance(assembled(program, BLOCK)), 300, [7, 96]);
+    near(code, play(oracle(program), 300, [BLOCK]), 1e-6);
+  });
+
+  test('the last samples meet a frame that comes in a later stage', () => {
+    const b = new Builder('stream');
+    const x = b.node('input', [], [0]);
+    const other = b.node('overlap', [b.node('frames', [x], [12, 5])], [12]);
+    const both = b.node('concat', [
+      b.node('frames', [b.node('mul', [other, other])], [8, 3]),
+      b.node('frames', [x], [8, 6]),
+    ]);
+    const y = b.node('overlap', [both], [8]);
+    const program = plainProgram(optimise(b.finish([{ name: 'out:0', node: y }])), SIZES);
+    const code = play(compiledInstance(assembled(program, BLOCK)), 300, [7, 96]);
+    near(code, play(oracle(program), 300, [BLOCK]), 1e-6);
+  });
+});
