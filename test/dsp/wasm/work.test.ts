@@ -70,6 +70,8 @@ function check(program: Program, calls = 0): void {
   run['update']!();
   loops.forEach(({ func, rounds }, k) => {
     const isRoutine = func.startsWith('rfft');
+    // A transform is called as often as whoever calls it says: looked at where that is known.
+    if (isRoutine && calls === 0) return;
     const runs = isRoutine ? blocks * calls : func === 'stream' ? blocks : 1;
     expect(done[k]! / runs, `loop ${k}, in ${func}`).toBeCloseTo(rounds, 6);
   });
