@@ -1,54 +1,40 @@
 /**
- * One graph → the body of one function.
+ * One graph → the body of one function: its loops, in order.
  *
- * Every loop loads what it needs into locals, computes, and stores what other loops, other graphs
- * or later samples need; a recursion's state stays in locals over the loop. Invariants: constants
- * and values that do not change in a loop are in locals before it starts; nothing is called; the
- * four-samples loop and the one-sample rest compute the same.
+ * Every loop loads what it needs into locals (`operands`), computes (`compute`), and stores what other
+ * loops, other graphs or later samples need; a recursion's state stays in locals over the loop.
+ * Invariants: constants and values that do not change in a loop are in locals before it starts;
+ * nothing is called but transforms; the four-samples loop and the one-sample rest compute the same.
  *
  * A stream function takes (offset, position, length) in bytes of single-precision samples: where in
  * the channel arrays to start, where in the training window, and how much.
  */
 
-import { isDelay, isFraming, isMemory, nodeOf } from '../ir/graph.ts';
-import type { Graph, MemoryOp, NodeId } from '../ir/graph.ts';
+import { isDelay, isFraming, nodeOf } from '../ir/graph.ts';
+import type { Graph, NodeId } from '../ir/graph.ts';
 import { isStructureOp, isValueOp } from '../interpret/rules.ts';
-import type { StructureOp } from '../interpret/rules.ts';
-import { chunksOf, makeBody, placesOf } from './body.ts';
+import { chunksOf, makeBody } from './body.ts';
 import type { Body, Value } from './body.ts';
+import { computerOf } from './compute.ts';
 import { emitFrames } from './frames.ts';
 import type { FrameContext } from './frames.ts';
-import { addBack, addFrame, placeReturns, readLine } from './lines.ts';
-import type { Returns } from './lines.ts';
 import type { Line, Storage } from './memory.ts';
-import { call, get, set } from './module.ts';
-import type { Func, Instr, Local } from './module.ts';
-import { isFilter } from './schedule.ts';
-import { COMPARISONS, WASM_RULES, intType, realType } from './rules.ts';
-import type { Form, FormRules } from './rules.ts';
+import { get, set } from './module.ts';
+import type { Func, Local } from './module.ts';
+import { operandsOf } from './operands.ts';
+import type { Room } from './operands.ts';
+import { realType } from './rules.ts';
+import type { Form } from './rules.ts';
 import type { Schedule, Stage } from './schedule.ts';
 import { placeSignals } from './sites.ts';
 import type { Channels, Site } from './sites.ts';
-import { fourReals, sound, soundLanes, splatReal } from './snippets.ts';
-import {
-  concat,
-  demote,
-  dotProduct,
-  filterFour,
-  laneSum,
-  matvec,
-  matvecT,
-  outer,
-  promote,
-  slice,
-  spill,
-  sumOuter,
-} from './structures.ts';
+import { sound, soundLanes, splatReal } from './snippets.ts';
+import { demote, promote, spill, sumOuter } from './structures.ts';
 import type { Recording } from './structures.ts';
-import { addAndTake, clear, lookup, scatter, sumScatter, writeAndRead } from './tables.ts';
-import type { Operand, Table } from './tables.ts';
 import { windowSum } from './sums.ts';
 import type { WindowSum } from './sums.ts';
+import { sumScatter } from './tables.ts';
+import type { Operand } from './tables.ts';
 
 /** Static addresses of what a graph reads and writes. */
 export interface Ports extends Channels {
@@ -58,18 +44,6 @@ export interface Ports extends Channels {
   scalar(index: number): number;
   /** Where an output goes that is one value. */
   value(name: string): number | undefined;
-}
-
-/** What code generation asks for while it writes. */
-export interface Room {
-  /** So many bytes that nothing else uses. */
-  readonly temps: (bytes: number) => number;
-  /** Where these single-precision numbers lie. */
-  readonly constants: (values: readonly number[]) => number;
-  /** Where these double-precision numbers lie. */
-  readonly doubles: (values: readonly number[]) => number;
-  /** The functions that transform real signals of this length. */
-  readonly transform: (size: number) => { readonly forward: number; readonly transpose: number };
 }
 
 export function emitGraph(
@@ -94,10 +68,6 @@ export function emitGraph(
   /** Vectors that are not signals: address of their single-precision lanes. */
   const arrays = new Map<NodeId, number>();
 
-  /** Adjoints of lines and tables, which live for one window. */
-  const returns = new Map<NodeId, Returns>();
-  const returnTables = new Map<NodeId, Table>();
-
   const bases = { offset, position, heads };
   const { temps } = room;
   const sites = placeSignals(graph, schedule, storage, ports, bases, temps, frames);
@@ -113,415 +83,12 @@ export function emitGraph(
     }),
   );
 
-  /** How many operations read a node. */
-  const users = new Map<NodeId, number>();
-  for (const { args } of graph.nodes) {
-    for (const arg of args) users.set(arg, (users.get(arg) ?? 0) + 1);
-  }
-  for (const source of graph.delays.values()) users.set(source, Infinity);
-
-  // ---- Addresses -----------------------------------------------------------------------------
-
-  /** Byte offset of the current frame in a site, from its static address. */
-  const at = (body: Body, { base, places }: Site): Instr[] => {
-    const frame: Instr[] = base === null ? [get(i)] : [get(base), get(i), ['i32.add']];
-    if (places === 1) return frame;
-    const key = `${base?.index} ${places}`;
-    let local = body.offsets.get(key);
-    if (local === undefined) {
-      local = func.local('i32');
-      body.offsets.set(key, local);
-      body.kept.push(local);
-      body.code.push(...frame, ['i32.const', places], ['i32.mul'], set(local));
-    }
-    return [get(local)];
-  };
-
-  const load = (body: Body, site: Site, type: 'real' | 'int'): Instr[] => {
-    if (body.form === 'f32x4') return [...at(body, site), ['v128.load', site.address]];
-    return [...at(body, site), [type === 'int' ? 'i32.load' : 'f32.load', site.address]];
-  };
-
-  const store = (body: Body, site: Site, value: Value): void => {
-    value.forEach((local, chunk) => {
-      const mnemonic = ({ v128: 'v128.store', i32: 'i32.store', f32: 'f32.store' } as const)[
-        local.type as 'v128' | 'i32' | 'f32'
-      ];
-      const where = at(body, site);
-      body.code.push(...where, get(local), [mnemonic, site.address + 16 * chunk]);
-    });
-  };
-
-  // ---- One body: a loop in one form, or the values of a stage ------------------------------------
-
+  const context = { func, graph, storage, room, sites, heads, values, arrays, i, frames };
+  const operands = operandsOf(context);
+  const { at, store, valueIn, copyOf, forget } = operands;
+  const computer = computerOf(context, operands);
+  const { compute, products, findProducts, beginMemory } = computer;
   const newBody = (form: Form, once = false): Body => makeBody(func, form, once);
-
-  /** The locals that hold a node's value in this body. */
-  const valueIn = (body: Body, id: NodeId): Value => {
-    const found = body.known.get(id);
-    if (found !== undefined) return found;
-    const made = shapeOf(id) === 1 ? numberIn(body, id) : vectorIn(body, id);
-    if (made.keep) body.known.set(id, made.value);
-    return made.value;
-  };
-
-  const numberIn = (body: Body, id: NodeId): { value: Value; keep: boolean } => {
-    const node = nodeOf(graph, id);
-    const type = node.type === 'int' ? intType(body.form) : realType(body.form);
-    if (node.op === 'const' || node.op === 'constInt') {
-      const [value = 0] = node.attrs;
-      const [, index] = node.op === 'const' ? body.numbers.real(value) : body.numbers.int(value);
-      return { value: [{ index: index!, type }], keep: true };
-    }
-    if (isSignal(id)) {
-      const site = sites.sources.get(id);
-      if (site === undefined) throw new Error(`signal ${id} is used before it is computed`);
-      const local = func.local(type);
-      const code = load(body, site, node.type);
-      body.code.push(...code, set(local));
-      return { value: [local], keep: true };
-    }
-    const scalar = values.get(id);
-    if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
-    if (body.form !== 'f32x4') return { value: [scalar], keep: false };
-    const local = func.fresh(type);
-    body.hoisted.push(local);
-    const splat = node.type === 'int' ? 'i32x4.splat' : 'f32x4.splat';
-    body.prologue.push(get(scalar), [splat], set(local));
-    return { value: [local], keep: true };
-  };
-
-  const vectorIn = (body: Body, id: NodeId): { value: Value; keep: boolean } => {
-    const node = nodeOf(graph, id);
-    const chunks = chunksOf(node.shape);
-    const every = (make: (chunk: number) => Instr[], hoist: boolean): Value =>
-      Array.from({ length: chunks }, (_, chunk) => {
-        const local = hoist ? func.fresh('v128') : func.local('v128');
-        if (hoist) body.hoisted.push(local);
-        (hoist ? body.prologue : body.code).push(...make(chunk), set(local));
-        return local;
-      });
-    if (node.op === 'const') {
-      return { value: every((chunk) => [fourReals(node.attrs, 4 * chunk)], true), keep: true };
-    }
-    if (isSignal(id)) {
-      const site = sites.sources.get(id);
-      if (site === undefined) throw new Error(`signal ${id} is used before it is computed`);
-      const value = every((c) => [...at(body, site), ['v128.load', site.address + 16 * c]], false);
-      return { value, keep: true };
-    }
-    const address = arrays.get(id);
-    if (address === undefined) throw new Error(`node ${id} is used before it is computed`);
-    const value = every(
-      (c) => [
-        ['i32.const', 0],
-        ['v128.load', address + 16 * c],
-      ],
-      !body.once,
-    );
-    return { value, keep: true };
-  };
-
-  /** Four lanes of an operand, a number in each of them. */
-  const fourOf = (body: Body, id: NodeId, chunk: number): Local => {
-    const value = valueIn(body, id);
-    if (shapeOf(id) > 1 || body.form === 'f32x4') return value[chunk] ?? value[0]!;
-    const known = body.splats.get(id);
-    if (known !== undefined) return known;
-    const { op, type, attrs } = nodeOf(graph, id);
-    if (op === 'const' || op === 'constInt') {
-      const [number = 0] = attrs;
-      const [, index] = op === 'const' ? body.lanes.real(number) : body.lanes.int(number);
-      return { index: index!, type: 'v128' };
-    }
-    const splat: Instr = [type === 'int' ? 'i32x4.splat' : 'f32x4.splat'];
-    const inPlace = isSignal(id) || body.once;
-    const local = inPlace ? func.local('v128') : func.fresh('v128');
-    if (!inPlace) body.hoisted.push(local);
-    (inPlace ? body.code : body.prologue).push(get(value[0]!), splat, set(local));
-    body.splats.set(id, local);
-    return local;
-  };
-
-  /** One value operation on given operands, numbers or four lanes each. */
-  const apply = (body: Body, id: NodeId, operands: readonly Local[], isVector: boolean): Local => {
-    const node = nodeOf(graph, id);
-    if (!isValueOp(node.op)) throw new Error(`${node.op} is not computed from operands`);
-    const rules: FormRules = WASM_RULES[node.op];
-    const [real, int] = isVector
-      ? [rules.vector, rules.intVector]
-      : [rules.scalar, rules.intScalar];
-    const rule = typeOf(node.args.at(-1)!) === 'int' ? int : real;
-    if (rule === null) throw new Error(`${node.op} has no form for ${isVector ? 'lanes' : 'one'}`);
-    const scope = isVector ? body.lanes : body.numbers;
-    const local = func.local(node.type === 'int' ? intType(scope.form) : realType(scope.form));
-    const made = rule(operands, scope);
-    body.code.push(...made);
-    if (isVector && COMPARISONS.has(node.op)) {
-      // Lanes of −1: kept as a mask for select, negated for arithmetic.
-      const mask = func.local('v128');
-      body.masks.set(local.index, mask);
-      body.code.push(set(mask), get(mask), ['i32x4.neg']);
-    }
-    body.code.push(set(local));
-    for (const used of body.scratch.splice(0)) func.release(used);
-    return local;
-  };
-
-  /** Computes a value operation into locals. */
-  const compute = (body: Body, id: NodeId): Value => {
-    const node = nodeOf(graph, id);
-    if (isMemory(node.op)) return remember(body, id, node.op);
-    if (body.form === 'f32x4' && isFilter(graph, id)) {
-      const [weights, frame] = node.args as [NodeId, NodeId];
-      const site = sites.sources.get(frame)!;
-      const address = matrixIn(body, weights, (arg) => valueIn(body, arg));
-      const w = { func, into: body.code };
-      const made = filterFour(w, address, at(body, site), site.address, shapeOf(frame));
-      body.known.set(id, made);
-      return made;
-    }
-    if (node.op === 'overlapT') {
-      const { base } = storage.overlaps.get(id)!;
-      const here = at(body, { address: 0, base: null, places: 1 });
-      const v = valueIn(body, node.args[0]!);
-      const made = addFrame({ func, into: body.code }, base, here, v, shapeOf(node.args[0]!));
-      body.known.set(id, made);
-      return made;
-    }
-    if (isStructureOp(node.op)) {
-      const made = restructure(body, id, (arg) => valueIn(body, arg));
-      body.known.set(id, made);
-      return made;
-    }
-    const product = node.args.find((a) => products.has(a));
-    if (product !== undefined) {
-      const made = addProductOf(body, id, product);
-      body.known.set(id, made);
-      return made;
-    }
-    const isVector = body.form === 'f32x4' || node.shape > 1;
-    const value = Array.from({ length: chunksOf(node.shape) }, (_, chunk) => {
-      const operands = node.args.map((a) =>
-        isVector ? fourOf(body, a, chunk) : valueIn(body, a)[0]!,
-      );
-      return apply(body, id, operands, isVector);
-    });
-    body.known.set(id, value);
-    return value;
-  };
-
-  /** Computes an operation on whole vectors into locals. */
-  const restructure = (body: Body, id: NodeId, operand: (arg: NodeId) => Value): Value => {
-    const { op, args, attrs, shape } = nodeOf(graph, id);
-    const [a, b = a] = args as [NodeId, NodeId?];
-    const lanes = args.map(shapeOf);
-    const w = { func, into: body.code };
-    if (!isStructureOp(op)) throw new Error(`${op} works lane by lane`);
-    if (shape === 1 && lanes.every((n) => n === 1) && OF_NUMBERS.has(op)) {
-      // Numbers alone stay in the form of the body.
-      const [x, y] = args.map((arg) => operand(arg)[0]!) as [Local, Local?];
-      const result = copyOf(body, x);
-      if (y !== undefined) body.code.push(get(x), get(y), [`${body.form}.mul`], set(result));
-      return [result];
-    }
-    switch (op) {
-      case 'concat':
-        return concat(w, args.map(operand), lanes);
-      case 'slice':
-        return slice(w, operand(a), attrs[0]!, shape);
-      case 'splat': {
-        const [one] = operand(a) as [Local];
-        const spread = typeOf(a) === 'int' ? 'i32x4.splat' : 'f32x4.splat';
-        return Array.from({ length: chunksOf(shape) }, () => {
-          const four = func.local('v128');
-          body.code.push(get(one), [spread], set(four));
-          return four;
-        });
-      }
-      case 'laneSum': {
-        const product = products.get(a);
-        if (product === undefined) return laneSum(w, operand(a), lanes[0]!);
-        const [x, y] = product.map((arg) =>
-          shapeOf(arg) > 1 ? valueIn(body, arg) : [fourOf(body, arg, 0)],
-        ) as [Value, Value];
-        return dotProduct(w, x, y, lanes[0]!);
-      }
-      case 'matvec': {
-        const columns = lanes[1]!;
-        const m = { address: matrixIn(body, a, operand), rows: shape, columns };
-        return matvec(w, m, operand(b), () => temps(16 * chunksOf(columns)));
-      }
-      case 'matvecT': {
-        const m = { address: matrixIn(body, a, operand), rows: lanes[1]!, columns: shape };
-        return matvecT(w, m, operand(b), () => temps(16 * chunksOf(shape)));
-      }
-      case 'outer':
-        return outer(w, operand(a), operand(b), lanes[0]!, lanes[1]!);
-      case 'lookup': {
-        const [index] = operand(b) as [Local];
-        if (lanes[0] === 1) return [copyOf(body, operand(a)[0]!)];
-        const table = { address: matrixIn(body, a, operand), size: lanes[0]!, places: 1 };
-        return lookup(w, body.numbers, table, index, () => temps(16));
-      }
-      case 'scatter': {
-        const [value, index] = args.map((arg) => operand(arg)[0]!) as [Local, Local];
-        const table = { address: temps(16 * chunksOf(shape)), size: shape, places: 1 };
-        return scatter(w, body.numbers, table, value, index);
-      }
-      case 'rfft':
-      case 'rfftT': {
-        const from = temps(16 * chunksOf(lanes[0]!));
-        const into = temps(16 * chunksOf(shape));
-        spill(w, operand(a), from);
-        const { forward, transpose } = room.transform(op === 'rfft' ? shape - 2 : shape);
-        body.code.push(['i32.const', from], ['i32.const', into]);
-        body.code.push(call(op === 'rfft' ? forward : transpose));
-        return Array.from({ length: chunksOf(shape) }, (_, chunk) => {
-          const four = func.local('v128');
-          body.code.push(['i32.const', 0], ['v128.load', into + 16 * chunk], set(four));
-          return four;
-        });
-      }
-    }
-  };
-
-  /** Products of which only one sum is made, in the same loop: made together with it. */
-  const products = new Map<NodeId, readonly [NodeId, NodeId]>();
-
-  const findProducts = (kind: 'vector' | 'serial', members: readonly NodeId[]): void => {
-    const inLoop = new Set(members);
-    const isOwn = (id: NodeId | undefined): id is NodeId =>
-      id !== undefined &&
-      inLoop.has(id) &&
-      nodeOf(graph, id).op === 'mul' &&
-      users.get(id) === 1 &&
-      !sites.sinks.has(id);
-    const take = (id: NodeId): void => {
-      products.set(id, nodeOf(graph, id).args as readonly [NodeId, NodeId]);
-    };
-    for (const id of members) {
-      const { op, args, type } = nodeOf(graph, id);
-      const [a, b] = args;
-      if (op === 'laneSum' && isOwn(a)) take(a);
-      if (!func.fused || type === 'int' || (op !== 'add' && op !== 'sub')) continue;
-      const isWide = (product: NodeId): boolean => kind === 'vector' || shapeOf(product) > 1;
-      if (isOwn(b) && isWide(b)) take(b);
-      else if (op === 'add' && isOwn(a) && isWide(a)) take(a);
-    }
-  };
-
-  /** c + x·y or c − x·y, rounded once where the form can. */
-  const addProductOf = (body: Body, id: NodeId, product: NodeId): Value => {
-    const { op, args, shape } = nodeOf(graph, id);
-    const [x, y] = products.get(product)!;
-    const c = args[0] === product ? args[1]! : args[0]!;
-    const isVector = body.form === 'f32x4' || shape > 1;
-    const type = isVector ? 'v128' : 'f32';
-    return Array.from({ length: chunksOf(shape) }, (_, chunk) => {
-      const one = (of: NodeId): Instr =>
-        get(isVector ? fourOf(body, of, chunk) : valueIn(body, of)[0]!);
-      const [first, second, third] = [one(x), one(y), one(c)];
-      const local = func.local(type);
-      if (isVector) {
-        const fused = op === 'add' ? 'f32x4.relaxed_madd' : 'f32x4.relaxed_nmadd';
-        body.code.push(first, second, third, [fused], set(local));
-      } else {
-        body.code.push(third, first, second, ['f32.mul'], [`f32.${op as 'add' | 'sub'}`]);
-        body.code.push(set(local));
-      }
-      return local;
-    });
-  };
-
-  /** Computes an operation with a memory of its own into locals. */
-  const remember = (body: Body, id: NodeId, op: MemoryOp): Value => {
-    const { args, attrs, shape } = nodeOf(graph, id);
-    const w = { func, into: body.code };
-    const s = body.numbers;
-    const index = (k: number): Local => valueIn(body, args[k]!)[0]!;
-    const made = (): Value => {
-      switch (op) {
-        case 'line': {
-          const line = storage.lines.get(id)!;
-          const site = { address: 0, base: heads.get(line) ?? null, places: line.places };
-          const d = index(1);
-          return readLine(w, s, line, shape, at(body, site), d, attrs[0]!, () => temps(16));
-        }
-        case 'lineT': {
-          const v = valueIn(body, args[0]!);
-          const d = index(1);
-          const kept = returns.get(id)!;
-          const here = at(body, { address: 0, base: null, places: kept.places });
-          return addBack(w, s, kept, here, v, shape, d);
-        }
-        case 'rwtable': {
-          const written = valueIn(body, args[1]!);
-          return writeAndRead(w, s, storage.tables.get(id)!, written, shape, [index(2), index(3)]);
-        }
-        case 'rwtableT': {
-          const added = valueIn(body, args[0]!);
-          return addAndTake(w, s, returnTables.get(id)!, added, shape, [index(1), index(2)]);
-        }
-      }
-    };
-    const value = made();
-    body.known.set(id, value);
-    return value;
-  };
-
-  /** The adjoints of frames, lines and tables start at 0 in every window. */
-  const beginMemory = (id: NodeId): void => {
-    const { op, attrs, shape } = nodeOf(graph, id);
-    const [size = 1] = attrs;
-    const places = placesOf(shape);
-    const overlap = storage.overlaps.get(id);
-    if (overlap !== undefined) clear(func.body, overlap.base, 4 * (overlap.size + frames));
-    if (op === 'lineT') {
-      const kept = placeReturns(size, frames, places, temps);
-      returns.set(id, kept);
-      clear(func.body, kept.address, kept.bytes);
-    } else if (op === 'rwtableT') {
-      const bytes = 4 * places * size;
-      const table = { address: temps(bytes), size, places };
-      returnTables.set(id, table);
-      clear(func.body, table.address, bytes);
-    }
-  };
-
-  const copyOf = (body: Body, local: Local): Local => {
-    const copy = func.local(local.type);
-    body.code.push(get(local), set(copy));
-    return copy;
-  };
-
-  /** Where the lanes of a matrix lie side by side. */
-  const matrixIn = (body: Body, id: NodeId, operand: (arg: NodeId) => Value): number => {
-    const { op, attrs, shape } = nodeOf(graph, id);
-    if (op === 'const') return room.constants(attrs);
-    const known = arrays.get(id);
-    if (known !== undefined) return known;
-    const address = temps(16 * chunksOf(shape));
-    spill({ func, into: body.code }, operand(id), address);
-    if (!isSignal(id)) arrays.set(id, address);
-    return address;
-  };
-
-  /** After a signal's last use in a body: its locals are free for others. */
-  const forget = (body: Body, id: NodeId): void => {
-    const value = body.known.get(id);
-    if (value === undefined || !isSignal(id)) return;
-    body.known.delete(id);
-    const splat = body.splats.get(id);
-    body.splats.delete(id);
-    if (splat !== undefined) func.release(splat);
-    for (const local of new Set(value)) {
-      const mask = body.masks.get(local.index);
-      body.masks.delete(local.index);
-      func.release(local);
-      if (mask !== undefined) func.release(mask);
-    }
-  };
 
   // ---- Loops -----------------------------------------------------------------------------------
 
@@ -788,8 +355,8 @@ export function emitGraph(
     transform: room.transform,
     valueIn,
     compute,
-    apply,
-    restructure,
+    apply: computer.apply,
+    restructure: computer.restructure,
   });
 
   /** Is a node read by a stage after this one? */
@@ -908,12 +475,6 @@ export function emitGraph(
 
 /** For a graph that only passes on what it hears. */
 const EMPTY_STAGE: Stage = { value: [], vector: [], serial: [], product: [], frame: [] };
-
-/** What is a number itself, or the product of two, where all lanes are one. */
-const OF_NUMBERS: ReadonlySet<StructureOp> = new Set<StructureOp>([
-  ...(['concat', 'slice', 'splat', 'laneSum'] as const),
-  ...(['matvec', 'matvecT', 'outer'] as const),
-]);
 
 /** How a state is read. */
 const LOADS = { v128: 'v128.load', f32: 'f32.load', i32: 'i32.load' } as const;

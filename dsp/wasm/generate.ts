@@ -13,7 +13,8 @@ import { gradientName, paramName, tapesOf, updateScalars } from '../ir/program.t
 import type { GraphName, Program } from '../ir/program.ts';
 import { chunksOf, placesOf } from './body.ts';
 import { emitGraph } from './emit.ts';
-import type { Ports, Room } from './emit.ts';
+import type { Ports } from './emit.ts';
+import type { Room } from './operands.ts';
 import { emitOnce } from './once.ts';
 import { fftScratch, fftTables, rfftFunction, rfftTransposeFunction } from './fft.ts';
 import { Memory, placeState } from './memory.ts';

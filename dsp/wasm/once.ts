@@ -16,7 +16,8 @@ import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import { WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
-import type { Ports, Room } from './emit.ts';
+import type { Ports } from './emit.ts';
+import type { Room } from './operands.ts';
 
 export function emitOnce(
   func: Func,

@@ -1,0 +1,223 @@
+/**
+ * How the code of a body gets at the values of nodes, and puts them where others find them.
+ *
+ * Invariant: a value is in locals once it has been asked for, until `forget`; what a loop does not
+ * change is loaded in front of it.
+ */
+
+import { nodeOf } from '../ir/graph.ts';
+import type { Graph, NodeId } from '../ir/graph.ts';
+import { chunksOf } from './body.ts';
+import type { Body, Value } from './body.ts';
+import type { Line, Storage } from './memory.ts';
+import { get, set } from './module.ts';
+import type { Func, Instr, Local } from './module.ts';
+import { intType, realType } from './rules.ts';
+import type { Site, Sites } from './sites.ts';
+import { fourReals } from './snippets.ts';
+import { spill } from './structures.ts';
+
+/** What code generation asks for while it writes. */
+export interface Room {
+  /** So many bytes that nothing else uses. */
+  readonly temps: (bytes: number) => number;
+  /** Where these single-precision numbers lie. */
+  readonly constants: (values: readonly number[]) => number;
+  /** Where these double-precision numbers lie. */
+  readonly doubles: (values: readonly number[]) => number;
+  /** The functions that transform real signals of this length. */
+  readonly transform: (size: number) => { readonly forward: number; readonly transpose: number };
+}
+
+/** A function under construction: its graph, and where everything is. */
+export interface FunctionContext {
+  readonly func: Func;
+  readonly graph: Graph;
+  readonly storage: Storage;
+  readonly room: Room;
+  readonly sites: Sites;
+  /** The newest sample of each line; none in a backward graph. */
+  readonly heads: ReadonlyMap<Line, Local>;
+  /** Numbers that are not signals. */
+  readonly values: Map<NodeId, Local>;
+  /** Vectors that are not signals: address of their single-precision lanes. */
+  readonly arrays: Map<NodeId, number>;
+  /** Byte offset of the current sample, one place each. */
+  readonly i: Local;
+  /** Samples of a run at most, or of the window. */
+  readonly frames: number;
+}
+
+export interface Operands {
+  /** Byte offset of the current sample in a site, from its static address. */
+  readonly at: (body: Body, site: Site) => Instr[];
+  readonly store: (body: Body, site: Site, value: Value) => void;
+  /** The locals that hold a node's value in this body. */
+  readonly valueIn: (body: Body, id: NodeId) => Value;
+  /** Four lanes of an operand, a number in each of them. */
+  readonly fourOf: (body: Body, id: NodeId, chunk: number) => Local;
+  readonly copyOf: (body: Body, local: Local) => Local;
+  /** Where the lanes of a matrix lie side by side. */
+  readonly matrixIn: (body: Body, id: NodeId, operand: (arg: NodeId) => Value) => number;
+  /** After a signal's last use in a body: its locals are free for others. */
+  readonly forget: (body: Body, id: NodeId) => void;
+}
+
+export function operandsOf(c: FunctionContext): Operands {
+  const { func, graph, room, sites, values, arrays, i } = c;
+  const shapeOf = (id: NodeId): number => nodeOf(graph, id).shape;
+  const isSignal = (id: NodeId): boolean => nodeOf(graph, id).hop > 0;
+
+  /** Byte offset of the current frame in a site, from its static address. */
+  const at = (body: Body, { base, places }: Site): Instr[] => {
+    const frame: Instr[] = base === null ? [get(i)] : [get(base), get(i), ['i32.add']];
+    if (places === 1) return frame;
+    const key = `${base?.index} ${places}`;
+    let local = body.offsets.get(key);
+    if (local === undefined) {
+      local = func.local('i32');
+      body.offsets.set(key, local);
+      body.kept.push(local);
+      body.code.push(...frame, ['i32.const', places], ['i32.mul'], set(local));
+    }
+    return [get(local)];
+  };
+
+  const load = (body: Body, site: Site, type: 'real' | 'int'): Instr[] => {
+    if (body.form === 'f32x4') return [...at(body, site), ['v128.load', site.address]];
+    return [...at(body, site), [type === 'int' ? 'i32.load' : 'f32.load', site.address]];
+  };
+
+  const store = (body: Body, site: Site, value: Value): void => {
+    value.forEach((local, chunk) => {
+      const mnemonic = ({ v128: 'v128.store', i32: 'i32.store', f32: 'f32.store' } as const)[
+        local.type as 'v128' | 'i32' | 'f32'
+      ];
+      const where = at(body, site);
+      body.code.push(...where, get(local), [mnemonic, site.address + 16 * chunk]);
+    });
+  };
+
+  /** The locals that hold a node's value in this body. */
+  const valueIn = (body: Body, id: NodeId): Value => {
+    const found = body.known.get(id);
+    if (found !== undefined) return found;
+    const made = shapeOf(id) === 1 ? numberIn(body, id) : vectorIn(body, id);
+    if (made.keep) body.known.set(id, made.value);
+    return made.value;
+  };
+
+  const numberIn = (body: Body, id: NodeId): { value: Value; keep: boolean } => {
+    const node = nodeOf(graph, id);
+    const type = node.type === 'int' ? intType(body.form) : realType(body.form);
+    if (node.op === 'const' || node.op === 'constInt') {
+      const [value = 0] = node.attrs;
+      const [, index] = node.op === 'const' ? body.numbers.real(value) : body.numbers.int(value);
+      return { value: [{ index: index!, type }], keep: true };
+    }
+    if (isSignal(id)) {
+      const site = sites.sources.get(id);
+      if (site === undefined) throw new Error(`signal ${id} is used before it is computed`);
+      const local = func.local(type);
+      const code = load(body, site, node.type);
+      body.code.push(...code, set(local));
+      return { value: [local], keep: true };
+    }
+    const scalar = values.get(id);
+    if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
+    if (body.form !== 'f32x4') return { value: [scalar], keep: false };
+    const local = func.fresh(type);
+    body.hoisted.push(local);
+    const splat = node.type === 'int' ? 'i32x4.splat' : 'f32x4.splat';
+    body.prologue.push(get(scalar), [splat], set(local));
+    return { value: [local], keep: true };
+  };
+
+  const vectorIn = (body: Body, id: NodeId): { value: Value; keep: boolean } => {
+    const node = nodeOf(graph, id);
+    const chunks = chunksOf(node.shape);
+    const every = (make: (chunk: number) => Instr[], hoist: boolean): Value =>
+      Array.from({ length: chunks }, (_, chunk) => {
+        const local = hoist ? func.fresh('v128') : func.local('v128');
+        if (hoist) body.hoisted.push(local);
+        (hoist ? body.prologue : body.code).push(...make(chunk), set(local));
+        return local;
+      });
+    if (node.op === 'const') {
+      return { value: every((chunk) => [fourReals(node.attrs, 4 * chunk)], true), keep: true };
+    }
+    if (isSignal(id)) {
+      const site = sites.sources.get(id);
+      if (site === undefined) throw new Error(`signal ${id} is used before it is computed`);
+      const value = every((c) => [...at(body, site), ['v128.load', site.address + 16 * c]], false);
+      return { value, keep: true };
+    }
+    const address = arrays.get(id);
+    if (address === undefined) throw new Error(`node ${id} is used before it is computed`);
+    const value = every(
+      (c) => [
+        ['i32.const', 0],
+        ['v128.load', address + 16 * c],
+      ],
+      !body.once,
+    );
+    return { value, keep: true };
+  };
+
+  /** Four lanes of an operand, a number in each of them. */
+  const fourOf = (body: Body, id: NodeId, chunk: number): Local => {
+    const value = valueIn(body, id);
+    if (shapeOf(id) > 1 || body.form === 'f32x4') return value[chunk] ?? value[0]!;
+    const known = body.splats.get(id);
+    if (known !== undefined) return known;
+    const { op, type, attrs } = nodeOf(graph, id);
+    if (op === 'const' || op === 'constInt') {
+      const [number = 0] = attrs;
+      const [, index] = op === 'const' ? body.lanes.real(number) : body.lanes.int(number);
+      return { index: index!, type: 'v128' };
+    }
+    const splat: Instr = [type === 'int' ? 'i32x4.splat' : 'f32x4.splat'];
+    const inPlace = isSignal(id) || body.once;
+    const local = inPlace ? func.local('v128') : func.fresh('v128');
+    if (!inPlace) body.hoisted.push(local);
+    (inPlace ? body.code : body.prologue).push(get(value[0]!), splat, set(local));
+    body.splats.set(id, local);
+    return local;
+  };
+
+  const copyOf = (body: Body, local: Local): Local => {
+    const copy = func.local(local.type);
+    body.code.push(get(local), set(copy));
+    return copy;
+  };
+
+  /** Where the lanes of a matrix lie side by side. */
+  const matrixIn = (body: Body, id: NodeId, operand: (arg: NodeId) => Value): number => {
+    const { op, attrs, shape } = nodeOf(graph, id);
+    if (op === 'const') return room.constants(attrs);
+    const known = arrays.get(id);
+    if (known !== undefined) return known;
+    const address = room.temps(16 * chunksOf(shape));
+    spill({ func, into: body.code }, operand(id), address);
+    if (!isSignal(id)) arrays.set(id, address);
+    return address;
+  };
+
+  /** After a signal's last use in a body: its locals are free for others. */
+  const forget = (body: Body, id: NodeId): void => {
+    const value = body.known.get(id);
+    if (value === undefined || !isSignal(id)) return;
+    body.known.delete(id);
+    const splat = body.splats.get(id);
+    body.splats.delete(id);
+    if (splat !== undefined) func.release(splat);
+    for (const local of new Set(value)) {
+      const mask = body.masks.get(local.index);
+      body.masks.delete(local.index);
+      func.release(local);
+      if (mask !== undefined) func.release(mask);
+    }
+  };
+
+  return { at, store, valueIn, fourOf, copyOf, matrixIn, forget };
+}
