@@ -216,9 +216,12 @@ describe('compile', () => {
       '## backward, unmark: nothing changes',
       '## backward, prune: 14 nodes of 16',
       '## backward, fold: 13 nodes of 14',
+      '## backward, late: nothing changes',
       '## backward, prune again: 12 nodes of 13',
     ]);
-    expect(stdout).toContain('## stream, unmark, prune, fold, prune again: nothing changes\n');
+    expect(stdout).toContain(
+      '## stream, unmark, prune, fold, late, prune again: nothing changes\n',
+    );
     const [, after = ''] = stdout.split('prune again: 12 nodes of 13\n');
     const gradient = await livegrad(['compile', 'gain', '--print', 'gradient']);
     expect(gradient.stdout).toContain(after.slice(0, after.indexOf('}')));
