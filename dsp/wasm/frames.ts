@@ -207,6 +207,7 @@ class FrameLoop {
     else if (isDelay(node.op)) this.#remembered(id);
     else if (node.op === 'slice' && node.shape > 1) this.#places.set(id, this.#view(id));
     else if (node.op === 'rfft' || node.op === 'rfftT') this.#transform(id);
+    else if (isLong && node.op === 'slice') this.#lane(id);
     else if (isLong && isStructureOp(node.op)) this.#structure(id);
     else if (!isTape(node.op)) {
       for (const arg of node.args) this.#number(arg);
@@ -377,6 +378,14 @@ class FrameLoop {
     const { forward, transpose } = this.#c.transform(size);
     this.#body.code.push(...this.#address(from), ['i32.const', into.address]);
     this.#body.code.push(call(op === 'rfft' ? forward : transpose));
+  }
+
+  /** One lane of a vector. */
+  #lane(id: NodeId): void {
+    const place = this.#view(id);
+    const local = this.#c.func.local('f32');
+    this.#body.code.push(...this.#pointer(place), ['f32.load', place.address], set(local));
+    this.#body.known.set(id, [local]);
   }
 
   /** An operation on whole vectors, by way of locals; joining vectors by way of memory. */
