@@ -435,8 +435,10 @@ export function resultShape(
 }
 
 /** Sizes of transforms: powers of two. */
+export const LEAST_TRANSFORM = 64;
+export const MOST_TRANSFORM = 8192;
 export const isTransformSize = (size: number): boolean =>
-  size >= 64 && size <= 8192 && Number.isInteger(Math.log2(size));
+  size >= LEAST_TRANSFORM && size <= MOST_TRANSFORM && Number.isInteger(Math.log2(size));
 
 /** Operations that make a vector of numbers. */
 const TO_LANES: ReadonlySet<OpKind> = new Set(['splat', 'scatter', 'sumScatter']);

@@ -19,17 +19,8 @@ import type { FunctionContext, Operands } from './operands.ts';
 import { COMPARISONS, WASM_RULES, intType, realType } from './rules.ts';
 import type { FormRules } from './rules.ts';
 import { isFilter } from './schedule.ts';
-import {
-  concat,
-  dotProduct,
-  filterFour,
-  laneSum,
-  matvec,
-  matvecT,
-  outer,
-  slice,
-  spill,
-} from './structures.ts';
+import { filterFour, matvec, matvecT, outer } from './matrices.ts';
+import { concat, dotProduct, laneSum, slice, spill } from './structures.ts';
 import { addAndTake, clear, lookup, scatter, writeAndRead } from './tables.ts';
 import type { Table } from './tables.ts';
 

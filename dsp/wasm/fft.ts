@@ -20,13 +20,11 @@
  * G. D. Bergland, A fast Fourier transform algorithm for real-valued series, CACM 11, 1968.
  */
 
+import { isTransformSize } from '../ir/builder.ts';
 import { Func, get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
 import { Writer } from './writer.ts';
 import type { Complex, Place } from './writer.ts';
-
-export const FFT_LEAST = 64;
-export const FFT_MOST = 8192;
 
 const LANES = 4;
 const VECTOR = 16;
@@ -34,10 +32,6 @@ const VECTOR = 16;
 const FACTORS = 6 * VECTOR;
 /** Arrays do not start at equal places of the cache, where loads would wait for unrelated stores. */
 const APART = 64;
-
-export function isFftSize(size: number): boolean {
-  return size >= FFT_LEAST && size <= FFT_MOST && Number.isInteger(Math.log2(size));
-}
 
 /**
  * Constants that both functions of a size read, 3·size bytes: e^(−2πirk/size) for k = 0 … size/8 − 1
@@ -146,7 +140,7 @@ function fftFunction(
   [tables, scratch]: readonly [number, number],
   isForward: boolean,
 ): Func {
-  if (!isFftSize(size)) throw new Error(`there is no transform of ${size} samples`);
+  if (!isTransformSize(size)) throw new Error(`there is no transform of ${size} samples`);
   const [src, dst] = [func.param(0), func.param(1)];
   const transform = { func, size, tables, isForward };
   const samples = { base: isForward ? src : dst, re: 0, im: 0 };

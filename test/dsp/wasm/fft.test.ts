@@ -3,11 +3,10 @@
  * write nothing but their result and their scratch.
  */
 
+import { LEAST_TRANSFORM, MOST_TRANSFORM } from '../../../dsp/ir/builder.ts';
 import { describe, expect, test } from 'vitest';
 import { rfft, rfftTranspose } from '../../../dsp/interpret/fourier.ts';
 import {
-  FFT_LEAST,
-  FFT_MOST,
   fftScratch,
   fftTables,
   rfftFunction,
@@ -19,7 +18,7 @@ import { random } from '../../support/random-graph.ts';
 import { assemble } from '../../support/wabt.ts';
 
 const SIZES: number[] = [];
-for (let size = FFT_LEAST; size <= FFT_MOST; size *= 2) SIZES.push(size);
+for (let size = LEAST_TRANSFORM; size <= MOST_TRANSFORM; size *= 2) SIZES.push(size);
 
 /** Relative, in RMS; the worst seen is 1.3e-7. */
 const ERROR = 1.5e-7;
