@@ -100,3 +100,24 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length]!;
 }
+
+/** A path as a person writes it: nodes.estimate.in[1], nodes["hidden/x"].op. */
+export function pathOf(keys: readonly PropertyKey[]): string {
+  return keys
+    .map((key, i) => {
+      if (typeof key === 'number') return `[${key}]`;
+      const text = String(key);
+      if (!/^[\w-]+$/u.test(text)) return `[${JSON.stringify(text)}]`;
+      return i === 0 ? text : `.${text}`;
+    })
+    .join('');
+}
+
+/** A value as a message quotes it: short, and no deeper than needed, however deep it is. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

@@ -12,7 +12,7 @@ import { differentiate, objectiveActivity, tangentGroups } from './ad/gradient.t
 import type { Objective, Way } from './ad/gradient.ts';
 import { paramNodes } from './ad/jvp.ts';
 import type { Control } from './control.ts';
-import { diagnostic, fail, ok } from './diagnostic.ts';
+import { diagnostic, fail, ok, pathOf } from './diagnostic.ts';
 import type { Result } from './diagnostic.ts';
 import { isDelay, isSignal, nodeOf } from './ir/graph.ts';
 import type { Graph, NodeId } from './ir/graph.ts';
@@ -21,7 +21,6 @@ import type { GraphName, Program } from './ir/program.ts';
 import { lossOf, wrongWindow } from './learn/losses.ts';
 import type { Lowered } from './patch/lower.ts';
 import { bankOf } from './patch/params.ts';
-import { pathOf } from './patch/schema.ts';
 import type { Patch, Training } from './patch/schema.ts';
 import { optimise } from './passes/pipeline.ts';
 import { updateGraph } from './learn/optimisers.ts';

@@ -11,7 +11,8 @@ import type { Result } from '../diagnostic.ts';
 import type { FunctionName } from './functions.ts';
 import type { ParamSpec } from './params.ts';
 import { PATCH_FORMAT, parsePatch } from './schema.ts';
-import type { Expectation, Operand, Patch, PatchNode, PlainOp, Training } from './schema.ts';
+import type { PlainOp } from './names.ts';
+import type { Expectation, Operand, Patch, PatchNode, Training } from './schema.ts';
 import type { SurrogateOf } from './surrogates.ts';
 import type { VectorNode, VectorOp } from './vectors.ts';
 

@@ -7,7 +7,7 @@
  * Invariant: a patch without a diagnostic here lowers without a misfit.
  */
 
-import { diagnostic } from '../diagnostic.ts';
+import { diagnostic, pathOf } from '../diagnostic.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
@@ -17,6 +17,7 @@ import { lanesOfParam } from './params.ts';
 import { inferRates } from './rates.ts';
 import { MAX_FRAME, MAX_LANES } from './rule.ts';
 import type { Patch, PatchNode } from './schema.ts';
+import { operandsOf, settle } from './settle.ts';
 import { isVectorOp, ruleOf } from './vectors.ts';
 import type { VectorNode } from './vectors.ts';
 
@@ -41,23 +42,11 @@ const isLanewise = (op: string): boolean =>
 
 const isVectorNode = (node: PatchNode): node is VectorNode => isVectorOp(node.op);
 
-const operandsOf = (node: PatchNode): readonly Operand[] => ('in' in node ? node.in : []);
-
 /** Lanes of every node and control, as far as they can be told. */
 export function inferLanes(patch: Patch): LanesOf {
   const known = new Map<string, number>();
   for (const id of Object.keys(patch.sliders)) known.set(id, 1);
   for (const [id, spec] of Object.entries(patch.params)) known.set(id, lanesOfParam(spec));
-  const entries = Object.entries(patch.nodes);
-  const users = new Map<string, string[]>();
-  for (const [id, node] of entries) {
-    for (const used of operandsOf(node)) {
-      if (typeof used !== 'string') continue;
-      const list = users.get(used);
-      if (list === undefined) users.set(used, [id]);
-      else list.push(id);
-    }
-  }
   const decide = (node: PatchNode): number | undefined => {
     const x = operandsOf(node).map((o) => (typeof o === 'number' ? 1 : known.get(o)));
     if (isVectorNode(node)) return ruleOf(node).lanes(node, x);
@@ -65,34 +54,14 @@ export function inferLanes(patch: Patch): LanesOf {
     if (!isLanewise(node.op)) return 1;
     return x.find((n) => n !== undefined && n > 1) ?? (x.includes(undefined) ? undefined : 1);
   };
-  const spread = (open: string[]): void => {
-    for (let id = open.pop(); id !== undefined; id = open.pop()) {
-      const node = patch.nodes[id];
-      if (node === undefined || known.has(id)) continue;
-      const lanes = decide(node);
-      if (lanes === undefined) continue;
-      known.set(id, lanes);
-      open.push(...(users.get(id) ?? []));
-    }
-  };
-  spread(entries.map(([id]) => id));
-  // What is left depends on itself: its delays hold numbers.
-  for (const [id, node] of entries) {
-    if (known.has(id) || (node.op !== 'delay' && node.op !== 'mem')) continue;
-    known.set(id, 1);
-    spread([...(users.get(id) ?? [])]);
-  }
+  settle(patch, known, decide, 1);
   return known;
 }
 
 /**
- * @param pathOf  a path as a person writes it
  * @returns       PATCH_SHAPE where operands do not fit, PATCH_TOO_LARGE where there are too many lanes
  */
-export function checkLanes(
-  patch: Patch,
-  pathOf: (keys: readonly PropertyKey[]) => string,
-): Diagnostic[] {
+export function checkLanes(patch: Patch): Diagnostic[] {
   const found: Diagnostic[] = [];
   const known = inferLanes(patch);
   const lanesOf = (operand: Operand): number =>

@@ -6,7 +6,7 @@
  * rate is decided here, and reported as diagnostics with the path in the patch.
  */
 
-import { diagnostic, fail, ok } from '../diagnostic.ts';
+import { diagnostic, fail, ok, pathOf } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { Builder, resultType } from '../ir/builder.ts';
 import { components } from '../ir/components.ts';
@@ -19,8 +19,8 @@ import { buildOf, isFunction, isOscillator } from './functions.ts';
 import { inferLanes } from './lanes.ts';
 import { lanesOfParam, placesOfParams } from './params.ts';
 import { inferRates } from './rates.ts';
-import { pathOf } from './schema.ts';
-import type { Operand, Patch, PatchNode, PlainOp } from './schema.ts';
+import type { PlainOp } from './names.ts';
+import type { Operand, Patch, PatchNode } from './schema.ts';
 import { orderWith, roundingWith } from './surrogates.ts';
 import type { Order, Rounding } from './surrogates.ts';
 import { cycleOf, readTable, wholeIndex } from './tables.ts';

@@ -8,7 +8,7 @@
  * rates meeting, and no recursion of it leads through frames, for which there is no order of loops.
  */
 
-import { diagnostic } from '../diagnostic.ts';
+import { diagnostic, pathOf } from '../diagnostic.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { components } from '../ir/components.ts';
 import { OPS } from '../ir/ops.ts';
@@ -17,6 +17,7 @@ import { isFrameOp } from './frames.ts';
 import { ELEMENTARY } from './functions.ts';
 import type { Operand } from './operand.ts';
 import type { Patch, PatchNode } from './schema.ts';
+import { operandsOf, settle } from './settle.ts';
 import { isVectorOp } from './vectors.ts';
 
 /** By node: samples from one value to the next, 0 for what is no signal. */
@@ -45,8 +46,6 @@ const takesFrames = (op: string): boolean =>
 /** Between samples and frames. */
 const isBorder = (op: string): boolean => op === 'frames' || op === 'overlapAdd' || op === 'hold';
 
-const operandsOf = (node: PatchNode): readonly Operand[] => ('in' in node ? node.in : []);
-
 /** The rate that a node says itself, whatever its operands are. */
 function ownRate(node: PatchNode): number | undefined {
   if (node.op === 'frames') return node.hop;
@@ -60,16 +59,6 @@ function ownRate(node: PatchNode): number | undefined {
 export function inferRates(patch: Patch): RatesOf {
   const known = new Map<string, number>();
   for (const id of [...Object.keys(patch.sliders), ...Object.keys(patch.params)]) known.set(id, 0);
-  const entries = Object.entries(patch.nodes);
-  const users = new Map<string, string[]>();
-  for (const [id, node] of entries) {
-    for (const used of operandsOf(node)) {
-      if (typeof used !== 'string') continue;
-      const list = users.get(used);
-      if (list === undefined) users.set(used, [id]);
-      else list.push(id);
-    }
-  }
   const decide = (node: PatchNode): number | undefined => {
     const own = ownRate(node);
     if (own !== undefined) return own;
@@ -79,23 +68,7 @@ export function inferRates(patch: Patch): RatesOf {
     if (x.includes(undefined)) return undefined;
     return WITH_PAST.has(node.op) ? 1 : 0;
   };
-  const spread = (open: string[]): void => {
-    for (let id = open.pop(); id !== undefined; id = open.pop()) {
-      const node = patch.nodes[id];
-      if (node === undefined || known.has(id)) continue;
-      const rate = decide(node);
-      if (rate === undefined) continue;
-      known.set(id, rate);
-      open.push(...(users.get(id) ?? []));
-    }
-  };
-  spread(entries.map(([id]) => id));
-  // What is left depends on itself alone.
-  for (const [id, node] of entries) {
-    if (known.has(id) || (node.op !== 'delay' && node.op !== 'mem')) continue;
-    known.set(id, 1);
-    spread([...(users.get(id) ?? [])]);
-  }
+  settle(patch, known, decide, 1);
   return known;
 }
 
@@ -107,14 +80,10 @@ const rateName = (hop: number): string => {
 const BORDERS = 'use "frames" to collect samples, "overlapAdd" or "hold" to come back to them';
 
 /**
- * @param pathOf  a path as a person writes it
  * @returns       PATCH_RATE where signals of different rates meet, where frames are no samples, and
  *                where a recursion leads through frames
  */
-export function checkRates(
-  patch: Patch,
-  pathOf: (keys: readonly PropertyKey[]) => string,
-): Diagnostic[] {
+export function checkRates(patch: Patch): Diagnostic[] {
   const found: Diagnostic[] = [];
   const known = inferRates(patch);
   const rateOf = (operand: Operand): number =>
@@ -167,14 +136,11 @@ export function checkRates(
     samples(['training', 'estimate'], patch.training.estimate);
     samples(['training', 'target'], patch.training.target);
   }
-  return found.length > 0 ? found : checkRecursions(patch, pathOf);
+  return found.length > 0 ? found : checkRecursions(patch);
 }
 
 /** A recursion that leads from samples to frames and back, however long its delays are. */
-function checkRecursions(
-  patch: Patch,
-  pathOf: (keys: readonly PropertyKey[]) => string,
-): Diagnostic[] {
+function checkRecursions(patch: Patch): Diagnostic[] {
   const names = Object.keys(patch.nodes);
   const numbers = new Map(names.map((name, k) => [name, k]));
   if (!names.some((name) => isBorder(patch.nodes[name]!.op))) return [];

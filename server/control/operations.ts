@@ -9,9 +9,9 @@
 
 import type { FastifyBaseLogger } from 'fastify';
 import type { z } from 'zod';
-import { nearest, type Diagnostic, type Result } from '../../dsp/diagnostic.ts';
+import { nearest, pathOf, show, type Diagnostic, type Result } from '../../dsp/diagnostic.ts';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
-import { pathOf, type Patch } from '../../dsp/patch/schema.ts';
+import type { Patch } from '../../dsp/patch/schema.ts';
 import { OPERATIONS, type Output, type Parsed } from '../api/operations.ts';
 import type { OperationId } from '../api/routes.ts';
 import type { Selection } from '../api/schemas.ts';
@@ -166,15 +166,6 @@ function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
   return [
     { code, path: pathOf(issue.path), message: `${issue.message}, got ${show(issue.input)}` },
   ];
-}
-
-/** Never the inside of an object: it may be deeper than the call stack. */
-function show(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 /**

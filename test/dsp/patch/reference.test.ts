@@ -15,7 +15,8 @@ import { FRAME_OP_NAMES, isFrameOp } from '../../../dsp/patch/frames.ts';
 import { FILTERS } from '../../../dsp/patch/filters.ts';
 import { ELEMENTARY } from '../../../dsp/patch/functions.ts';
 import { OSCILLATORS } from '../../../dsp/patch/oscillators.ts';
-import { PLAIN_OPS, nodeOps, parsePatch } from '../../../dsp/patch/schema.ts';
+import { PLAIN_OPS, nodeOps } from '../../../dsp/patch/names.ts';
+import { parsePatch } from '../../../dsp/patch/schema.ts';
 import type { PatchFunction } from '../../../dsp/patch/terms.ts';
 import {
   ORDERS,

@@ -5,7 +5,9 @@ import { CODES, nearest, printDiagnostics } from '../../../dsp/diagnostic.ts';
 import { compile } from '../../../dsp/compile.ts';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import { buildPatch } from '../../../dsp/patch/builder.ts';
-import { SYNONYMS, nodeOps, parsePatch } from '../../../dsp/patch/schema.ts';
+import { SYNONYMS } from '../../../dsp/patch/explain.ts';
+import { nodeOps } from '../../../dsp/patch/names.ts';
+import { parsePatch } from '../../../dsp/patch/schema.ts';
 
 const control = { initial: 0, min: -1, max: 1 };
 const base = {

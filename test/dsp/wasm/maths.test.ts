@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import { OPS } from '../../../dsp/ir/ops.ts';
-import type { PlainOp } from '../../../dsp/patch/schema.ts';
+import type { PlainOp } from '../../../dsp/patch/names.ts';
 import type { Instance } from '../../../dsp/run/instance.ts';
 import { assembled, compiledInstance, plainProgram } from '../../support/program.ts';
 import { random } from '../../support/random-graph.ts';

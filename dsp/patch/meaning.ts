@@ -1,0 +1,237 @@
+/**
+ * Does a document of the right shape mean something? References, counts, ranges, loops, lanes, rates.
+ *
+ * Invariant: a patch without a diagnostic here lowers without a surprise, whatever the sample rate and
+ * the device; later checks run only where the earlier ones found nothing, since they build on them.
+ */
+
+import type { ControlSpec } from '../control.ts';
+import { diagnostic, nearest, pathOf, show } from '../diagnostic.ts';
+import type { Diagnostic } from '../diagnostic.ts';
+import { OPS } from '../ir/ops.ts';
+import { FUNCTIONS, isFunction } from './functions.ts';
+import { checkLanes } from './lanes.ts';
+import { PLAIN_OPS } from './names.ts';
+import type { PlainOp } from './names.ts';
+import type { Operand } from './operand.ts';
+import { controlNames, lanesOfParam, wrongInitial } from './params.ts';
+import type { ParamSpec } from './params.ts';
+import { checkRates } from './rates.ts';
+import type { Patch, PatchNode } from './schema.ts';
+import { isVectorOp, operandRange } from './vectors.ts';
+
+/** Limits that keep a hostile document from eating the host. */
+const MAX_PARAMS = 100_000;
+/** Names in a message: as many as a person reads. */
+const SUGGESTIONS = 20;
+
+/** References, counts, ranges, loops, lanes and rates of a document of the right shape. */
+export function checkMeaning(patch: Patch): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const known = new Set([
+    ...Object.keys(patch.sliders),
+    ...Object.keys(patch.params),
+    ...Object.keys(patch.nodes),
+  ]);
+
+  for (const kind of ['sliders', 'params'] as const) {
+    for (const [id, spec] of Object.entries(patch[kind])) {
+      checkControl(found, pathOf([kind, id]), spec);
+      if (kind === 'params' && Object.hasOwn(patch.sliders, id))
+        taken(found, 'params', id, 'sliders');
+    }
+  }
+  for (const id of Object.keys(patch.nodes)) {
+    if (Object.hasOwn(patch.sliders, id)) taken(found, 'nodes', id, 'sliders');
+    if (Object.hasOwn(patch.params, id)) taken(found, 'nodes', id, 'params');
+  }
+
+  checkVectors(found, patch, known);
+
+  const refer = (path: string, operand: Operand): void => {
+    if (typeof operand === 'number' || known.has(operand)) return;
+    // A search through all names each: only for as many as a person reads.
+    const near = found.length < SUGGESTIONS ? nearest(operand, known) : undefined;
+    found.push(
+      diagnostic(
+        'PATCH_UNKNOWN_REFERENCE',
+        path,
+        `nothing is called "${operand}": expected the id of a node, slider or param`,
+        near === undefined ? undefined : `did you mean "${near}"?`,
+      ),
+    );
+  };
+
+  for (const [id, node] of Object.entries(patch.nodes)) {
+    if (!('in' in node)) continue;
+    const [fewest, most] = arityOf(node.op);
+    if (node.in.length < fewest || node.in.length > most) {
+      const count = fewest === most ? String(fewest) : `${fewest} to ${most}`;
+      found.push(
+        diagnostic(
+          'PATCH_OPERAND_COUNT',
+          pathOf(['nodes', id, 'in']),
+          `"${node.op}" takes ${count} operand${count === '1' ? '' : 's'}, got ${node.in.length}`,
+        ),
+      );
+    }
+    node.in.forEach((operand, i) => refer(pathOf(['nodes', id, 'in', i]), operand));
+    if (node.op === 'table' || node.op === 'rwTable') checkTable(found, id, node);
+    if ('width' in node && node.width !== undefined && node.gradient !== 'sigmoid') {
+      found.push(
+        diagnostic(
+          'PATCH_INVALID',
+          pathOf(['nodes', id, 'width']),
+          `the width of a sigmoid: expected "gradient": "sigmoid" with it, got ${show(node.gradient)}`,
+        ),
+      );
+    }
+  }
+  patch.outputs.forEach((operand, i) => refer(pathOf(['outputs', i]), operand));
+  if (patch.training !== undefined) {
+    refer('training.estimate', patch.training.estimate);
+    refer('training.target', patch.training.target);
+  }
+  const controls = new Set(
+    Object.entries(patch.params).flatMap(([id, spec]) => controlNames(id, spec)),
+  );
+  patch.expect.forEach((e, i) => {
+    if (!controls.has(e.param)) {
+      found.push(
+        diagnostic(
+          'PATCH_UNKNOWN_REFERENCE',
+          pathOf(['expect', i, 'param']),
+          `no param is called "${e.param}": expected one of ${[...controls].slice(0, SUGGESTIONS).join(', ')}`,
+        ),
+      );
+    }
+  });
+  if (found.length === 0) checkLoops(found, patch);
+  if (found.length === 0) found.push(...checkLanes(patch));
+  return found.length > 0 ? found : checkRates(patch);
+}
+
+/** Where a table's values come from is said once. */
+function checkTable(
+  found: Diagnostic[],
+  id: string,
+  node: Extract<PatchNode, { op: 'table' | 'rwTable' }>,
+): void {
+  const has = (field: string): boolean => Object.hasOwn(node, field);
+  const isWave = node.op === 'table';
+  const other = isWave ? ['waveform', 'size'] : ['size'];
+  const isOther = other.every(has);
+  if (has('values') ? !other.some(has) : isOther) return;
+  const wanted = isWave ? '"values", or "waveform" and "size"' : '"values" or "size"';
+  const given = ['values', ...other].filter(has).map((field) => `"${field}"`);
+  found.push(
+    diagnostic(
+      'PATCH_INVALID',
+      pathOf(['nodes', id]),
+      `what is in the table: expected ${wanted}, got ${given.join(' and ') || 'nothing'}`,
+    ),
+  );
+}
+
+/** Starting values of vectors, and names that their numbers take from others. */
+function checkVectors(found: Diagnostic[], patch: Patch, known: ReadonlySet<string>): void {
+  let total = 0;
+  for (const [id, spec] of Object.entries(patch.params)) {
+    total += lanesOfParam(spec);
+    const wrong = wrongInitial(spec);
+    if (wrong !== null)
+      found.push(diagnostic('PATCH_INVALID', pathOf(['params', id, 'initial']), wrong));
+    if (spec.size === undefined) continue;
+    const name = controlNames(id, spec).find((one) => known.has(one));
+    if (name === undefined) continue;
+    const kind = (['sliders', 'params', 'nodes'] as const).find((k) =>
+      Object.hasOwn(patch[k], name),
+    )!;
+    taken(found, kind, name, `params: it is a number of the vector "${id}"`);
+  }
+  if (total > MAX_PARAMS) {
+    const message = `too many learnable numbers: expected at most ${MAX_PARAMS}, got ${total}`;
+    found.push(diagnostic('PATCH_TOO_LARGE', 'params', message));
+  }
+}
+
+/** Fewest and most operands; any for an operation whose schema counts them itself. */
+function arityOf(op: string): readonly [number, number] {
+  if (isVectorOp(op)) return operandRange(op);
+  if (isFunction(op)) return [FUNCTIONS[op].arity, FUNCTIONS[op].arity];
+  if (!(PLAIN_OPS as readonly string[]).includes(op)) return [0, Infinity];
+  const { arity } = OPS[op as PlainOp];
+  return [arity, arity];
+}
+
+function taken(found: Diagnostic[], kind: string, id: string, other: string): void {
+  found.push(
+    diagnostic('PATCH_NAME_TAKEN', pathOf([kind, id]), `"${id}" is already used in ${other}`),
+  );
+}
+
+function checkControl(found: Diagnostic[], path: string, spec: ControlSpec | ParamSpec): void {
+  const add = (field: string, message: string): void => {
+    found.push(diagnostic('PATCH_CONTROL_RANGE', `${path}.${field}`, message));
+  };
+  if (spec.min >= spec.max) {
+    add('max', `the range is empty: expected max > min (${spec.min}), got ${spec.max}`);
+  } else {
+    const { initial } = spec;
+    const values = typeof initial === 'number' ? [initial] : 'init' in initial ? [] : initial;
+    values.forEach((value, k) => {
+      if (value >= spec.min && value <= spec.max) return;
+      const field = typeof initial === 'number' ? 'initial' : `initial[${k}]`;
+      add(field, `expected a value from ${spec.min} to ${spec.max}, got ${value}`);
+    });
+  }
+  if (spec.scale === 'log' && spec.min <= 0) {
+    add('min', `a logarithmic scale needs min > 0, got ${spec.min}`);
+  }
+}
+
+/** What a node needs in the same sample: a delay needs nothing. */
+function instantOperands(node: PatchNode): readonly Operand[] {
+  return 'in' in node && node.op !== 'delay' && node.op !== 'mem' ? node.in : [];
+}
+
+function checkLoops(found: Diagnostic[], patch: Patch): void {
+  const done = new Set<string>();
+  for (const start of Object.keys(patch.nodes)) {
+    if (done.has(start)) continue;
+    // Depth first with an own stack: a patch may be deeper than the call stack.
+    const trail: { id: string; next: number }[] = [{ id: start, next: 0 }];
+    const onTrail = new Set([start]);
+    for (let top = trail.at(-1); top !== undefined; top = trail.at(-1)) {
+      const node = patch.nodes[top.id];
+      const operand = node === undefined ? undefined : instantOperands(node)[top.next++];
+      if (operand === undefined) {
+        done.add(top.id);
+        onTrail.delete(top.id);
+        trail.pop();
+      } else if (
+        typeof operand === 'string' &&
+        Object.hasOwn(patch.nodes, operand) &&
+        !done.has(operand)
+      ) {
+        if (onTrail.has(operand)) {
+          const ring = [
+            ...trail.map((t) => t.id).slice(trail.findIndex((t) => t.id === operand)),
+            operand,
+          ];
+          found.push(
+            diagnostic(
+              'PATCH_INSTANT_LOOP',
+              pathOf(['nodes', operand]),
+              `a loop without a delay: ${ring.join(' → ')}`,
+              'put a "delay" of at least one frame into the loop',
+            ),
+          );
+          return;
+        }
+        trail.push({ id: operand, next: 0 });
+        onTrail.add(operand);
+      }
+    }
+  }
+}
