@@ -17,22 +17,13 @@ import type { Objective } from '../../dsp/ad/gradient.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
 import { assembled, compiledInstance, plainProgram, trainingProgram } from '../support/program.ts';
-import {
-  FUZZ_INPUTS,
-  FUZZ_PARAMS,
-  FUZZ_SLIDERS,
-  random,
-  randomGraph,
-} from '../support/random-graph.ts';
+import { FUZZ_PARAMS, random, randomGraph } from '../support/random-graph.ts';
+import { SIZES, isOneSeed, seedsOf } from '../support/seeds.ts';
 
-const SIZES = { inputs: FUZZ_INPUTS, sliders: FUZZ_SLIDERS, params: FUZZ_PARAMS };
 const BLOCK = 64;
 const FRAMES = 320;
 
-const fixedSeed = process.env['FUZZ_SEED'];
-const runs = Number(process.env['FUZZ_RUNS'] ?? 150);
-const seeds =
-  fixedSeed === undefined ? Array.from({ length: runs }, (_, k) => k + 1) : [Number(fixedSeed)];
+const seeds = seedsOf('FUZZ_RUNS', 150);
 
 /** Runs a program over noise, cut into the given block lengths; [output][frame]. */
 function play(
@@ -201,7 +192,7 @@ describe('gradients of random programs', () => {
 
   test('forward and reverse mode agree in double precision', () => {
     const all = cases();
-    expect(all.length).toBeGreaterThan(fixedSeed === undefined ? seeds.length / 3 : 0);
+    expect(all.length).toBeGreaterThan(!isOneSeed ? seeds.length / 3 : 0);
     for (const { seed, stream, objective } of all) {
       const [forward, reverse] = (['forward', 'reverse'] as const).map((mode) => {
         const program = trainingProgram(stream, objective, mode, SIZES);

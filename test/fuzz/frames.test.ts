@@ -17,22 +17,13 @@ import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
 import { assembled, compiledInstance, plainProgram, trainingProgram } from '../support/program.ts';
 import { addFrames } from '../support/random-frames.ts';
-import {
-  FUZZ_INPUTS,
-  FUZZ_PARAMS,
-  FUZZ_SLIDERS,
-  random,
-  randomGraph,
-} from '../support/random-graph.ts';
+import { FUZZ_PARAMS, random, randomGraph } from '../support/random-graph.ts';
+import { SIZES, isOneSeed, seedsOf } from '../support/seeds.ts';
 
-const SIZES = { inputs: FUZZ_INPUTS, sliders: FUZZ_SLIDERS, params: FUZZ_PARAMS };
 const BLOCK = 30;
 const FRAMES = 150;
 
-const fixedSeed = process.env['FUZZ_SEED'];
-const runs = Number(process.env['FUZZ_RUNS'] ?? 60);
-const seeds =
-  fixedSeed === undefined ? Array.from({ length: runs }, (_, k) => k + 1) : [Number(fixedSeed)];
+const seeds = seedsOf('FUZZ_RUNS', 60);
 
 interface Case {
   readonly stream: Graph;
@@ -201,9 +192,9 @@ test('gradients: forward is reverse, code is the interpreter, also with a carry-
       }
     } catch (error) {
       failures.push(`seed ${seed}: ${(error as Error).message}`);
-      if (fixedSeed !== undefined) console.log(print(stream), (error as Error).stack);
+      if (isOneSeed) console.log(print(stream), (error as Error).stack);
     }
   }
   expect(failures).toEqual([]);
-  expect(checked).toBeGreaterThan(fixedSeed === undefined ? seeds.length / 8 : -1);
+  expect(checked).toBeGreaterThan(!isOneSeed ? seeds.length / 8 : -1);
 });

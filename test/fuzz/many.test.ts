@@ -13,24 +13,15 @@ import { optimise } from '../../dsp/passes/pipeline.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
 import { assembled, compiledInstance, plainProgram, trainingProgram } from '../support/program.ts';
-import {
-  FUZZ_INPUTS,
-  FUZZ_PARAMS,
-  FUZZ_SLIDERS,
-  random,
-  randomGraph,
-} from '../support/random-graph.ts';
+import { FUZZ_PARAMS, random, randomGraph } from '../support/random-graph.ts';
+import { SIZES, isOneSeed, seedsOf } from '../support/seeds.ts';
 
-const SIZES = { inputs: FUZZ_INPUTS, sliders: FUZZ_SLIDERS, params: FUZZ_PARAMS };
 const BLOCK = 16;
 const FRAMES = 24;
 const WINDOW = 12;
 const LARGEST = 24;
 
-const fixedSeed = process.env['FUZZ_SEED'];
-const count = Number(process.env['FUZZ_MANY'] ?? 10_000);
-const seeds =
-  fixedSeed === undefined ? Array.from({ length: count }, (_, k) => k + 1) : [Number(fixedSeed)];
+const seeds = seedsOf('FUZZ_MANY', 10_000);
 
 /** What is wrong, or null. */
 type Property = (seed: number, size: number) => string | null;
@@ -132,7 +123,7 @@ const guarded =
 function hold(property: Property, every: number, smoothOnly: boolean): void {
   const check = guarded(property);
   for (const seed of seeds) {
-    if (seed % every !== 0 && fixedSeed === undefined) continue;
+    if (seed % every !== 0 && !isOneSeed) continue;
     const size = 2 + Math.floor(random(seed * 31)() * LARGEST);
     if (check(seed, size) === null) continue;
     let least = 1;

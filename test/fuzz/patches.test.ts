@@ -18,11 +18,9 @@ import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
 import { random } from '../support/random-graph.ts';
 import { randomPatch } from '../support/random-patch.ts';
 import type { RandomPatch } from '../support/random-patch.ts';
+import { isOneSeed, seedsOf } from '../support/seeds.ts';
 
-const fixedSeed = process.env['FUZZ_SEED'];
-const runs = Number(process.env['FUZZ_RUNS'] ?? 150);
-const seeds =
-  fixedSeed === undefined ? Array.from({ length: runs }, (_, k) => k + 1) : [Number(fixedSeed)];
+const seeds = seedsOf('FUZZ_RUNS', 150);
 const KINDS = [true, false].flatMap((smooth) =>
   ([null, 'forward', 'reverse'] as const).map((mode) => ({ smooth, mode })),
 );
@@ -195,7 +193,7 @@ test('forward and reverse mode agree on the first window', () => {
 test('gradients of smooth documents pass the gradient check', () => {
   let checked = 0;
   for (const c of cases([{ smooth: true, mode: 'reverse' }])) {
-    if (c.seed % 3 !== 0 && fixedSeed === undefined) continue;
+    if (c.seed % 3 !== 0 && !isOneSeed) continue;
     const report = gradcheck(c.patch, { sampleRate: 48000, seed: c.seed });
     if (!report.ok) continue;
     checked++;
@@ -206,5 +204,5 @@ test('gradients of smooth documents pass the gradient check', () => {
       if (!(maxRelativeError < 1e-4)) expect.fail(`${c.what} ${mode}: ${maxRelativeError}`);
     }
   }
-  expect(checked).toBeGreaterThan(fixedSeed === undefined ? seeds.length / 12 : -1);
+  expect(checked).toBeGreaterThan(!isOneSeed ? seeds.length / 12 : -1);
 });
