@@ -129,13 +129,11 @@ export function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
       if (issue.discriminator === 'op') {
         const known = nodeOps();
         const hint = typeof op === 'string' ? hintFor(op, known) : undefined;
+        // More than a hundred names help only somebody whose word is near none of them.
+        const expected = hint === undefined ? `: expected one of ${known.join(', ')}; got` : '';
+        const where = pathOf([...issue.path]);
         return [
-          diagnostic(
-            'PATCH_INVALID',
-            pathOf([...issue.path]),
-            `unknown operation: expected one of ${known.join(', ')}; got ${show(op)}`,
-            hint,
-          ),
+          diagnostic('PATCH_INVALID', where, `unknown operation${expected} ${show(op)}`, hint),
         ];
       }
       if (issue.discriminator !== undefined) {
