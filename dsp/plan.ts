@@ -20,7 +20,7 @@ import { OPS } from './ir/ops.ts';
 import type { GraphName, Program } from './ir/program.ts';
 import { lossOf, wrongWindow } from './learn/losses.ts';
 import type { Lowered } from './patch/lower.ts';
-import { bankOf } from './patch/params.ts';
+import { bankOf, placesOfParams } from './patch/params.ts';
 import type { Patch, Training } from './patch/schema.ts';
 import { optimise } from './passes/pipeline.ts';
 import { updateGraph } from './learn/optimisers.ts';
@@ -127,7 +127,12 @@ export function plan(
     );
   }
 
-  const choice = choose(graph, objective, active, mode);
+  const choice = choose(
+    graph,
+    objective,
+    active,
+    typeof mode === 'string' ? mode : namesIn(patch, mode),
+  );
   const fours = (id: NodeId): number => Math.ceil(nodeOf(graph, id).shape / 4);
   const ofAll = [...choice.forward].reduce((sum, id) => sum + fours(id), 0);
   const tangents = tangentGroups(graph, choice.forward).length * ofAll;
@@ -218,6 +223,17 @@ interface Choice {
   readonly reasons: readonly string[];
 }
 
+/** Places in the bank of the parameters that a patch names for forward mode. */
+interface Named {
+  readonly places: ReadonlySet<number>;
+  readonly names: string;
+}
+
+function namesIn(patch: Patch, { forward }: { readonly forward: readonly string[] }): Named {
+  const places = placesOfParams(patch.params);
+  return { places: new Set(forward.map((id) => places.get(id)!)), names: forward.join(', ') };
+}
+
 /** Tangents of at most this many parameters are considered at all. */
 const FORWARD_PARAMS = 256;
 
@@ -230,7 +246,7 @@ function choose(
   graph: Graph,
   objective: Objective,
   active: ReadonlySet<NodeId>,
-  mode: Mode,
+  mode: 'auto' | 'forward' | 'reverse' | Named,
 ): Choice {
   const params = [...paramNodes(graph).values()].filter((id) => active.has(id));
   const signals = [objective.estimate, objective.target];
@@ -247,6 +263,13 @@ function choose(
   const named = (count: number): string => `${count} parameter${count === 1 ? '' : 's'}`;
   const all = named(lanes(params));
 
+  if (typeof mode === 'object') {
+    const forward = [...paramNodes(graph)].flatMap(([place, id]) =>
+      mode.places.has(place) && active.has(id) ? [id] : [],
+    );
+    const rest = params.length > forward.length ? ', all others in reverse' : '';
+    return choice(forward, [`${mode.names} in forward mode${rest}, as the patch asks`]);
+  }
   if (mode !== 'auto') {
     return choice(mode === 'forward' ? params : [], [`${mode} mode, as the patch asks`]);
   }

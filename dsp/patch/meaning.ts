@@ -91,6 +91,20 @@ export function checkMeaning(patch: Patch): Diagnostic[] {
   if (patch.training !== undefined) {
     refer('training.estimate', patch.training.estimate);
     refer('training.target', patch.training.target);
+    const { mode } = patch.training;
+    const forward = typeof mode === 'string' ? [] : mode.forward;
+    forward.forEach((id, i) => {
+      if (Object.hasOwn(patch.params, id)) return;
+      const near = nearest(id, Object.keys(patch.params));
+      found.push(
+        diagnostic(
+          'PATCH_UNKNOWN_REFERENCE',
+          pathOf(['training', 'mode', 'forward', i]),
+          `no param is called "${id}": expected one of ${Object.keys(patch.params).slice(0, SUGGESTIONS).join(', ')}`,
+          near === undefined ? undefined : `did you mean "${near}"?`,
+        ),
+      );
+    });
   }
   const controls = new Set(
     Object.entries(patch.params).flatMap(([id, spec]) => controlNames(id, spec)),

@@ -156,7 +156,14 @@ export const nodeSchema = z.discriminatedUnion('op', [
 ]);
 export type PatchNode = z.infer<typeof nodeSchema>;
 
-export const trainingSchema = z.strictObject({
+/** How parameters are differentiated; those that `forward` does not name go in reverse. */
+const modeSchema = z.union([
+  z.enum(['auto', 'forward', 'reverse']),
+  z.strictObject({ forward: z.array(idSchema).min(1).max(1000) }),
+]);
+
+/** The training of a patch, key by key, without what is taken where a key is missing. */
+export const trainingFields = {
   estimate: idSchema,
   target: idSchema,
   loss: lossSchema,
@@ -166,7 +173,7 @@ export const trainingSchema = z.strictObject({
     .int()
     .min(1)
     .max(2 ** 16),
-  mode: z.enum(['auto', 'forward', 'reverse']).default('auto'),
+  mode: modeSchema,
   /** Samples before the window that reverse mode goes on through; 0 truncates at the window. */
   carry: z
     .number()
@@ -174,8 +181,14 @@ export const trainingSchema = z.strictObject({
     .min(0)
     .max(2 ** 16)
     .optional(),
-  optimiser: z.strictObject({ kind: z.literal('sgd') }).default({ kind: 'sgd' }),
+  optimiser: z.strictObject({ kind: z.literal('sgd') }),
   schedule: scheduleSchema,
+};
+
+export const trainingSchema = z.strictObject({
+  ...trainingFields,
+  mode: modeSchema.default('auto'),
+  optimiser: trainingFields.optimiser.default({ kind: 'sgd' }),
 });
 export type Training = z.infer<typeof trainingSchema>;
 

@@ -7,9 +7,13 @@
  */
 
 import { z } from 'zod';
-import { lossSchema } from '../../dsp/learn/losses.ts';
 import { scheduleSchema } from '../../dsp/learn/schedule.ts';
-import { expectationSchema, idSchema, patchSchema } from '../../dsp/patch/schema.ts';
+import {
+  expectationSchema,
+  idSchema,
+  patchSchema,
+  trainingFields,
+} from '../../dsp/patch/schema.ts';
 import { diagnosticSchema } from './errors.ts';
 
 export const revisionSchema = z
@@ -116,28 +120,14 @@ export const paramSchema = z.object({
   doc: z.string().optional(),
 });
 
-export const trainingSettingsSchema = z.object({
-  estimate: z.string(),
-  target: z.string(),
-  loss: lossSchema,
-  window: z.int().describe('Frames from one optimiser step to the next.'),
-  mode: z.enum(['auto', 'forward', 'reverse']),
-  optimiser: z.object({ kind: z.literal('sgd') }),
-});
+const { schedule: _schedule, ...settingsFields } = trainingFields;
 
-export const trainingUpdateSchema = z.strictObject({
-  estimate: idSchema.optional(),
-  target: idSchema.optional(),
-  loss: lossSchema.optional(),
-  window: z
-    .int()
-    .min(1)
-    .max(2 ** 16)
-    .optional(),
-  mode: z.enum(['auto', 'forward', 'reverse']).optional(),
-  schedule: scheduleSchema.optional(),
-  running: z.boolean().optional(),
-});
+/** Of a patch, but for the schedule. */
+export const trainingSettingsSchema = z.object(settingsFields);
+
+export const trainingUpdateSchema = z
+  .strictObject({ ...trainingFields, running: z.boolean() })
+  .partial();
 
 export const trainingStateSchema = progressSchema.extend({
   settings: trainingSettingsSchema.nullable().describe('Null when the patch has no training.'),

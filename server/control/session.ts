@@ -8,6 +8,7 @@
  * It compiles nothing on this thread, and it knows nothing of HTTP or sockets.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { AudioSettings } from '../../config/schema.ts';
 import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
@@ -245,8 +246,8 @@ export class Session {
       const { running, ...settings } = change;
       const wanted: Training = { ...training, ...defined(settings) };
       const learning = running ?? this.#state.learning;
-      const compiled = ['estimate', 'target', 'loss', 'window', 'mode'] as const;
-      if (compiled.some((key) => wanted[key] !== training[key])) {
+      // The schedule is data that the program reads: all else is compiled into it.
+      if (!isDeepStrictEqual({ ...wanted, schedule: null }, { ...training, schedule: null })) {
         const patch = { ...this.#state.patch, training: wanted };
         const installed = await this.#install(patch, { origin, learning });
         return installed.ok ? answer(this.training()) : installed;

@@ -204,6 +204,15 @@ test('a setting that is compiled goes through the compiler and keeps step and va
   expect(engine.program).toMatchObject({ step: 3, params: [0.5], artifact: { window: 128 } });
 });
 
+test('any setting but the schedule is compiled, and kept', async () => {
+  const { session, engine } = await start();
+  const updated = await session.updateTraining({ carry: 64, mode: 'reverse' }, undefined);
+  expect(updated).toMatchObject({ ok: true, value: { settings: { carry: 64, mode: 'reverse' } } });
+  expect(engine.program).toMatchObject({ artifact: { mode: 'reverse' } });
+  const again = await session.updateTraining({ carry: 64 }, undefined);
+  expect(again).toMatchObject({ ok: true, value: { settings: { carry: 64, mode: 'reverse' } } });
+});
+
 test('schedule and learning go to the engine without compiling', async () => {
   const { session, engine } = await start();
   const schedule = { kind: 'cosine', rate: 0.5, final: 0, steps: 100 } as const;
