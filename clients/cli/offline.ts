@@ -16,14 +16,34 @@ export interface OfflineRun {
   readonly stream: SoundStream;
   readonly frames: number;
   readonly blockSize: number;
+  /** Points of the trace, 50 if not given. */
+  readonly points?: number;
+  /** Parameters by their place in the bank, and where they should come to rest. */
+  readonly goals?: readonly Goal[];
   /** Called now and then. */
-  readonly onProgress: (progress: Progress) => void;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Goal {
+  readonly place: number;
+  readonly value: number;
+  readonly tolerance: number;
 }
 
 export interface Progress {
   readonly done: number;
   readonly frames: number;
   readonly loss: number | null;
+}
+
+/** What was seen since the last one. */
+export interface TracePoint {
+  /** Frames done. */
+  readonly at: number;
+  /** The mean over the windows in between. */
+  readonly loss: number;
+  /** In the order of the artifact's parameters. */
+  readonly params: readonly number[];
 }
 
 export interface Outcome {
@@ -36,8 +56,10 @@ export interface Outcome {
   };
   /** In the order of the artifact's parameters. */
   readonly params: readonly number[];
-  /** Up to 50 losses, evenly spread over the run, for a picture. */
-  readonly curve: readonly number[];
+  /** Evenly spread over the run, for a picture. */
+  readonly trace: readonly TracePoint[];
+  /** Per goal: frames after which it was met, and stayed met; null where it is not. */
+  readonly settled: readonly (number | null)[];
   /** Frames done when a loss or gradient was not finite and learning stopped; null where all went well. */
   readonly stoppedAt: number | null;
   /** Spent in the program, the sound's making left out. */
@@ -46,10 +68,10 @@ export interface Outcome {
 
 /** Frames of sound made at once, outside of the measured time. */
 const PIECE = 2 ** 16;
-const CURVE = 50;
+const POINTS = 50;
 
 export function runOffline(run: OfflineRun): Outcome {
-  const { artifact, stream, frames, blockSize } = run;
+  const { artifact, stream, frames, blockSize, points = POINTS, goals = [] } = run;
   const { window } = artifact;
   const instance = new Instance(artifact, new WebAssembly.Module(artifact.wasm.slice()));
   instance.setSchedule(run.schedule);
@@ -57,10 +79,13 @@ export function runOffline(run: OfflineRun): Outcome {
 
   const piece = instance.inputs.map(() => new Float32Array(PIECE));
   const windows = Math.floor(frames / window);
-  const every = Math.max(1, Math.ceil(windows / CURVE));
-  const curve: number[] = [];
+  const every = Math.max(1, Math.ceil(windows / points));
+  const trace: TracePoint[] = [];
+  const settled = new Array<number | null>(goals.length).fill(0);
   let first: number | null = null;
   let best: number | null = null;
+  let sum = 0;
+  let summed = 0;
   let milliseconds = 0;
   let done = 0;
 
@@ -85,19 +110,62 @@ export function runOffline(run: OfflineRun): Outcome {
         const { loss } = instance;
         first ??= loss;
         if (best === null || loss < best) best = loss;
-        if (seen % every === 0) curve.push(loss);
+        sum += loss;
+        summed++;
+        if (summed === every || instance.windows === windows) {
+          trace.push({ at: done, loss: sum / summed, params: [...instance.params] });
+          sum = 0;
+          summed = 0;
+        }
+        for (let k = 0; k < goals.length; k++) {
+          const { place, value, tolerance } = goals[k]!;
+          const isMet = Math.abs(instance.params[place]! - value) <= tolerance;
+          settled[k] = isMet ? (settled[k] ?? done) : null;
+        }
       }
     }
     milliseconds += performance.now() - start;
-    run.onProgress({ done, frames, loss: first === null ? null : instance.loss });
+    run.onProgress?.({ done, frames, loss: first === null ? null : instance.loss });
   }
 
   return {
     steps: instance.step,
     loss: { first, last: first === null ? null : instance.loss, best },
     params: [...instance.params],
-    curve,
+    trace,
+    settled: first === null ? settled.map(() => null) : settled,
     stoppedAt: instance.fault === 0 ? null : done,
     secondsTaken: milliseconds / 1000,
   };
+}
+
+/**
+ * Means of the outputs while nothing is learned, over the second half of so many blocks.
+ *
+ * @param artifact  of a patch without training, which has the same parameters
+ * @param params    in the order of the artifact's parameters
+ * @returns         a number per output
+ */
+export function meansOf(
+  artifact: Artifact,
+  params: readonly number[],
+  stream: SoundStream,
+  blocks: number,
+): number[] {
+  const instance = new Instance(artifact, new WebAssembly.Module(artifact.wasm.slice()));
+  instance.params.set(params);
+  const { maxBlock } = artifact;
+  const sound = instance.inputs.map(() => new Float32Array(maxBlock));
+  const sums = new Array<number>(artifact.outputs).fill(0);
+  const from = Math.floor(blocks / 2);
+  for (let block = 0; block < blocks; block++) {
+    stream.read(sound, maxBlock);
+    sound.forEach((channel, c) => instance.inputs[c]!.set(channel));
+    instance.process(maxBlock);
+    if (block < from) continue;
+    instance.outputs.forEach((output, c) => {
+      for (let n = 0; n < maxBlock; n++) sums[c]! += output[n]!;
+    });
+  }
+  return sums.map((sum) => sum / ((blocks - from) * maxBlock));
 }

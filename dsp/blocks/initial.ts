@@ -2,7 +2,7 @@
  * Starting values of weights: drawn at random, the same for the same seed on every machine.
  *
  * Invariant: a value depends on kind, seed, size, scale and fans alone. The generator is a 32-bit
- * counter with a mixing function; nothing else of this project draws from it. Matrices are columns
+ * counter with a mixing function; `vary` of patches draws from it as well. Matrices are columns
  * of outputs, one column per input, as everywhere in the IR.
  */
 
@@ -71,7 +71,7 @@ export function initialValues(init: Init, size: number): number[] {
 }
 
 /** Uniform in [0, 1), 2⁻³² apart: a counter in steps of the golden ratio, mixed (as SplitMix32). */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = Math.imul(seed + 1, 0x85ebca6b) | 0;
   return () => {
     state = (state + 0x9e3779b9) | 0;

@@ -8,9 +8,11 @@
 import { printDiagnostics } from '../diagnostic.ts';
 import { parsePatch } from '../patch/schema.ts';
 import type { Patch } from '../patch/schema.ts';
+import dcSquared from './dc-squared.json' with { type: 'json' };
 import dense from './dense.json' with { type: 'json' };
 import equaliser from './equaliser.json' with { type: 'json' };
 import gainDc from './gain-dc.json' with { type: 'json' };
+import gainScheduler from './gain-scheduler.json' with { type: 'json' };
 import gain from './gain.json' with { type: 'json' };
 import loopback from './loopback.json' with { type: 'json' };
 import onePole from './one-pole.json' with { type: 'json' };
@@ -24,7 +26,7 @@ function checked(json: unknown): Patch {
 
 /** Patches to learn with, by name, from the simplest on. */
 export const EXAMPLES: Readonly<Record<string, Patch>> = Object.fromEntries(
-  [gain, gainDc, onePole, loopback, dense, equaliser].map((json) => {
+  [gain, gainScheduler, gainDc, dcSquared, onePole, loopback, dense, equaliser].map((json) => {
     const patch = checked(json);
     return [patch.name, patch];
   }),

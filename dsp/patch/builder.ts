@@ -161,6 +161,7 @@ export interface PatchEnd {
   readonly outputs?: readonly Operand[];
   readonly training?: Training;
   readonly expect?: readonly Expectation[];
+  readonly vary?: Patch['vary'];
 }
 
 /**

@@ -106,23 +106,64 @@ export function checkMeaning(patch: Patch): Diagnostic[] {
       );
     });
   }
-  const controls = new Set(
-    Object.entries(patch.params).flatMap(([id, spec]) => controlNames(id, spec)),
-  );
-  patch.expect.forEach((e, i) => {
-    if (!controls.has(e.param)) {
-      found.push(
-        diagnostic(
-          'PATCH_UNKNOWN_REFERENCE',
-          pathOf(['expect', i, 'param']),
-          `no param is called "${e.param}": expected one of ${[...controls].slice(0, SUGGESTIONS).join(', ')}`,
-        ),
-      );
-    }
-  });
+  checkExpectations(found, patch, refer);
+  checkVariation(found, patch);
   if (found.length === 0) checkLoops(found, patch);
   if (found.length === 0) found.push(...checkLanes(patch));
   return found.length > 0 ? found : checkRates(patch);
+}
+
+/** What must be learned is there, and so is what it is compared with. */
+function checkExpectations(
+  found: Diagnostic[],
+  patch: Patch,
+  refer: (path: string, operand: Operand) => void,
+): void {
+  const controls = new Set(
+    Object.entries(patch.params).flatMap(([id, spec]) => controlNames(id, spec)),
+  );
+  const sliders = new Set(Object.keys(patch.sliders));
+  const among = (path: string, kind: string, id: string, names: ReadonlySet<string>): void => {
+    if (names.has(id)) return;
+    const some = [...names].slice(0, SUGGESTIONS).join(', ') || 'none';
+    found.push(
+      diagnostic(
+        'PATCH_UNKNOWN_REFERENCE',
+        path,
+        `no ${kind} is called "${id}": expected one of ${some}`,
+      ),
+    );
+  };
+  patch.expect.forEach(({ param, signal, value }, i) => {
+    const at = (field: string): string => pathOf(['expect', i, field]);
+    if ((param === undefined) === (signal === undefined)) {
+      const got = param === undefined ? 'neither' : 'both';
+      const message = `what is expected: expected "param" or "signal", got ${got}`;
+      found.push(diagnostic('PATCH_INVALID', pathOf(['expect', i]), message));
+    }
+    if (param !== undefined) among(at('param'), 'param', param, controls);
+    if (signal !== undefined) refer(at('signal'), signal);
+    if (typeof value === 'string') among(at('value'), 'slider', value, sliders);
+  });
+}
+
+/** What varies is a control, and stays within its range. */
+function checkVariation(found: Diagnostic[], { vary = {}, sliders, params }: Patch): void {
+  for (const [id, [from, to]] of Object.entries(vary)) {
+    const spec = Object.hasOwn(sliders, id)
+      ? sliders[id]
+      : Object.hasOwn(params, id)
+        ? params[id]
+        : undefined;
+    const path = pathOf(['vary', id]);
+    if (spec === undefined) {
+      const message = `nothing to vary is called "${id}": expected the id of a slider or param`;
+      found.push(diagnostic('PATCH_UNKNOWN_REFERENCE', path, message));
+    } else if (!(spec.min <= from && from <= to && to <= spec.max)) {
+      const message = `expected a range within ${spec.min} to ${spec.max}, got ${from} to ${to}`;
+      found.push(diagnostic('PATCH_CONTROL_RANGE', path, message));
+    }
+  }
 }
 
 /** Where a table's values come from is said once. */

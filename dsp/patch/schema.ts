@@ -192,13 +192,21 @@ export const trainingSchema = z.strictObject({
 });
 export type Training = z.infer<typeof trainingSchema>;
 
+/** One of `param` and `signal`, as `checkMeaning` says. */
 export const expectationSchema = z.strictObject({
-  param: idSchema,
-  value: number,
+  /** The parameter that must be learned, or … */
+  param: idSchema.optional(),
+  /** … a number that is heard after learning, on fresh sound: its mean over half a second. */
+  signal: idSchema.optional(),
+  /** A number, or the slider that hides it. */
+  value: z.union([number, idSchema]),
   tolerance: z.number().positive(),
   seconds: z.number().positive().max(3600),
 });
 export type Expectation = z.infer<typeof expectationSchema>;
+
+/** From the first to the second, evenly on the scale of the control. */
+const spanSchema = z.tuple([number, number]);
 
 export const patchSchema = z.strictObject({
   format: z.literal(PATCH_FORMAT),
@@ -216,6 +224,8 @@ export const patchSchema = z.strictObject({
   training: trainingSchema.optional(),
   /** What an offline run with the default settings must learn, and how soon. */
   expect: z.array(expectationSchema).max(100).default([]),
+  /** Where a seeded run may start its parameters and hide its sliders. */
+  vary: z.record(idSchema, spanSchema).optional(),
 });
 export type Patch = z.infer<typeof patchSchema>;
 

@@ -3,7 +3,12 @@
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import { answer } from '../answer.ts';
 import type { Register } from '../command.ts';
+import type { Expectation } from '../../../dsp/patch/schema.ts';
 import { number, paint, table } from '../style.ts';
+
+const nameOf = ({ param, signal }: Expectation): string => param ?? signal ?? '';
+const valueOf = ({ value }: Expectation): string =>
+  typeof value === 'number' ? number(value) : value;
 
 export const examples: Register = (program, deliver) => {
   program
@@ -27,7 +32,7 @@ export const examples: Register = (program, deliver) => {
           paint(
             style,
             'dim',
-            e.expect.map((x) => `${x.param} = ${number(x.value)} in ${x.seconds} s`).join(', '),
+            e.expect.map((x) => `${nameOf(x)} = ${valueOf(x)} in ${x.seconds} s`).join(', '),
           ),
         ]);
         return answer({ examples: list }, table(rows));

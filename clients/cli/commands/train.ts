@@ -6,14 +6,14 @@
  */
 
 import { setFlagsFromString } from 'node:v8';
-import { compile } from '../../../dsp/compile.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
+import { vary } from '../../../dsp/patch/vary.ts';
 import { answer, EXIT, finding, refuse } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import { real, sampleRate, setting, whole, withCompiler } from '../command.ts';
 import type { Register, Setting, Surroundings } from '../command.ts';
-import { withSettings } from '../controls.ts';
-import { runOffline } from '../offline.ts';
+import { secondsOf, teach } from '../lesson.ts';
+import type { Exam } from '../lesson.ts';
 import type { Outcome } from '../offline.ts';
 import { bad, locateIn, readPatch } from '../patch-source.ts';
 import type { Read } from '../patch-source.ts';
@@ -34,6 +34,7 @@ interface Options {
   readonly blockSize: number;
   readonly latency: number;
   readonly seed?: number;
+  readonly randomStart?: boolean;
   readonly set?: readonly Setting[];
 }
 
@@ -52,6 +53,10 @@ export const train: Register = (program, deliver) => {
       )
       .option('--sample-rate <hz>', `default: that of the file, else ${DEFAULT_RATE}`, sampleRate)
       .option('--seed <n>', 'seed of the test signal (default: 1)', whole(0, 2 ** 31 - 1))
+      .option(
+        '--random-start',
+        'let the seed draw starts, hidden values and noises as the patch says',
+      )
       .option('--set <id=value>', 'start a slider or parameter here; repeat for more', setting),
   ).action((name: string, options: Options) => deliver((around) => run(name, options, around)));
 };
@@ -64,7 +69,8 @@ interface Source {
 function run(name: string, options: Options, around: Surroundings): Answer {
   const read = readPatch(name);
   if (!read.ok) return refuse(read.findings);
-  const { patch } = read.value;
+  const patch =
+    options.randomStart === true ? vary(read.value.patch, options.seed ?? 1) : read.value.patch;
   if (patch.training === undefined) {
     return refuse(
       locateIn(read.value, [
@@ -95,23 +101,19 @@ function run(name: string, options: Options, around: Surroundings): Answer {
   // Whole and optimised before the first sample, so that the speed measured is the speed kept.
   setFlagsFromString('--no-liftoff');
   setFlagsFromString('--no-wasm-lazy-compilation');
-  const { blockSize: maxBlock, latency } = options;
-  const compiled = compile(patch, { sampleRate, maxBlock, latency });
-  if (!compiled.ok) return refuse(locateIn(read.value, compiled.diagnostics));
-  const artifact = withSettings(compiled.value, options.set ?? []);
-  if (!artifact.ok) return refuse(artifact.findings);
-
   const seconds = options.seconds ?? defaultSeconds(patch, source.value);
-  const frames = Math.max(1, Math.round(seconds * sampleRate));
-  const outcome = runOffline({
-    artifact: artifact.value,
-    schedule: patch.training.schedule,
+  const taught = teach(patch, {
+    sampleRate,
     stream,
-    frames,
-    blockSize: maxBlock,
+    seconds,
+    blockSize: options.blockSize,
+    latency: options.latency,
+    settings: options.set ?? [],
     onProgress: progressTo(around, sampleRate),
   });
   endProgress(around);
+  if (!taught.ok) return refuse(locateIn(read.value, taught.findings));
+  const { artifact, outcome, frames, exams } = taught.value;
   if (outcome.stoppedAt !== null) {
     const at = outcome.stoppedAt / sampleRate;
     return refuse(
@@ -127,35 +129,29 @@ function run(name: string, options: Options, around: Surroundings): Answer {
     );
   }
 
-  const learned = new Map(artifact.value.params.map((c, k) => [c.id, outcome.params[k] ?? NaN]));
-  const expect = patch.expect.map(({ param, value, tolerance }) => {
-    const got = learned.get(param) ?? NaN;
-    return { param, value, learned: got, tolerance, ok: Math.abs(got - value) <= tolerance };
-  });
+  const learned = new Map(artifact.params.map((c, k) => [c.id, outcome.params[k] ?? NaN]));
   const document = {
     patch: patch.name,
+    ...(options.randomStart === true ? { seed: options.seed ?? 1 } : {}),
     seconds: frames / sampleRate,
     samples: frames,
     steps: outcome.steps,
     loss: outcome.loss,
     params: Object.fromEntries(
-      artifact.value.params.map((c) => [
-        c.id,
-        { initial: c.initial, value: learned.get(c.id) ?? NaN },
-      ]),
+      artifact.params.map((c) => [c.id, { initial: c.initial, value: learned.get(c.id) ?? NaN }]),
     ),
-    expect,
+    expect: exams,
     samplesPerSecond: Math.round(frames / outcome.secondsTaken),
-    artifactSha256: sha256(artifact.value.wasm),
+    artifactSha256: sha256(artifact.wasm),
   };
-  const edges = artifact.value.params
+  const edges = artifact.params
     .filter(({ id, min, max }) => learned.get(id) === min || learned.get(id) === max)
     .map(({ id }) => id);
   const changed = options.input !== undefined || (options.set ?? []).length > 0;
   return answer(
     document,
     describe(document, outcome, edges, changed, around.style),
-    expect.every((e) => e.ok) ? EXIT.done : EXIT.unmet,
+    exams.every((e) => e.ok) ? EXIT.done : EXIT.unmet,
   );
 }
 
@@ -206,8 +202,8 @@ function openSource(patch: Patch, options: Options): Read<Source> {
 }
 
 function defaultSeconds(patch: Patch, { stream, sampleRate }: Source): number {
-  if (patch.expect.length > 0) return Math.max(...patch.expect.map((e) => e.seconds));
-  return stream.frames === null ? DEFAULT_SECONDS : stream.frames / sampleRate;
+  const own = stream.frames === null ? DEFAULT_SECONDS : stream.frames / sampleRate;
+  return secondsOf(patch) ?? own;
 }
 
 /** One line on stderr, drawn over and over; nothing where nobody watches. */
@@ -234,12 +230,7 @@ interface Document {
   readonly steps: number;
   readonly loss: Outcome['loss'];
   readonly params: Readonly<Record<string, { readonly initial: number; readonly value: number }>>;
-  readonly expect: readonly {
-    readonly param: string;
-    readonly value: number;
-    readonly tolerance: number;
-    readonly ok: boolean;
-  }[];
+  readonly expect: readonly Exam[];
   readonly samplesPerSecond: number;
 }
 
@@ -269,24 +260,35 @@ function describe(
   const all = Object.entries(d.params);
   const expected = new Set(d.expect.map((e) => e.param));
   const shown = all.filter(([id], k) => k < ROWS || expected.has(id));
-  const rows = shown.map(([id, p]) => {
-    const e = d.expect.find((x) => x.param === id);
-    return [
-      e === undefined ? '' : mark(style, e.ok),
-      id,
-      number(p.initial),
-      paint(style, 'bold', number(p.value)),
-      e === undefined
-        ? ''
-        : `${number(e.value)} ${style.unicode ? '±' : '+-'} ${number(e.tolerance)}`,
-    ];
-  });
+  const row = (e: Exam | undefined, id: string, initial: string, value: number): string[] => [
+    e === undefined ? '' : mark(style, e.ok),
+    id,
+    initial,
+    paint(style, 'bold', number(value)),
+    e === undefined
+      ? ''
+      : `${number(e.value)} ${style.unicode ? '±' : '+-'} ${number(e.tolerance)}`,
+  ];
+  const rows = [
+    ...shown.map(([id, p]) =>
+      row(
+        d.expect.find((e) => e.param === id),
+        id,
+        number(p.initial),
+        p.value,
+      ),
+    ),
+    ...d.expect.flatMap((e) =>
+      e.signal === undefined ? [] : [row(e, e.signal, 'heard', e.learned)],
+    ),
+  ];
   const { first, last, best } = d.loss;
+  const curve = outcome.trace.map((point) => point.loss);
   const loss =
     first === null || last === null || best === null
       ? 'no window was finished'
       : `${first.toExponential(2)} ${style.unicode ? '→' : '->'} ${last.toExponential(2)}, best ` +
-        `${best.toExponential(2)}  ${paint(style, 'cyan', logSparkline(outcome.curve, 50, style))}`;
+        `${best.toExponential(2)}  ${paint(style, 'cyan', logSparkline(curve, 50, style))}`;
   const lines = [
     `${paint(style, 'bold', d.patch)}: ${number(d.seconds)} s of sound, ${count(d.steps)} steps, ` +
       `${number(d.samplesPerSecond / 1e6)} million samples/s`,

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
+import type { Exam } from '../../../clients/cli/lesson.ts';
 import { livegrad, livegradJson, noise, textFile, wavFile } from './run.ts';
 import type { ErrorDocument } from './run.ts';
 
@@ -12,46 +13,52 @@ interface Trained {
   steps: number;
   loss: { first: number; last: number; best: number };
   params: Record<string, { initial: number; value: number }>;
-  expect: { param: string; value: number; learned: number; tolerance: number; ok: boolean }[];
+  expect: Exam[];
   samplesPerSecond?: number;
   artifactSha256: string;
 }
 
 describe('train on a shipped example', () => {
-  it.each(Object.keys(EXAMPLES))('%s learns what it expects, twice the same', async (name) => {
-    const [one, two] = await Promise.all([
-      livegradJson<Trained>('train', name),
-      livegradJson<Trained>('train', name),
-    ]);
-    const { document } = one;
-    expect(one.exit).toBe(0);
-    expect(one.stderr).toBe('');
-    expect(Object.keys(document)).toEqual([
-      'patch',
-      'seconds',
-      'samples',
-      'steps',
-      'loss',
-      'params',
-      'expect',
-      'samplesPerSecond',
-      'artifactSha256',
-    ]);
-    expect(document.patch).toBe(name);
-    expect(document.samples).toBe(document.seconds * 48_000);
-    expect(document.expect).toHaveLength(EXAMPLES[name]!.expect.length);
-    for (const e of document.expect) {
-      expect(e.ok).toBe(true);
-      expect(e.learned).toBe(document.params[e.param]!.value);
-      expect(Math.abs(e.learned - e.value)).toBeLessThanOrEqual(e.tolerance);
-    }
-    expect(document.loss.last).toBeLessThan(document.loss.first / 100);
-    expect(document.samplesPerSecond).toBeGreaterThan(0);
-    expect(document.artifactSha256).toMatch(/^[0-9a-f]{64}$/);
-    delete document.samplesPerSecond;
-    delete two.document.samplesPerSecond;
-    expect(two.document).toEqual(document);
-  });
+  // All of them: lesson.test.ts.
+  it.each(['gain', 'gain-dc', 'dense', 'equaliser'])(
+    '%s learns what it expects, twice the same',
+    async (name) => {
+      const [one, two] = await Promise.all([
+        livegradJson<Trained>('train', name),
+        livegradJson<Trained>('train', name),
+      ]);
+      const { document } = one;
+      expect(one.exit).toBe(0);
+      expect(one.stderr).toBe('');
+      expect(Object.keys(document)).toEqual([
+        'patch',
+        'seconds',
+        'samples',
+        'steps',
+        'loss',
+        'params',
+        'expect',
+        'samplesPerSecond',
+        'artifactSha256',
+      ]);
+      expect(document.patch).toBe(name);
+      expect(document.samples).toBe(document.seconds * 48_000);
+      expect(document.expect).toHaveLength(EXAMPLES[name]!.expect.length);
+      for (const e of document.expect) {
+        expect(e.ok).toBe(true);
+        expect(e.learned).toBe(document.params[e.param!]!.value);
+        expect(e.error).toBe(Math.abs(e.learned - e.value));
+        expect(e.samples).toBeLessThan(document.samples);
+        expect(Math.abs(e.learned - e.value)).toBeLessThanOrEqual(e.tolerance);
+      }
+      expect(document.loss.last).toBeLessThan(document.loss.first / 100);
+      expect(document.samplesPerSecond).toBeGreaterThan(0);
+      expect(document.artifactSha256).toMatch(/^[0-9a-f]{64}$/);
+      delete document.samplesPerSecond;
+      delete two.document.samplesPerSecond;
+      expect(two.document).toEqual(document);
+    },
+  );
 
   it('gives the same numbers whatever the block size', async () => {
     const runs = await Promise.all(
@@ -75,24 +82,48 @@ describe('train on a shipped example', () => {
     expect(same!.document.loss).toEqual(one!.document.loss);
   });
 
-  it('learns another hidden gain, and says with exit code 3 that it is not the expected one', async () => {
+  it('learns another hidden gain, and compares with it', async () => {
     const { exit, document } = await livegradJson<Trained>(
       'train',
       'gain',
       '--set',
       'hidden/gain=0.7',
     );
-    expect(exit).toBe(3);
-    expect(document.params['gain']!.value).toBeCloseTo(0.7, 3);
-    expect(document.expect).toEqual([
-      {
-        param: 'gain',
-        value: 0.3,
-        learned: document.params['gain']!.value,
-        tolerance: 0.001,
-        ok: false,
-      },
+    expect(exit).toBe(0);
+    const learned = document.params['gain']!.value;
+    expect(learned).toBeCloseTo(0.7, 3);
+    expect(document.expect).toMatchObject([
+      { param: 'gain', hidden: 'hidden/gain', value: 0.7, learned, tolerance: 0.001, ok: true },
     ]);
+  });
+
+  it('says with exit code 3 that what was learned is not what is expected', async () => {
+    const { exit, document } = await livegradJson<Trained>('train', 'gain', '--seconds', '0.1');
+    expect(exit).toBe(3);
+    expect(document.expect).toMatchObject([{ param: 'gain', ok: false, samples: null }]);
+  });
+
+  it('draws starts, hidden values and noise from a seed with --random-start', async () => {
+    const drawn = (seed: string) =>
+      livegradJson<Trained & { seed: number }>(
+        'train',
+        'gain-dc',
+        '--random-start',
+        '--seed',
+        seed,
+      );
+    const [one, same, two] = await Promise.all(['1', '1', '2'].map(drawn));
+    for (const { exit, document } of [one!, two!]) {
+      expect(exit).toBe(0);
+      for (const e of document.expect) expect(e.ok).toBe(true);
+    }
+    expect([one!.document.seed, two!.document.seed]).toEqual([1, 2]);
+    expect(same!.document.params).toEqual(one!.document.params);
+    for (const k of [0, 1]) {
+      expect(two!.document.expect[k]!.value).not.toBe(one!.document.expect[k]!.value);
+    }
+    expect(two!.document.params['gain']!.initial).not.toBe(one!.document.params['gain']!.initial);
+    expect(two!.document.loss.first).not.toBe(one!.document.loss.first);
   });
 
   it('starts a parameter where it is told to', async () => {

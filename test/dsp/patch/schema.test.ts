@@ -148,6 +148,48 @@ const WRONG: readonly (readonly [string, unknown, string, string, RegExp])[] = [
     /one of g/u,
   ],
   [
+    'an expectation of two things',
+    { ...base, expect: [{ param: 'g', signal: 'x', value: 1, tolerance: 1, seconds: 1 }] },
+    'PATCH_INVALID',
+    'expect[0]',
+    /expected "param" or "signal", got both/u,
+  ],
+  [
+    'an expectation of nothing',
+    { ...base, expect: [{ value: 1, tolerance: 1, seconds: 1 }] },
+    'PATCH_INVALID',
+    'expect[0]',
+    /got neither/u,
+  ],
+  [
+    'an expectation of a signal that is nobody',
+    { ...base, expect: [{ signal: 'q', value: 1, tolerance: 1, seconds: 1 }] },
+    'PATCH_UNKNOWN_REFERENCE',
+    'expect[0].signal',
+    /"q"/u,
+  ],
+  [
+    'an expectation like a slider that is nobody',
+    { ...base, expect: [{ param: 'g', value: 'x', tolerance: 1, seconds: 1 }] },
+    'PATCH_UNKNOWN_REFERENCE',
+    'expect[0].value',
+    /no slider is called "x"/u,
+  ],
+  [
+    'a variation of nobody',
+    { ...base, vary: { x: [0, 1] } },
+    'PATCH_UNKNOWN_REFERENCE',
+    'vary.x',
+    /id of a slider or param/u,
+  ],
+  [
+    'a variation out of range',
+    { ...base, vary: { g: [0, 1e9] } },
+    'PATCH_CONTROL_RANGE',
+    'vary.g',
+    /within .*, got 0 to 1000000000/u,
+  ],
+  [
     'too few operands',
     withNode({ op: 'add', in: ['x'] }),
     'PATCH_OPERAND_COUNT',
@@ -474,6 +516,7 @@ describe('the builder', () => {
         outputs: [estimate],
         training: { ...gain!.training!, estimate, target },
         expect: gain!.expect,
+        vary: gain!.vary,
       };
     });
     expect(built).toEqual({ ok: true, value: gain });
