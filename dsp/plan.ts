@@ -8,7 +8,7 @@
  */
 
 import { activity, hasMemory } from './ad/active.ts';
-import { differentiate, objectiveActivity, tangentGroups } from './ad/gradient.ts';
+import { differentiate, objectiveActivity, signalsOf, tangentGroups } from './ad/gradient.ts';
 import type { Objective, Way } from './ad/gradient.ts';
 import { paramNodes } from './ad/jvp.ts';
 import type { Control } from './control.ts';
@@ -18,8 +18,9 @@ import { isDelay, isSignal, nodeOf } from './ir/graph.ts';
 import type { Graph, NodeId } from './ir/graph.ts';
 import { OPS } from './ir/ops.ts';
 import type { GraphName, Program } from './ir/program.ts';
-import { lossOf, wrongWindow } from './learn/losses.ts';
+import { lossOf, wrongWindow } from './learn/losses/table.ts';
 import type { Lowered } from './patch/lower.ts';
+import { termsOf } from './patch/objective.ts';
 import { bankOf, placesOfParams } from './patch/params.ts';
 import type { Patch, Training } from './patch/schema.ts';
 import { optimise } from './passes/pipeline.ts';
@@ -62,8 +63,8 @@ export function plan(
     params: bankOf(patch.params),
   };
   const { training } = patch;
-  const { estimate, target, graph } = lowered;
-  if (training === undefined || estimate === null || target === null) {
+  const { terms, graph, sampleRate } = lowered;
+  if (training === undefined || terms.length === 0) {
     watch.done?.('differentiate');
     const stream = improve('stream', graph);
     watch.done?.('passes');
@@ -80,27 +81,19 @@ export function plan(
     });
   }
 
-  const misfit = wrongWindow(training.loss, training.window);
-  if (misfit !== null) {
-    return fail(diagnostic('PATCH_SIGNAL_RANGE', 'training.window', misfit));
+  for (const { estimate, target, loss, path } of terms) {
+    const misfit = wrongWindow(loss, training.window, sampleRate);
+    if (misfit !== null) return fail(diagnostic('PATCH_SIGNAL_RANGE', 'training.window', misfit));
+    if (estimate !== target) continue;
+    const message = `estimate and target are the same signal: the loss is 0 whatever the parameters are`;
+    return fail(diagnostic('PATCH_NOTHING_TO_LEARN', pathOf([...path, 'target']), message));
   }
   const objective: Objective = {
-    estimate,
-    target,
-    loss: lossOf(training.loss),
+    terms: terms.map((term) => ({ ...term, loss: lossOf(term.loss, sampleRate) })),
     window: training.window,
     params: base.params.length,
     names: base.params.map((p) => p.id),
   };
-  if (estimate === target) {
-    return fail(
-      diagnostic(
-        'PATCH_NOTHING_TO_LEARN',
-        'training.target',
-        `estimate and target are the same signal: the loss is 0 whatever the parameters are`,
-      ),
-    );
-  }
   const { active, obstacles } = objectiveActivity(graph, objective);
   if (obstacles.length > 0) {
     return fail(
@@ -122,7 +115,7 @@ export function plan(
         'training',
         base.params.length === 0
           ? 'the patch has no learnable parameter: expected at least one under "params"'
-          : `no parameter has a gradient at "${training.estimate}" or "${training.target}": expected at least one of ${Object.keys(patch.params).join(', ')}`,
+          : `no parameter has a gradient at ${signalNames(training)}: expected at least one of ${Object.keys(patch.params).join(', ')}`,
       ),
     );
   }
@@ -200,6 +193,12 @@ export function plan(
   });
 }
 
+/** What the loss compares, for messages. */
+function signalNames(training: Training): string {
+  const names = termsOf(training).flatMap(({ estimate, target }) => [estimate, target ?? estimate]);
+  return [...new Set(names)].map((name) => `"${name}"`).join(' or ');
+}
+
 /** Delays longer than the window pass no gradient in reverse mode: worth a word. */
 function unseenDelays(graph: Graph, active: ReadonlySet<NodeId>, window: number): string[] {
   const lengths = [...active].flatMap((id) => {
@@ -249,7 +248,7 @@ function choose(
   mode: 'auto' | 'forward' | 'reverse' | Named,
 ): Choice {
   const params = [...paramNodes(graph).values()].filter((id) => active.has(id));
-  const signals = [objective.estimate, objective.target];
+  const signals = signalsOf(objective);
   const through = (some: readonly NodeId[]): ReadonlySet<NodeId> =>
     some.length === 0 ? new Set() : activity(graph, some, signals).active;
   const choice = (forward: readonly NodeId[], reasons: readonly string[]): Choice => {

@@ -8,6 +8,7 @@
 import { compile } from '../../dsp/compile.ts';
 import { printDiagnostics } from '../../dsp/diagnostic.ts';
 import { RIG } from '../../dsp/examples/index.ts';
+import { termsOf } from '../../dsp/patch/objective.ts';
 import type { Patch, PatchNode } from '../../dsp/patch/schema.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { readWav } from '../../server/audio/wav.ts';
@@ -89,9 +90,15 @@ export function readSound(path: string): Read<Sound> {
   return sound;
 }
 
-/** The device input, counted from 1, that the training target is; null where it is something else. */
+/** What the estimates of a training are compared with. */
+const targetsOf = ({ training }: Patch): readonly string[] => [
+  ...new Set((training === undefined ? [] : termsOf(training)).flatMap((t) => t.target ?? [])),
+];
+
+/** The device input, counted from 1, that is the one target; null where it is something else. */
 export function targetChannel(patch: Patch): number | null {
-  const target = patch.training === undefined ? undefined : patch.nodes[patch.training.target];
+  const targets = targetsOf(patch);
+  const target = targets.length === 1 ? patch.nodes[targets[0]!] : undefined;
   return target?.op === 'input' ? target.channel : null;
 }
 
@@ -113,14 +120,16 @@ export function fileStream(patch: Patch, input: Sound, target: Sound | null): Re
     const channel = targetChannel(patch);
     const [only] = target.channels;
     if (channel === null || only === undefined) {
-      const name = patch.training?.target ?? '';
+      const [name = 'nothing', ...others] = targetsOf(patch);
       const op = patch.nodes[name]?.op ?? 'control';
+      const made = op === 'control' ? 'a control' : `computed by "${op}"`;
+      const got = others.length > 0 ? [name, ...others].join(', ') : `"${name}", which is ${made}`;
+      const path = patch.training?.terms === undefined ? 'training.target' : 'training.terms';
       return bad(
         finding(
           'CLI_TARGET_NOT_INPUT',
-          'training.target',
-          `--target replaces an input: expected training.target of "${patch.name}" to be an input, ` +
-            `got "${name}", which is ${op === 'control' ? 'a control' : `computed by "${op}"`}`,
+          path,
+          `--target replaces an input: expected the target of "${patch.name}" to be one input, got ${got}`,
           'leave out --target, or use a patch whose target is a node with "op": "input"',
         ),
       );

@@ -27,13 +27,25 @@ import { isPackable, jvp, paramNodes } from './jvp.ts';
 import { plus } from './partials.ts';
 import { vjp } from './vjp.ts';
 
-/** A loss over one window: from two signals of length `window` to one value. */
+/**
+ * A loss over one window of `window` samples: from recordings of two signals of one rate to one
+ * value. It may ask for the past of a recording, a tape of the same index with a lag.
+ */
 export type Loss = (b: Builder, estimate: NodeId, target: NodeId, window: number) => NodeId;
 
-export interface Objective {
+/** Two signals and how far they are apart. */
+export interface Term {
   readonly estimate: NodeId;
-  readonly target: NodeId;
+  /** Null for a loss of the estimate alone, which gets it as its target too. */
+  readonly target: NodeId | null;
   readonly loss: Loss;
+  /** 1 if not given. */
+  readonly weight?: number;
+}
+
+export interface Objective {
+  /** The loss is the sum of theirs, each times its weight; at least one. */
+  readonly terms: readonly Term[];
   /** Samples. */
   readonly window: number;
   /**
@@ -65,9 +77,16 @@ type Record = (id: NodeId, lag?: number) => NodeId;
 const RECOMPUTE_DEPTH = 8;
 const RECOMPUTE_COST = 1;
 
-/** What the parameters' derivatives pass through on their way to estimate and target. */
+/** The signals that an objective compares, each once. */
+export const signalsOf = ({ terms }: Objective): NodeId[] => [
+  ...new Set(
+    terms.flatMap(({ estimate, target }) => [estimate, ...(target === null ? [] : [target])]),
+  ),
+];
+
+/** What the parameters' derivatives pass through on their way to estimates and targets. */
 export function objectiveActivity(stream: Graph, objective: Objective): Activity {
-  return activity(stream, [...paramNodes(stream).values()], [objective.estimate, objective.target]);
+  return activity(stream, [...paramNodes(stream).values()], signalsOf(objective));
 }
 
 /**
@@ -81,7 +100,7 @@ export function differentiate(
   active: ReadonlySet<NodeId>,
   way: Way | ((param: NodeId) => Way),
 ): Differentiated {
-  const { estimate, target, window, carry = 0 } = objective;
+  const { terms, window, carry = 0 } = objective;
   const forward = Builder.from(stream);
   const backward = new Builder('backward');
   /** The recorded nodes, by tape; a tape without one is recorded by the loss. */
@@ -101,32 +120,66 @@ export function differentiate(
   };
   const tape: Record = (id, lag = 0) => read(backward, id, lag);
 
-  // The loss, on leaves of its own: estimate and target are recorded as they are.
+  // The loss, on leaves of its own: estimates and targets are recorded as they are.
   const own = carry > 0 ? new Builder('backward') : backward;
-  const leaves = [read(own, estimate, 0), read(own, target, 0)] as const;
-  const loss = objective.loss(own, ...leaves, window);
+  const leaves = new Map(signalsOf(objective).map((id) => [id, read(own, id, 0)]));
+  const isConstant = constantOverWindow(stream);
+  /** What is no signal, or is one number of every sample, beside frames: as it is at their ends. */
+  const heard = (id: NodeId, hop: number): NodeId => {
+    const leaf = leaves.get(id)!;
+    if (own.hop(leaf) === hop) return leaf;
+    const { op, attrs } = nodeOf(stream, id);
+    return op === 'const' ? own.node(op, [], attrs) : own.node('frames', [leaf], [hop, 1]);
+  };
+  let loss: NodeId | null = null;
+  for (const { estimate, target, loss: distance, weight = 1 } of terms) {
+    const pair = [estimate, target ?? estimate] as const;
+    const hop = Math.max(...pair.map((id) => own.hop(leaves.get(id)!)));
+    const [e, t] = pair.map((id) => heard(id, hop)) as [NodeId, NodeId];
+    const value = distance(own, e, t, window);
+    loss = plus(own, loss, weight === 1 ? value : own.node('mul', [value, own.real(weight)]));
+  }
+  if (loss === null) throw new Error('an objective without terms');
   const lossGraph = own.finish([{ name: 'loss', node: loss }]);
+  /** The tapes that the loss reads of each signal, with and without a lag. */
+  const tapesOf = (signal: NodeId): NodeId[] => {
+    const { attrs } = nodeOf(own, leaves.get(signal)!);
+    return ids(lossGraph).filter((id) => {
+      const node = nodeOf(lossGraph, id);
+      return node.op === 'tape' && node.attrs[0] === attrs[0];
+    });
+  };
+  const heardTapes = new Map([...leaves.keys()].map((signal) => [signal, tapesOf(signal)]));
   const pulled = vjp(
     own,
     lossGraph,
     new Map([[loss, own.real(1)]]),
-    activity(lossGraph, leaves, [loss]).active,
+    activity(lossGraph, [...heardTapes.values()].flat(), [loss]).active,
     (id) => id,
     window,
   );
   const seeds = new Map<NodeId, NodeId>();
   const seedOutputs: Output[] = [];
-  [estimate, target].forEach((signal, k) => {
-    const cotangent = pulled.get(leaves[k]!);
-    if (cotangent === undefined || !active.has(signal)) return;
+  for (const [signal, read] of heardTapes) {
+    if (!active.has(signal)) continue;
+    let cotangent: NodeId | null = null;
+    for (const id of read) {
+      const share = pulled.get(id);
+      if (share === undefined) continue;
+      const lag = nodeOf(own, id).attrs[1]!;
+      // In reversed time what is heard `lag` samples later has come before.
+      cotangent = plus(own, cotangent, lag > 0 ? own.delay(share, lag) : share);
+    }
+    if (cotangent === null) continue;
     if (carry === 0) {
       seeds.set(signal, cotangent);
-      return;
+      continue;
     }
     const index = tapes.push(null) - 1;
     seedOutputs.push({ name: tapeName(index), node: cotangent });
-    seeds.set(signal, backward.node('tape', [], [index]));
-  });
+    const { hop, shape } = nodeOf(own, leaves.get(signal)!);
+    seeds.set(signal, backward.node('tape', [], [index, 0, hop, shape]));
+  }
 
   const wayOf = typeof way === 'function' ? way : () => way;
   const signals = [...seeds.keys()];
@@ -146,7 +199,9 @@ export function differentiate(
     for (const [signal, cotangent] of seeds) {
       const tangent = tangents.get(signal);
       if (tangent === undefined) continue;
-      const term = backward.node('mul', [cotangent, tape(tangent)]);
+      const products = backward.node('mul', [cotangent, tape(tangent)]);
+      const isVector = nodeOf(stream, signal).shape > 1;
+      const term = isVector ? backward.node('laneSum', [products]) : products;
       gradient = plus(backward, gradient, backward.node('sum', [term]));
     }
     if (gradient === null) continue;
@@ -159,7 +214,6 @@ export function differentiate(
 
   const reverse = through('reverse');
   if (reverse.size > 0) {
-    const isConstant = constantOverWindow(stream);
     const primal = recompute(stream, backward, tape, isConstant);
     // A carry-over may reach back to before the first sample, where recordings hold zeros: no
     // parameter has done anything there.
@@ -168,10 +222,15 @@ export function differentiate(
       const here = hop > 1 ? backward.node('frames', [one], [hop, 1]) : one;
       return backward.node('gt', [here, backward.real(0)]);
     };
+    // What is the same at every sample comes once for what has one value in all of them.
+    const given = [...seeds].map(([signal, cotangent]): [NodeId, NodeId] => {
+      const isOne = isConstant(signal) && backward.hop(cotangent) === 0;
+      return [signal, isOne ? backward.node('mul', [cotangent, backward.real(window)]) : cotangent];
+    });
     const cotangents = vjp(
       backward,
       stream,
-      seeds,
+      new Map(given),
       reverse,
       primal,
       window + carry,

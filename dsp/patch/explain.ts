@@ -8,7 +8,7 @@
 import type { z } from 'zod';
 import { diagnostic, nearest, pathOf, show } from '../diagnostic.ts';
 import type { Diagnostic } from '../diagnostic.ts';
-import { LOSS_KINDS } from '../learn/losses.ts';
+import { LOSS_FIELDS, LOSS_KINDS } from '../learn/losses/table.ts';
 import { nodeOps } from './names.ts';
 
 /** Of several things that the schema says of one value, the first is the one that helps. */
@@ -105,11 +105,14 @@ const NOTES: Readonly<Record<string, string>> = {
 };
 
 /** Fields of the parts of a patch, for suggestions. */
-const FIELDS = (
-  'format name title doc sliders params nodes outputs training expect estimate target loss window mode carry optimiser schedule kind ' +
-  'size fanIn fanOut lanes from values units taps dilation activation hop bands low high floor sizes overlap ' +
-  'rate delta every factor final steps initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
-).split(' ');
+const FIELDS = [
+  ...LOSS_FIELDS,
+  ...(
+    'format name title doc sliders params nodes outputs training expect estimate target loss terms weight window mode carry optimiser schedule kind ' +
+    'size fanIn fanOut lanes from values units taps dilation activation hop bands low high ' +
+    'rate delta every factor final steps initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
+  ).split(' '),
+];
 
 export function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
   const path = pathOf(issue.path);

@@ -11,7 +11,9 @@ import { diagnostic, pathOf } from '../diagnostic.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
+import { takenBy } from '../learn/losses/table.ts';
 import { ELEMENTARY } from './functions.ts';
+import { termsOf } from './objective.ts';
 import type { Operand } from './operand.ts';
 import { lanesOfParam } from './params.ts';
 import { inferRates } from './rates.ts';
@@ -114,8 +116,18 @@ export function checkLanes(patch: Patch): Diagnostic[] {
   };
   patch.outputs.forEach((operand, k) => single(['outputs', k], operand));
   if (patch.training !== undefined) {
-    single(['training', 'estimate'], patch.training.estimate);
-    single(['training', 'target'], patch.training.target);
+    for (const { estimate, target, loss, path } of termsOf(patch.training)) {
+      if (takenBy(loss) === 'sound') {
+        single([...path, 'estimate'], estimate);
+        if (target !== null) single([...path, 'target'], target);
+        continue;
+      }
+      if (target === null) continue;
+      const [lanes, other] = [lanesOf(estimate), lanesOf(target)];
+      const isFixed = [estimate, target].some((id) => lanesOf(id) === 1 && rates.get(id) === 0);
+      if (lanes === other || isFixed) continue;
+      misfit([...path, 'target'], 'lanes of estimate and target', `${lanes} lanes`, other);
+    }
   }
   return found;
 }

@@ -20,6 +20,8 @@ import { inferLanes } from './lanes.ts';
 import { lanesOfParam, placesOfParams } from './params.ts';
 import { inferRates } from './rates.ts';
 import type { PlainOp } from './names.ts';
+import { termsOf } from './objective.ts';
+import type { PlacedTerm } from './objective.ts';
 import type { Operand, Patch, PatchNode } from './schema.ts';
 import { orderWith, roundingWith } from './surrogates.ts';
 import type { Order, Rounding } from './surrogates.ts';
@@ -37,15 +39,22 @@ export interface LowerOptions {
 export interface Lowered {
   /** Outputs `out:0`, `out:1`, … */
   readonly graph: Graph;
-  /** Training signals, real; null without training. */
-  readonly estimate: NodeId | null;
-  readonly target: NodeId | null;
+  /** What is compared with what, and how; none without training. */
+  readonly terms: readonly LoweredTerm[];
+  /** Hz. */
+  readonly sampleRate: number;
   /** Does the patch compare what it plays with what it hears, by `align`? */
   readonly throughDevice: boolean;
   /** Highest input channel used. */
   readonly inputs: number;
   /** Where a graph node came from, for messages. */
   readonly origin: ReadonlyMap<NodeId, string>;
+}
+
+/** A term of the loss, its signals real. */
+export interface LoweredTerm extends Omit<PlacedTerm, 'estimate' | 'target'> {
+  readonly estimate: NodeId;
+  readonly target: NodeId | null;
 }
 
 const MAX_DELAY_FRAMES = 2 ** 24;
@@ -126,15 +135,16 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
     name: outName(k),
     node: operand(value, 'real'),
   }));
-  const signal = (id: string | undefined): NodeId | null =>
-    id === undefined ? null : operand(id, 'real');
-  const estimate = signal(patch.training?.estimate);
-  const target = signal(patch.training?.target);
+  const terms = (patch.training === undefined ? [] : termsOf(patch.training)).map((term) => ({
+    ...term,
+    estimate: operand(term.estimate, 'real'),
+    target: term.target === null ? null : operand(term.target, 'real'),
+  }));
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   return ok({
     graph: b.finish(outputs),
-    estimate,
-    target,
+    terms,
+    sampleRate: options.sampleRate,
     throughDevice: Object.values(patch.nodes).some((n) => n.op === 'align'),
     inputs: Math.max(
       0,

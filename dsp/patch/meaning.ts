@@ -13,6 +13,7 @@ import { FUNCTIONS, isFunction } from './functions.ts';
 import { checkLanes } from './lanes.ts';
 import { PLAIN_OPS } from './names.ts';
 import type { PlainOp } from './names.ts';
+import { checkObjective, termsOf } from './objective.ts';
 import type { Operand } from './operand.ts';
 import { controlNames, lanesOfParam, wrongInitial } from './params.ts';
 import type { ParamSpec } from './params.ts';
@@ -89,8 +90,11 @@ export function checkMeaning(patch: Patch): Diagnostic[] {
   }
   patch.outputs.forEach((operand, i) => refer(pathOf(['outputs', i]), operand));
   if (patch.training !== undefined) {
-    refer('training.estimate', patch.training.estimate);
-    refer('training.target', patch.training.target);
+    found.push(...checkObjective(patch.training));
+    for (const { estimate, target, path } of termsOf(patch.training)) {
+      refer(pathOf([...path, 'estimate']), estimate);
+      if (target !== null) refer(pathOf([...path, 'target']), target);
+    }
     const { mode } = patch.training;
     const forward = typeof mode === 'string' ? [] : mode.forward;
     forward.forEach((id, i) => {

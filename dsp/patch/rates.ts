@@ -13,8 +13,10 @@ import type { Diagnostic } from '../diagnostic.ts';
 import { components } from '../ir/components.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
+import { kindOf, takenBy } from '../learn/losses/table.ts';
 import { isFrameOp } from './frames.ts';
 import { ELEMENTARY } from './functions.ts';
+import { termsOf } from './objective.ts';
 import type { Operand } from './operand.ts';
 import type { Patch, PatchNode } from './schema.ts';
 import { operandsOf, settle } from './settle.ts';
@@ -127,14 +129,28 @@ export function checkRates(patch: Patch): Diagnostic[] {
       }
     });
   }
-  const samples = (path: readonly PropertyKey[], operand: Operand): void => {
+  const samples = (path: readonly PropertyKey[], operand: Operand, what: string): void => {
     const rate = rateOf(operand);
-    if (rate > 1) refuse(path, 'a signal that leaves the patch', 'samples', rate);
+    if (rate > 1) refuse(path, what, 'samples', rate);
   };
-  patch.outputs.forEach((operand, k) => samples(['outputs', k], operand));
+  patch.outputs.forEach((operand, k) =>
+    samples(['outputs', k], operand, 'a signal that leaves the patch'),
+  );
   if (patch.training !== undefined) {
-    samples(['training', 'estimate'], patch.training.estimate);
-    samples(['training', 'target'], patch.training.target);
+    for (const { estimate, target, loss, path } of termsOf(patch.training)) {
+      if (takenBy(loss) === 'sound') {
+        const what = `"${kindOf(loss)}" compares sounds`;
+        samples([...path, 'estimate'], estimate, what);
+        if (target !== null) samples([...path, 'target'], target, what);
+        continue;
+      }
+      if (target === null) continue;
+      const [rate, other] = [rateOf(estimate), rateOf(target)];
+      if (rate !== other && rate !== 0 && other !== 0) {
+        const expected = `${rateName(rate)}, as the estimate`;
+        refuse([...path, 'target'], 'rates of estimate and target', expected, other);
+      }
+    }
   }
   return found.length > 0 ? found : checkRecursions(patch);
 }

@@ -12,7 +12,6 @@ import type { ControlSpec } from '../control.ts';
 import { diagnostic, fail, ok, show } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
-import { lossSchema } from '../learn/losses.ts';
 import { scheduleSchema } from '../learn/schedule.ts';
 import { BEYOND, DELAY_INTERPOLATIONS } from './delays.ts';
 import { fromIssue, onePerPath } from './explain.ts';
@@ -22,6 +21,7 @@ import type { FunctionName } from './functions.ts';
 import { checkMeaning } from './meaning.ts';
 import { PLAIN_OPS } from './names.ts';
 import type { PlainOp } from './names.ts';
+import { objectiveFields } from './objective.ts';
 import { idSchema, number, operandSchema } from './operand.ts';
 import { MAX_SIZE, initSchema } from './params.ts';
 import type { ParamSpec } from './params.ts';
@@ -164,9 +164,8 @@ const modeSchema = z.union([
 
 /** The training of a patch, key by key, without what is taken where a key is missing. */
 export const trainingFields = {
-  estimate: idSchema,
-  target: idSchema,
-  loss: lossSchema,
+  /** One pair of signals and their loss, or `terms`: a list of them. */
+  ...objectiveFields,
   /** Samples from one optimiser step to the next; the loss is a mean over them. */
   window: z
     .number()

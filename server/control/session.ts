@@ -13,7 +13,8 @@ import type { AudioSettings } from '../../config/schema.ts';
 import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
 import { learningRate, type Schedule } from '../../dsp/learn/schedule.ts';
-import type { Patch, Training } from '../../dsp/patch/schema.ts';
+import { withObjective } from '../../dsp/patch/objective.ts';
+import type { Patch } from '../../dsp/patch/schema.ts';
 import type {
   OutputState,
   Param,
@@ -244,7 +245,7 @@ export class Session {
       const { training } = this.#state.patch;
       if (training === undefined) return s.untrainable(this.#state);
       const { running, ...settings } = change;
-      const wanted: Training = { ...training, ...defined(settings) };
+      const wanted = withObjective(training, defined(settings));
       const learning = running ?? this.#state.learning;
       // The schedule is data that the program reads: all else is compiled into it.
       if (!isDeepStrictEqual({ ...wanted, schedule: null }, { ...training, schedule: null })) {

@@ -10,7 +10,7 @@ import { outputOf } from '../../dsp/ir/graph.ts';
 import type { Graph } from '../../dsp/ir/graph.ts';
 import { print } from '../../dsp/ir/print.ts';
 import { verify } from '../../dsp/ir/verify.ts';
-import { LOSSES } from '../../dsp/learn/losses.ts';
+import { mse } from '../../dsp/learn/losses/pointwise.ts';
 import { fold } from '../../dsp/passes/fold.ts';
 import { optimise } from '../../dsp/passes/pipeline.ts';
 import { late } from '../../dsp/passes/late.ts';
@@ -24,9 +24,9 @@ const files = readdirSync(FOLDER).filter((name) => name.endsWith('.ir.md'));
 /** Outputs `estimate` and `target` of the graph, MSE over 64 frames. */
 function gradient(graph: Graph, mode: 'forward' | 'reverse'): Graph[] {
   const objective = {
-    estimate: outputOf(graph, 'estimate'),
-    target: outputOf(graph, 'target'),
-    loss: LOSSES.mse,
+    terms: [
+      { estimate: outputOf(graph, 'estimate'), target: outputOf(graph, 'target'), loss: mse },
+    ],
     window: 64,
     params: 1,
   };

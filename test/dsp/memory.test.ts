@@ -11,7 +11,7 @@ import { Builder, rewrite } from '../../dsp/ir/builder.ts';
 import type { Graph, NodeId } from '../../dsp/ir/graph.ts';
 import { print } from '../../dsp/ir/print.ts';
 import { verify } from '../../dsp/ir/verify.ts';
-import { LOSSES } from '../../dsp/learn/losses.ts';
+import { mse } from '../../dsp/learn/losses/pointwise.ts';
 import { optimise } from '../../dsp/passes/pipeline.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
@@ -233,9 +233,7 @@ describe('gradients', () => {
     const estimate = cases[name]!(b, x, index(b, i), index(b, j), p);
     const stream = b.finish([{ name: 'out:0', node: estimate }]);
     const objective = {
-      estimate,
-      target: x,
-      loss: LOSSES.mse,
+      terms: [{ estimate, target: x, loss: mse }],
       window: WINDOW,
       carry,
       params: PARAMS,
@@ -295,7 +293,7 @@ describe('gradients', () => {
     const line = b.node('line', [y, i], [5]);
     const z = b.node('rwtable', [b.filled(0, 3), line, i, i]);
     const stream = b.finish([{ name: 'out:0', node: z }]);
-    const objective = { estimate: z, target: x, loss: LOSSES.mse, window: 8, params: 1 };
+    const objective = { terms: [{ estimate: z, target: x, loss: mse }], window: 8, params: 1 };
     const { active } = objectiveActivity(stream, objective);
     expect(isPackable(stream, active)).toBe(true);
     expect(hasMemory(stream, active)).toBe(true);

@@ -11,7 +11,7 @@ import { verify } from '../../dsp/ir/verify.ts';
 import { PASSES, optimise } from '../../dsp/passes/pipeline.ts';
 import type { Graph } from '../../dsp/ir/graph.ts';
 import type { Program } from '../../dsp/ir/program.ts';
-import { LOSSES } from '../../dsp/learn/losses.ts';
+import { mse } from '../../dsp/learn/losses/pointwise.ts';
 import { objectiveActivity } from '../../dsp/ad/gradient.ts';
 import type { Objective } from '../../dsp/ad/gradient.ts';
 import { Instance } from '../../dsp/run/instance.ts';
@@ -167,9 +167,7 @@ describe('gradients of random programs', () => {
     const target = signals[Math.floor(next() * signals.length)]!;
     const stream = builder.finish([{ name: 'out:0', node: estimate }]);
     const objective = {
-      estimate,
-      target,
-      loss: LOSSES.mse,
+      terms: [{ estimate, target, loss: mse }],
       window: WINDOW,
       params: FUZZ_PARAMS,
     };

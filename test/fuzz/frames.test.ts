@@ -11,7 +11,7 @@ import type { Graph, NodeId } from '../../dsp/ir/graph.ts';
 import { print } from '../../dsp/ir/print.ts';
 import { verify } from '../../dsp/ir/verify.ts';
 import type { Program } from '../../dsp/ir/program.ts';
-import { LOSSES } from '../../dsp/learn/losses.ts';
+import { mse } from '../../dsp/learn/losses/pointwise.ts';
 import { optimise } from '../../dsp/passes/pipeline.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
@@ -133,14 +133,22 @@ test('gradients: forward is reverse, code is the interpreter, also with a carry-
     const carry = [0, 24, 48, 120][Math.floor(next() * 4)]!;
     const { stream, signals } = graphOf(seed, true, 8);
     const objective: Objective = {
-      estimate: signals.at(-1)!,
-      target: signals[Math.floor(next() * signals.length)]!,
-      loss: LOSSES.mse,
+      terms: [
+        {
+          estimate: signals.at(-1)!,
+          target: signals[Math.floor(next() * signals.length)]!,
+          loss: mse,
+        },
+      ],
       window,
       params: FUZZ_PARAMS,
     };
     const { active, obstacles } = objectiveActivity(stream, objective);
-    if (active.size === 0 || obstacles.length > 0 || objective.estimate === objective.target)
+    if (
+      active.size === 0 ||
+      obstacles.length > 0 ||
+      objective.terms.some((term) => term.estimate === term.target)
+    )
       continue;
     checked++;
     try {

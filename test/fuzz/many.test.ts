@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { objectiveActivity } from '../../dsp/ad/gradient.ts';
 import type { Graph, NodeId } from '../../dsp/ir/graph.ts';
 import { print } from '../../dsp/ir/print.ts';
-import { LOSSES } from '../../dsp/learn/losses.ts';
+import { mse } from '../../dsp/learn/losses/pointwise.ts';
 import { optimise } from '../../dsp/passes/pipeline.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
@@ -81,9 +81,7 @@ const forwardIsReverse: Property = (seed, size) => {
   const { graph, last } = graphOf(seed, size, true);
   const [estimate, target] = last as [NodeId, NodeId];
   const objective = {
-    estimate,
-    target,
-    loss: LOSSES.mse,
+    terms: [{ estimate, target, loss: mse }],
     window: WINDOW,
     params: FUZZ_PARAMS,
   };

@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import type { Builder } from '../../dsp/ir/builder.ts';
 import type { NodeId } from '../../dsp/ir/graph.ts';
 import type { Loss } from '../../dsp/ad/gradient.ts';
-import { LOSSES } from '../../dsp/learn/losses.ts';
+import { mse } from '../../dsp/learn/losses/pointwise.ts';
 import type { Instance } from '../../dsp/run/instance.ts';
 import { trainingProgram } from './program.ts';
 import { both, play, startOf } from './vectors.ts';
@@ -43,7 +43,7 @@ const STEP = 1e-5;
 export function agree(what: string, given: GradientCase): { loss: number; gradients: number[] } {
   const { b, estimate, target, params, window } = given;
   const stream = b.finish([{ name: 'out:0', node: estimate }]);
-  const objective = { estimate, target, loss: given.loss ?? LOSSES.mse, window, params };
+  const objective = { terms: [{ estimate, target, loss: given.loss ?? mse }], window, params };
   const sizes = { inputs: 2, sliders: 1, params };
   const run: Run = { frames: window, blocks: [5, 1, 16, 3], ...given.run };
   const start = given.at ?? startOf(params);

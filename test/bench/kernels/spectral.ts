@@ -42,7 +42,7 @@ const program: Kernel['program'] = ({ name, window, initial }) => {
   const [x, target] = [b.node('input', [], [0]), b.node('input', [], [1])];
   const estimate = b.node('mul', [b.node('param', [], [0]), x]);
   const stream = b.finish([{ name: 'out:0', node: estimate }]);
-  const objective = { estimate, target, loss: logMagnitude, window, params: 1 };
+  const objective = { terms: [{ estimate, target, loss: logMagnitude }], window, params: 1 };
   const { active } = objectiveActivity(stream, objective);
   const made = differentiate(stream, objective, active, 'reverse');
   const params = initial.map((value, k) => ({ id: `p${k}`, initial: value, ...RANGE }));

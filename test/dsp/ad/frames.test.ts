@@ -8,7 +8,7 @@ import { differentiate, objectiveActivity } from '../../../dsp/ad/gradient.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { NodeId } from '../../../dsp/ir/graph.ts';
 import { verify } from '../../../dsp/ir/verify.ts';
-import { LOSSES } from '../../../dsp/learn/losses.ts';
+import { mse } from '../../../dsp/learn/losses/pointwise.ts';
 import { trainingProgram } from '../../support/program.ts';
 import { both, play } from '../../support/vectors.ts';
 
@@ -47,7 +47,7 @@ test.each(Object.entries(ESTIMATES))('%s: both modes and generated code agree', 
   const estimate = make(b, b.node('input', [], [0]), params);
   const target = b.node('input', [], [1]);
   const stream = b.finish([{ name: 'out:0', node: estimate }]);
-  const objective = { estimate, target, loss: LOSSES.mse, window: WINDOW, params: 3 };
+  const objective = { terms: [{ estimate, target, loss: mse }], window: WINDOW, params: 3 };
   const { active } = objectiveActivity(stream, objective);
   verify(differentiate(stream, objective, active, 'reverse').backward, 'reverse mode');
   const gradients = (['forward', 'reverse'] as const).map((mode) => {
@@ -78,7 +78,7 @@ test('a carry-over counts nothing from before the first sample', () => {
   b.close(past, estimate);
   const target = b.node('input', [], [0]);
   const stream = b.finish([{ name: 'out:0', node: estimate }]);
-  const objective = { estimate, target, loss: LOSSES.mse, window: 8, params: 3 };
+  const objective = { terms: [{ estimate, target, loss: mse }], window: 8, params: 3 };
   const programs = [
     trainingProgram(stream, objective, 'forward', SIZES),
     trainingProgram(stream, { ...objective, carry: 32 }, 'reverse', SIZES),

@@ -9,7 +9,7 @@ import type { Objective, Way } from '../../../dsp/ad/gradient.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { Graph, NodeId } from '../../../dsp/ir/graph.ts';
 import { nodeOf } from '../../../dsp/ir/graph.ts';
-import { LOSSES } from '../../../dsp/learn/losses.ts';
+import { mse } from '../../../dsp/learn/losses/pointwise.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
 import { Instance } from '../../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../../dsp/run/interpreter-kernel.ts';
@@ -69,7 +69,7 @@ function onePole(window: number, carry: number): { stream: Graph; objective: Obj
   const stream = b.finish([]);
   return {
     stream,
-    objective: { estimate: y, target: x, loss: LOSSES.mse, window, carry, params: 2 },
+    objective: { terms: [{ estimate: y, target: x, loss: mse }], window, carry, params: 2 },
   };
 }
 
@@ -135,7 +135,7 @@ describe('both ways in one program', () => {
     b.close(past, y);
     return {
       stream: b.finish([]),
-      objective: { estimate: y, target, loss: LOSSES.mse, window: 40, params: 11 },
+      objective: { terms: [{ estimate: y, target, loss: mse }], window: 40, params: 11 },
     };
   };
   const PARAMS = [0.3, -0.5, 0.7, 0.2, 0.9, 0, 0.1, -0.1, 0.2, -0.2, 0.6];

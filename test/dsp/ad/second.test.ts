@@ -17,7 +17,7 @@ import {
 import { verify } from '../../../dsp/ir/verify.ts';
 import { Interpreter } from '../../../dsp/interpret/interpret.ts';
 import type { Leaves } from '../../../dsp/interpret/interpret.ts';
-import { LOSSES } from '../../../dsp/learn/losses.ts';
+import { mse } from '../../../dsp/learn/losses/pointwise.ts';
 import { random } from '../../support/random-graph.ts';
 
 const WINDOW = 32;
@@ -40,7 +40,7 @@ function network(): { stream: Graph; objective: Objective } {
   const stream = b.finish([{ name: 'y', node: y }]);
   return {
     stream,
-    objective: { estimate: y, target, loss: LOSSES.mse, window: WINDOW, params: P },
+    objective: { terms: [{ estimate: y, target, loss: mse }], window: WINDOW, params: P },
   };
 }
 
@@ -59,7 +59,7 @@ function memories(): { stream: Graph; objective: Objective } {
   const stream = b.finish([{ name: 'y', node: y }]);
   return {
     stream,
-    objective: { estimate: y, target: x, loss: LOSSES.mse, window: WINDOW, params: P },
+    objective: { terms: [{ estimate: y, target: x, loss: mse }], window: WINDOW, params: P },
   };
 }
 
@@ -82,7 +82,7 @@ const moved = (h: number): number[] => PARAMS.map((p, k) => p + h * DIRECTION[k]
 
 test.each(GRAPHS)('J·v is the slope of a signal along v, %#', (write) => {
   const { stream, objective } = write();
-  const graph = verify(jacobianVector(stream, [objective.estimate], P), 'jacobianVector');
+  const graph = verify(jacobianVector(stream, [objective.terms[0]!.estimate], P), 'jacobianVector');
   const tangent = new Interpreter(graph).run(leavesAt(PARAMS), WINDOW).get(tangentName(0))!;
   const at = (h: number): Float64Array =>
     new Interpreter(stream).run(leavesAt(moved(h)), WINDOW).get('y')!;

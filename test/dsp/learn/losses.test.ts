@@ -7,8 +7,8 @@ import { vjp } from '../../../dsp/ad/vjp.ts';
 import { Interpreter } from '../../../dsp/interpret/interpret.ts';
 import type { Leaves } from '../../../dsp/interpret/interpret.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
-import { lossOf } from '../../../dsp/learn/losses.ts';
-import type { LossChoice } from '../../../dsp/learn/losses.ts';
+import { lossOf } from '../../../dsp/learn/losses/table.ts';
+import type { LossChoice } from '../../../dsp/learn/losses/table.ts';
 import { updateGraph } from '../../../dsp/learn/optimisers.ts';
 
 interface Golden {
@@ -41,7 +41,7 @@ const leaves: Leaves = {
 function measured(choice: LossChoice, from: Leaves): { loss: number; gradient: Float64Array } {
   const b = new Builder('backward');
   const [e, t] = [b.node('tape', [], [0]), b.node('tape', [], [1])];
-  const loss = lossOf(choice)(b, e, t, N);
+  const loss = lossOf(choice, 48000)(b, e, t, N);
   const graph = b.finish([{ name: 'loss', node: loss }]);
   const { active } = activity(graph, [e], [loss]);
   const cotangent = vjp(b, graph, new Map([[loss, b.real(1)]]), active, (id) => id, N).get(e)!;

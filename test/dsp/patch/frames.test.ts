@@ -464,8 +464,14 @@ describe('rates', () => {
     [
       'frames as an estimate',
       patchOf({}, { training: { ...TRAINING, estimate: 's', target: 'x' } }),
+      'training.target',
+      /expected frames every \d+ samples, as the estimate, got samples/u,
+    ],
+    [
+      'frames as a sound',
+      patchOf({}, { training: { ...TRAINING, estimate: 's', target: 'x', loss: 'logSpectral' } }),
       'training.estimate',
-      /expected samples/u,
+      /"logSpectral" compares sounds: expected samples, got frames/u,
     ],
     [
       'a recursion through frames',

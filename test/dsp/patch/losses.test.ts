@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { gradcheck } from '../../../dsp/check/gradcheck.ts';
 import { compile } from '../../../dsp/compile.ts';
 import { printDiagnostics } from '../../../dsp/diagnostic.ts';
-import type { LossChoice } from '../../../dsp/learn/losses.ts';
+import type { LossChoice } from '../../../dsp/learn/losses/table.ts';
 import { buildPatch } from '../../../dsp/patch/builder.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
 import type { Patch, Training } from '../../../dsp/patch/schema.ts';

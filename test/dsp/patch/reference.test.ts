@@ -10,7 +10,7 @@ import { INITS } from '../../../dsp/blocks/initial.ts';
 import { WINDOWS } from '../../../dsp/blocks/spectra.ts';
 import { OPS } from '../../../dsp/ir/ops.ts';
 import type { OpSpec, Signature } from '../../../dsp/ir/ops.ts';
-import { LOSS_KINDS } from '../../../dsp/learn/losses.ts';
+import { LOSS_KINDS, rowOf } from '../../../dsp/learn/losses/table.ts';
 import { FRAME_OP_NAMES, isFrameOp } from '../../../dsp/patch/frames.ts';
 import { FILTERS } from '../../../dsp/patch/filters.ts';
 import { ELEMENTARY } from '../../../dsp/patch/functions.ts';
@@ -29,6 +29,7 @@ import type { VectorOp } from '../../../dsp/patch/vectors.ts';
 
 const FILE = new URL('../../../dsp/patch/README.md', import.meta.url);
 const [BEGIN, END] = ['<!-- operations -->\n', '<!-- end -->'] as const;
+const BEGIN_LOSSES = '<!-- losses -->\n';
 
 const TYPES: Readonly<Record<Signature, string>> = {
   real: 'real',
@@ -126,13 +127,29 @@ test('the table of operations is the op table', () => {
     ]),
   ];
   const table = parts.join('\n');
+  kept(BEGIN, table);
+});
+
+test('the table of losses is the table of losses', () => {
+  const rows = LOSS_KINDS.map((kind) => {
+    const { options, takes, formula, unit, doc } = rowOf(kind);
+    const fields = Object.keys(options).map((field) => `\`${field}\``);
+    return [`\`${kind}\``, fields.join(', '), takes, formula, unit, doc].map((cell) =>
+      cell.replaceAll('|', '\\|'),
+    );
+  });
+  kept(BEGIN_LOSSES, tableOf([['loss', 'options', 'takes', 'formula', 'unit', 'says'], ...rows]));
+});
+
+/** A part of the file is what is made of the tables; with UPDATE_GOLDEN=1 it becomes it. */
+function kept(begin: string, table: string): void {
   const text = readFileSync(FILE, 'utf8');
-  const [before, rest] = text.split(BEGIN) as [string, string];
+  const [before, rest] = text.split(begin) as [string, string];
   const after = rest.slice(rest.indexOf(END));
-  const made = `${before}${BEGIN}\n${table}\n${after}`;
+  const made = `${before}${begin}\n${table}\n${after}`;
   if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(FILE, made);
   expect(text).toBe(made);
-});
+}
 
 test('every operation and loss has its place in the reference', () => {
   const text = readFileSync(FILE, 'utf8');

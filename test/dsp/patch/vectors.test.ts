@@ -386,9 +386,7 @@ describe('layers', () => {
   test('vectors as output, estimate or target are told', () => {
     const training = { ...TRAINING, estimate: 'y', target: 'x' };
     expect(codes(patchOf({ y: add }, { outputs: ['y'] }))).toEqual([['PATCH_SHAPE', 'outputs[0]']]);
-    expect(codes(patchOf({ y: add }, { training }))).toEqual([
-      ['PATCH_SHAPE', 'training.estimate'],
-    ]);
+    expect(codes(patchOf({ y: add }, { training }))).toEqual([['PATCH_SHAPE', 'training.target']]);
   });
 
   test('too many lanes are told', () => {

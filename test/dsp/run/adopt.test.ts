@@ -8,7 +8,7 @@ import { compile } from '../../../dsp/compile.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { Graph, NodeId } from '../../../dsp/ir/graph.ts';
 import { paramName, updateScalars } from '../../../dsp/ir/program.ts';
-import { LOSSES } from '../../../dsp/learn/losses.ts';
+import { mse } from '../../../dsp/learn/losses/pointwise.ts';
 import { prune } from '../../../dsp/passes/prune.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
 import type { PatchNode } from '../../../dsp/patch/schema.ts';
@@ -373,8 +373,8 @@ describe('values and learning', () => {
     };
     const learner = (names: readonly string[]): Instance => {
       const { graph, estimate, target } = stream(names.map((_, k) => k));
-      const loss = LOSSES.mse;
-      const objective = { estimate, target, loss, window: 64, params: names.length };
+      const loss = mse;
+      const objective = { terms: [{ estimate, target, loss }], window: 64, params: names.length };
       const sizes = { inputs: 1, sliders: 0, params: names.length };
       const made = trainingProgram(graph, objective, 'forward', sizes);
       const params = names.map((id) => ({ id, initial: 0.1, min: -4, max: 4 }));

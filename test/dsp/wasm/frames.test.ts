@@ -199,7 +199,7 @@ function learner(
   }
   const target = b.delay(x, 3);
   const stream = b.finish([{ name: 'out:0', node: estimate }]);
-  return { stream, objective: { estimate, target, loss, window, params: 3 } };
+  return { stream, objective: { terms: [{ estimate, target, loss }], window, params: 3 } };
 }
 
 function firstWindow(instance: Instance, window: number) {

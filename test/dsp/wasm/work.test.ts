@@ -8,7 +8,7 @@ import { compile, programOf } from '../../../dsp/compile.ts';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { Program } from '../../../dsp/ir/program.ts';
-import { LOSSES } from '../../../dsp/learn/losses.ts';
+import { mse } from '../../../dsp/learn/losses/pointwise.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
 import { generate } from '../../../dsp/wasm/generate.ts';
@@ -105,9 +105,7 @@ describe('rounds', () => {
     const target = b.node('input', [], [1]);
     const stream = b.finish([{ name: 'out:0', node: y }]);
     const objective = {
-      estimate: y,
-      target,
-      loss: LOSSES.mse,
+      terms: [{ estimate: y, target, loss: mse }],
       window: 600,
       params: rows * columns,
     };
@@ -130,7 +128,7 @@ describe('rounds', () => {
       { name: 'out:0', node: y },
       { name: 'out:1', node: b.node('laneSum', [wide]) },
     ]);
-    const objective = { estimate: y, target, loss: LOSSES.mse, window: 600, params: 37 };
+    const objective = { terms: [{ estimate: y, target, loss: mse }], window: 600, params: 37 };
     check(trainingProgram(stream, objective, 'reverse', { inputs: 2, sliders: 0, params: 37 }));
   });
 
