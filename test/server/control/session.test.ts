@@ -139,7 +139,7 @@ test('an edited patch keeps values by id, within its ranges, and goes on at its 
   engine.crank();
   told.length = 0;
   const revision = session.revision;
-  const patch = { ...structuredClone(example('gain-dc')), name: 'gain' };
+  const patch = { ...structuredClone(example('gain-dc')), name: 'gain', vary: {} };
   const slider = patch.sliders['hidden/gain'];
   if (slider === undefined) throw new Error('the example changed');
   patch.sliders['hidden/gain'] = { ...slider, max: 1 };
