@@ -22,3 +22,5 @@ export { differentiate, objectiveActivity } from './ad/gradient.ts';
 export type { Loss, Objective } from './ad/gradient.ts';
 export { hessianVector, jacobianVector } from './ad/second.ts';
 export { gradcheck } from './check/gradcheck.ts';
+export { measureLoss } from './check/loss.ts';
+export type { LossOptions, MeasuredLoss } from './check/loss.ts';

@@ -115,23 +115,46 @@ export interface MelOptions {
   readonly low: number;
   readonly high: number;
   readonly sampleRate: number;
+  /** `htk` if not given. */
+  readonly scale?: 'htk' | 'slaney';
 }
 
-const melOf = (hz: number): number => 2595 * Math.log10(1 + hz / 700);
-const hzOf = (mel: number): number => 700 * (10 ** (mel / 2595) - 1);
+/** Where Slaney's scale turns from straight to logarithmic, Hz and mel; a step of it there. */
+const BEND = { hz: 1000, mel: 15, step: Math.log(6.4) / 27 };
+
+/** Mel of a frequency in Hz, and back. */
+const SCALES = {
+  htk: {
+    melOf: (hz: number): number => 2595 * Math.log10(1 + hz / 700),
+    hzOf: (mel: number): number => 700 * (10 ** (mel / 2595) - 1),
+  },
+  slaney: {
+    melOf: (hz: number): number =>
+      hz < BEND.hz ? (hz * BEND.mel) / BEND.hz : BEND.mel + Math.log(hz / BEND.hz) / BEND.step,
+    hzOf: (mel: number): number =>
+      mel < BEND.mel
+        ? (mel * BEND.hz) / BEND.mel
+        : BEND.hz * Math.exp(BEND.step * (mel - BEND.mel)),
+  },
+} as const;
 
 /**
- * Triangles of height 1 whose corners are evenly spaced in mel, each from the middle of one
- * neighbour to the middle of the other.
+ * Triangles whose corners are evenly spaced in mel, each from the middle of one neighbour to the
+ * middle of the other.
  *
- * mel(f) = 2595·log10(1 + f/700)
+ * htk: mel(f) = 2595·log10(1 + f/700), height 1. slaney: 15 mel up to 1 kHz, 27 for a factor of 6.4
+ * above; of height 2/width in Hz, so that all have one area.
  *
  * @param bins  of the spectrum, N/2 + 1
  * @returns     the bins that count, per band; none for a band between two bins
  * Source: S. Young et al., The HTK Book, 5.4. The same as torchaudio's `melscale_fbanks` with
- * `mel_scale="htk"` and `norm=None`.
+ * `mel_scale="htk"` and `norm=None`; slaney as librosa's `filters.mel`.
  */
-export function melBands(bins: number, { bands, low, high, sampleRate }: MelOptions): Band[] {
+export function melBands(
+  bins: number,
+  { bands, low, high, sampleRate, scale = 'htk' }: MelOptions,
+): Band[] {
+  const { melOf, hzOf } = SCALES[scale];
   const width = sampleRate / 2 / (bins - 1);
   const [first, last] = [melOf(low), melOf(high)];
   const corner = (k: number): number => hzOf(first + ((last - first) * k) / (bands + 1));
@@ -141,10 +164,17 @@ export function melBands(bins: number, { bands, low, high, sampleRate }: MelOpti
     const count = Math.max(0, Math.min(bins, Math.ceil(end / width)) - from);
     const weights = Array.from({ length: count }, (_bin, j) => {
       const f = (from + j) * width;
-      return f <= middle ? (f - begin) / (middle - begin) : (end - f) / (end - middle);
+      const height = f <= middle ? (f - begin) / (middle - begin) : (end - f) / (end - middle);
+      return scale === 'slaney' ? (height * 2) / (end - begin) : height;
     });
     return { from, weights };
   });
+}
+
+/** The first band that lies between two bins, or null. */
+export function emptyBand(bands: readonly Band[]): number | null {
+  const first = bands.findIndex(({ weights }) => weights.length === 0);
+  return first < 0 ? null : first;
 }
 
 /**

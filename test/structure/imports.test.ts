@@ -63,6 +63,9 @@ const DSP: Readonly<Record<string, readonly string[]>> = {
   ],
   'dsp/check': [
     'dsp/ir',
+    'dsp/ad',
+    'dsp/learn',
+    'dsp/passes',
     'dsp/patch',
     'dsp/run',
     'dsp/artifact.ts',

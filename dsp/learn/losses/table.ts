@@ -8,10 +8,12 @@
 import { z } from 'zod';
 import type { Loss } from '../../ad/gradient.ts';
 import { POINTWISE } from './pointwise.ts';
+import { RATIOS } from './ratios.ts';
 import type { LossRow, Takes } from './row.ts';
 import { SPECTRAL } from './spectral.ts';
+import { STFT } from './stft.ts';
 
-export const LOSSES = { ...POINTWISE, ...SPECTRAL } as const;
+export const LOSSES = { ...POINTWISE, ...RATIOS, ...SPECTRAL, ...STFT } as const;
 
 export type LossKind = keyof typeof LOSSES;
 
