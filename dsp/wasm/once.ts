@@ -2,12 +2,14 @@
  * A graph without time → the body of one function, in double precision: the optimiser's step.
  *
  * Numbers are straight code; vectors are loops over their lanes, one lane a round, and what has as
- * many lanes and waits for nothing shares one loop. Invariant: every state is read before the first
+ * many lanes and waits for nothing shares one loop. A slice is another address, what is joined is
+ * copied before the loops that use it. Invariant: every state is read before the first
  * is written.
  */
 
 import { isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
+import type { OpKind } from '../ir/ops.ts';
 import { isValueOp } from '../interpret/rules.ts';
 import { makeBody } from './body.ts';
 import type { Body } from './body.ts';
@@ -35,18 +37,22 @@ export function emitOnce(
   /** Vectors that another loop, a state or an output needs: [lanes] of doubles. */
   const arrays = new Map<NodeId, number>();
   const needed = new Set<NodeId>(graph.delays.values());
-  graph.nodes.forEach(({ args }, id) => {
+  graph.nodes.forEach(({ op, args }, id) => {
     for (const arg of args) {
       const isElsewhere = phase[arg] !== phase[id] || shapeOf(arg) !== shapeOf(id as NodeId);
-      if (isElsewhere) needed.add(arg);
+      if (isElsewhere || isMoved(op)) needed.add(arg);
     }
   });
   for (const { node } of graph.outputs) needed.add(node);
 
   /** Where a leaf or a stored vector lies. */
   const addressOf = (id: NodeId): number | undefined => {
-    const { op, attrs } = nodeOf(graph, id);
+    const { op, args, attrs } = nodeOf(graph, id);
     const [index = 0] = attrs;
+    if (op === 'slice') {
+      const base = addressOf(args[0]!);
+      return base === undefined ? undefined : base + 8 * index;
+    }
     if (op === 'param') return ports.param(index);
     if (op === 'slider') return ports.slider(index);
     if (op === 'scalar') return ports.scalar(index);
@@ -89,6 +95,29 @@ export function emitOnce(
     body.code.push(...code, set(local));
     for (const used of body.scratch.splice(0)) func.release(used);
     body.known.set(id, [local]);
+  };
+
+  /** All lanes of its operands, one after the other. */
+  const emitJoined = (id: NodeId): void => {
+    const body = makeBody(func, 'f64', true);
+    const address = room.temps(8 * shapeOf(id));
+    let to = address;
+    for (const part of nodeOf(graph, id).args) {
+      const bytes = 8 * shapeOf(part);
+      if (shapeOf(part) === 1) {
+        const value = operand(body, part, null);
+        body.code.push(['i32.const', 0], get(value), ['f64.store', to]);
+      } else {
+        const from = addressOf(part);
+        if (from === undefined) throw new Error(`node ${part} is used before it is computed`);
+        body.code.push(['i32.const', to], ['i32.const', from], ['i32.const', bytes]);
+        body.code.push(['memory.copy']);
+      }
+      to += bytes;
+    }
+    func.append(body.prologue);
+    func.append(body.code);
+    arrays.set(id, address);
   };
 
   const emitNumbers = (members: readonly NodeId[]): void => {
@@ -135,8 +164,10 @@ export function emitOnce(
   for (let p = 0; p <= last; p++) {
     const inPhase = graph.nodes.flatMap(({ op }, n) => {
       const id = n as NodeId;
-      const isMade = isValueOp(op) || op === 'splat' || op === 'laneSum';
-      return isMade && phase[n] === p ? [id] : [];
+      return isMade(op) && phase[n] === p ? [id] : [];
+    });
+    graph.nodes.forEach(({ op }, n) => {
+      if (op === 'concat' && phase[n] === p) emitJoined(n as NodeId);
     });
     emitNumbers(inPhase.filter((id) => loopLanes(graph, id) === 1));
     const byLanes = new Map<number, NodeId[]>();
@@ -183,6 +214,12 @@ export function emitOnce(
   func.append(copies);
 }
 
+/** Is it computed, in a loop over lanes if it has several? */
+const isMade = (op: OpKind): boolean => isValueOp(op) || op === 'splat' || op === 'laneSum';
+
+/** Does it only say where lanes are? */
+const isMoved = (op: OpKind): boolean => op === 'slice' || op === 'concat';
+
 /** Lanes of the loop that computes a node: of what a sum adds up. */
 function loopLanes(graph: Graph, id: NodeId): number {
   const { op, args, shape } = nodeOf(graph, id);
@@ -198,9 +235,9 @@ function phasesOf(graph: Graph): readonly number[] {
     let p = 0;
     for (const arg of args) {
       const { op: of } = nodeOf(graph, arg);
-      const isMade = isValueOp(of) || of === 'splat' || of === 'laneSum';
       // Numbers of a phase come before its loops; all else waits for a phase of its own.
-      const waits = of === 'laneSum' || (isMade && own === 1 && loopLanes(graph, arg) > 1);
+      const isAhead = isMade(of) && own === 1 && loopLanes(graph, arg) > 1;
+      const waits = of === 'laneSum' || isAhead || (isMade(of) && isMoved(op));
       p = Math.max(p, phase[arg]! + (waits ? 1 : 0));
     }
     phase.push(isDelay(op) ? 0 : p);

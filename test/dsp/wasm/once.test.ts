@@ -72,6 +72,24 @@ for (const lanes of [1, 2, 5, 40]) {
     );
   });
 
+  test(`${lanes} parameters that are taken apart and joined again`, () => {
+    check(lanes, (b) => {
+      const stepped = b.node('sub', [
+        value(b, lanes),
+        b.node('mul', [rate(b), gradient(b, lanes)]),
+      ]);
+      const parts = Array.from({ length: lanes }, (_, k) => b.node('slice', [stepped], [k, 1]));
+      const turned = b.node('concat', [...parts.slice(1), parts[0]!]);
+      const past = b.feedback('real', 1, 0, lanes);
+      b.close(past, turned);
+      const rest = Math.ceil(lanes / 2);
+      const first = b.node('slice', [b.node('add', [past, turned])], [0, rest]);
+      const leaf = b.node('slice', [value(b, lanes)], [rest - 1, 1 + lanes - rest]);
+      const joined = b.node('concat', [b.node('mul', [first, b.real(0.5)]), leaf]);
+      return b.finish([{ name: paramName(0), node: b.node('slice', [joined], [1, lanes]) }]);
+    });
+  });
+
   test(`a state that remembers the last ${lanes} parameters`, () => {
     check(
       lanes,
