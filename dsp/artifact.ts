@@ -50,6 +50,8 @@ export interface Layout {
   readonly gradients: number;
   /** 1.0 where a parameter is kept as it is. */
   readonly frozen: number;
+  /** Factors of the learning rate. */
+  readonly rates: number;
   readonly loss: number;
   readonly learningRate: number;
   readonly states: readonly StateSlot[];
@@ -124,8 +126,10 @@ export interface Artifact {
   readonly sampleRate: number;
   /** Most frames one call may process. */
   readonly maxBlock: number;
-  /** Frames from one optimiser step to the next; 0 without training. */
+  /** Frames of a training window; 0 without training. */
   readonly window: number;
+  /** Windows from one optimiser step to the next: their gradients are averaged. */
+  readonly every: number;
   /** Device round trip that `align` was compiled for, frames. */
   readonly latency: number;
   readonly mode: 'forward' | 'reverse' | 'mixed' | 'none';

@@ -111,6 +111,7 @@ export function assemble(
     sampleRate: options.sampleRate,
     maxBlock: options.maxBlock,
     window: program.window,
+    every: program.every ?? 1,
     latency: options.latency,
     mode: program.mode,
     throughDevice: program.throughDevice,
@@ -125,7 +126,7 @@ export function assemble(
         backward: program.backward === null ? 0 : liveSize(program.backward),
         update: program.update === null ? 0 : liveSize(program.update),
       },
-      graphs: reportGraphs(generated, options.maxBlock, program.window),
+      graphs: reportGraphs(generated, options.maxBlock, program),
       memoryBytes: layout.bytes,
       memory,
       codeBytes: wasm.length - module.data.reduce((sum, { bytes }) => sum + bytes.length, 0),
@@ -138,11 +139,11 @@ export function assemble(
 function reportGraphs(
   { module, plans }: Generated,
   maxBlock: number,
-  window: number,
+  { window, every = 1 }: Program,
 ): Partial<Record<GraphName, GraphReport>> {
   const reports = plans.map(({ name, graph }) => {
     const func = module.functions.find((f) => f.name === name)!;
-    const samples = name === 'stream' ? maxBlock : window;
+    const samples = name === 'stream' ? maxBlock : name === 'update' ? every * window : window;
     return [name, { nodes: countRates(graph), work: workOf(module, func, samples) }] as const;
   });
   return Object.fromEntries(reports);

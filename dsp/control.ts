@@ -4,6 +4,10 @@
  * One description drives validation, clamping, documentation and every client's control.
  */
 
+/** The scale in which the optimiser moves a parameter: see `learn/optimisers/scaling.ts`. */
+export const LEARN_SCALES = ['linear', 'log', 'logit', 'softplus'] as const;
+export type LearnScale = (typeof LEARN_SCALES)[number];
+
 export interface ControlSpec {
   readonly initial: number;
   readonly min: number;
@@ -14,9 +18,15 @@ export interface ControlSpec {
   /** How a client lays out the range. */
   readonly scale?: 'linear' | 'log' | undefined;
   readonly doc?: string | undefined;
+  /** Of a learnable parameter; linear if not given. */
+  readonly learn?: LearnScale | undefined;
+  /** Of a learnable parameter: a factor of the learning rate; 1 if not given. */
+  readonly rate?: number | undefined;
 }
 
 /** With its id; its place in the array is its place in the bank. */
 export interface Control extends ControlSpec {
   readonly id: string;
+  /** Where it is not that of the optimiser. */
+  readonly weightDecay?: number | undefined;
 }

@@ -5,7 +5,7 @@
  * loss      runs once a window, where there is a carry-over: loss, and its cotangents on tapes
  * backward  runs once a window, from its last sample to its first: gradients, and without a
  *           carry-over the loss; with one it goes on through the samples before the window
- * update    runs once a window after it: the optimiser
+ * update    runs after it, once in `every` windows: the optimiser
  *
  * Invariant: graphs meet by output name only. `out:K` is output channel K; `tape:K` is recorded for
  * the backward graph's `tape` K; `loss`, `gradient:K` and `param:K` go into the banks, a vector into
@@ -26,6 +26,8 @@ export interface Program {
   readonly update: Graph | null;
   /** Samples; 0 without training. */
   readonly window: number;
+  /** Windows from one step of the optimiser to the next; 1 if not given. */
+  readonly every?: number;
   /** Samples before the window that the backward graph runs through. */
   readonly carry: number;
   readonly mode: 'forward' | 'reverse' | 'mixed' | 'none';
@@ -44,8 +46,10 @@ export const updateScalars = {
   learningRate: 0,
   gradient: (param: number): number => 1 + param,
   frozen: (param: number, params: number): number => 1 + params + param,
+  /** A factor of the learning rate. */
+  rate: (param: number, params: number): number => 1 + 2 * params + param,
   /** Of the direction that derivatives along one direction are taken in. */
-  direction: (param: number, params: number): number => 1 + 2 * params + param,
+  direction: (param: number, params: number): number => 1 + 3 * params + param,
 } as const;
 
 export const outName = (channel: number): string => `out:${channel}`;

@@ -29,6 +29,8 @@ export class Instance {
   readonly gradients: Float64Array;
   /** Per parameter, not 0: it keeps its value. */
   readonly frozen: Float64Array;
+  /** Per parameter: a factor of the learning rate. */
+  readonly rates: Float64Array;
   /** Off: loss and gradients are still measured, parameters stay. */
   learning = false;
   /** Set by the host while what is heard says nothing of what is played: no step is taken. */
@@ -48,6 +50,9 @@ export class Instance {
   readonly #confirmed: Float64Array;
   #schedule: Schedule = { kind: 'constant', rate: 0 };
   #position = 0;
+  /** Gradients of the windows since the last step, added up, and how many. */
+  readonly #sums: Float64Array;
+  #gathered = 0;
   /** So many windows, the present one included, are not recorded whole: no step, no loss. */
   #partial = 0;
 
@@ -61,10 +66,15 @@ export class Instance {
     this.params = this.#kernel.params;
     this.gradients = this.#kernel.gradients;
     this.frozen = this.#kernel.frozen;
+    this.rates = this.#kernel.rates;
+    this.#sums = new Float64Array(artifact.every > 1 ? artifact.params.length : 0);
     this.#window = artifact.window;
     this.#confirmed = new Float64Array(artifact.params.length);
     artifact.sliders.forEach((control, k) => {
       this.sliders[k] = control.initial;
+    });
+    artifact.params.forEach(({ rate = 1 }, k) => {
+      this.rates[k] = rate;
     });
     this.reset();
   }
@@ -103,8 +113,20 @@ export class Instance {
   /** Signal state as at the start; parameters, step and sliders stay. */
   resetState(): void {
     this.#kernel.reset();
+    this.#gathered = 0;
     this.#position = 0;
     this.#partial = 0;
+  }
+
+  /**
+   * A warm restart: the optimiser forgets what it remembers and counts its steps from 0, so that the
+   * schedule begins anew. Parameters, signal state and all else stay.
+   */
+  restart(): void {
+    this.#kernel.restart();
+    this.#gathered = 0;
+    this.step = 0;
+    writeLearningRate(this.#schedule, 0, this.#kernel.learningRate);
   }
 
   /** Goes on from parameters that are known to be good, after `step` optimiser steps. */
@@ -119,7 +141,7 @@ export class Instance {
 
   /**
    * Goes on where another program is: parameters and freezes by name, within the ranges of this one,
-   * sliders by name, steps, states by name as planned. What `from` has no name for stays as it is.
+   * a rate of a parameter where it was set while it ran, sliders by name, steps, states by name as planned. What `from` has no name for stays as it is.
    * Nothing is learned from windows that this program has not recorded whole. Schedule and whether it learns stay.
    *
    * @param plan  of the two artifacts
@@ -136,6 +158,8 @@ export class Instance {
       hold(this.params, target, min, max);
       hold(this.#confirmed, target, min, max);
       this.frozen[target] = from.frozen[source]!;
+      const { rate = 1 } = from.artifact.params[source]!;
+      if (from.rates[source]! !== rate) this.rates[target] = from.rates[source]!;
     }
     for (let k = 0; k < sliders.length; k += 2) {
       const target = sliders[k + 1]!;
@@ -143,6 +167,7 @@ export class Instance {
       this.sliders[target] = from.sliders[sliders[k]!]!;
       hold(this.sliders, target, min, max);
     }
+    this.#gathered = 0;
     this.step = from.step;
     this.windows = from.windows;
     this.loss = from.loss;
@@ -164,7 +189,7 @@ export class Instance {
 
   /**
    * Parameters that are not frozen to their initial values, step to 0, signal state to the start.
-   * Sliders, schedule, frozen flags and whether it learns stay.
+   * Sliders, schedule, frozen flags, rates and whether it learns stay.
    */
   reset(): void {
     for (let k = 0; k < this.params.length; k++) {
@@ -197,9 +222,27 @@ export class Instance {
     this.loss = loss;
     this.#confirmed.set(this.params);
     writeLearningRate(this.#schedule, this.step, kernel.learningRate);
-    if (!this.learning || this.held) return;
+    if (!this.learning || this.held) {
+      this.#gathered = 0;
+      return;
+    }
+    if (this.artifact.every > 1 && !this.#gather()) return;
     kernel.update();
     this.step++;
+  }
+
+  /** Adds up gradients; true when they are enough, and their mean is in their place. */
+  #gather(): boolean {
+    const { gradients } = this;
+    const sums = this.#sums;
+    const { every } = this.artifact;
+    if (this.#gathered === 0) sums.fill(0);
+    for (let k = 0; k < sums.length; k++) sums[k]! += gradients[k]!;
+    this.#gathered++;
+    if (this.#gathered < every) return false;
+    for (let k = 0; k < sums.length; k++) gradients[k] = sums[k]! / every;
+    this.#gathered = 0;
+    return true;
   }
 
   #isFinite(loss: number): boolean {
@@ -218,6 +261,7 @@ export class Instance {
     }
     this.learning = false;
     this.fault = FAULT.notFinite;
+    this.#gathered = 0;
     this.#kernel.reset();
   }
 }

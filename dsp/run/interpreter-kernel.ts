@@ -48,6 +48,7 @@ export function interpreterKernel(
     params: bank(program.params),
     gradients: new Float64Array(P),
     frozen: new Float64Array(P),
+    rates: new Float64Array(P).fill(1),
     loss: new Float64Array(1),
     learningRate: new Float64Array(1),
     words: null,
@@ -89,6 +90,9 @@ export function interpreterKernel(
       update?.reset();
       for (const recording of recordings) recording.fill(0);
     },
+    restart() {
+      update?.reset();
+    },
   };
   /** Outputs `tape:K`, from a position of the window on. */
   const record = (
@@ -119,7 +123,8 @@ export function interpreterKernel(
     param: (index) => kernel.params[index]!,
     scalar: (index) => {
       if (index === updateScalars.learningRate) return kernel.learningRate[0]!;
-      return index <= P ? kernel.gradients[index - 1]! : kernel.frozen[index - 1 - P]!;
+      const banks = [kernel.gradients, kernel.frozen, kernel.rates];
+      return banks[Math.floor((index - 1) / P)]![(index - 1) % P]!;
     },
     tape: (index, frame, lane) => {
       const { lanes, lead, hop } = tapes[index]!;

@@ -17,6 +17,8 @@ export interface Kernel {
   readonly gradients: Float64Array;
   /** Per parameter, not 0: keep it as it is. */
   readonly frozen: Float64Array;
+  /** Per parameter: a factor of the learning rate; 1 in the beginning. */
+  readonly rates: Float64Array;
   /** One value each: the loss of the last window, and the rate of the next step. */
   readonly loss: Float64Array;
   readonly learningRate: Float64Array;
@@ -29,8 +31,10 @@ export interface Kernel {
   stream(offset: number, position: number, frames: number): void;
   /** Loss and gradients of the window just filled. */
   backward(): void;
-  /** One optimiser step: new params from params, gradients, frozen and learningRate. */
+  /** One optimiser step: new params from params, gradients, frozen, rates and learningRate. */
   update(): void;
-  /** Signal state as at the start. Controls and params stay. */
+  /** Signal state, and what the optimiser remembers, as at the start. Controls and params stay. */
   reset(): void;
+  /** What the optimiser remembers as at the start. */
+  restart(): void;
 }

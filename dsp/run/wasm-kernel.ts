@@ -13,6 +13,7 @@ interface Exports {
   backward(): void;
   update(): void;
   reset(): void;
+  restart(): void;
 }
 
 export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kernel {
@@ -24,6 +25,8 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
   const doubles = (at: number, length: number): Float64Array =>
     new Float64Array(buffer, at, length);
   exports.reset();
+  const rates = doubles(layout.rates, params.length);
+  rates.fill(1);
   return {
     inputs: layout.inputs.map((at) => new Float32Array(buffer, at, maxBlock)),
     outputs: layout.outputs.map((at) => new Float32Array(buffer, at, maxBlock)),
@@ -31,6 +34,7 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
     params: doubles(layout.params, params.length),
     gradients: doubles(layout.gradients, params.length),
     frozen: doubles(layout.frozen, params.length),
+    rates,
     loss: doubles(layout.loss, 1),
     learningRate: doubles(layout.learningRate, 1),
     words: new Int32Array(buffer),
@@ -45,6 +49,9 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
     },
     reset: () => {
       exports.reset();
+    },
+    restart: () => {
+      exports.restart();
     },
   };
 }

@@ -1,8 +1,8 @@
 /**
- * Program → module: three functions, a reset, and where everything lies.
+ * Program → module: three functions, two resets, and where everything lies.
  *
  * Exports: memory; stream(offset, position, length) in bytes of single-precision samples;
- * backward(); update(); reset(). Invariant: the bytes depend on the program and `maxBlock` alone.
+ * backward(); update(); reset() of all states, restart() of the optimiser's. Invariant: the bytes depend on the program and `maxBlock` alone.
  */
 
 import type { Layout, MemoryReport } from '../artifact.ts';
@@ -47,6 +47,8 @@ export interface Plan {
 
 /** Its place among the functions. */
 const LOSS_FUNCTION = 1;
+/** Functions between those of the graphs and the routines. */
+const RESETS = 2;
 const PAGE = 65536;
 /** A matrix product may read three columns behind the last one. */
 const SPARE = 65536;
@@ -62,8 +64,8 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   const P = program.params.length;
   const sliders = memory.doubles(program.sliders.length);
   const params = memory.doubles(P);
-  // Rate, gradients and frozen flags are the update graph's scalars, side by side.
-  const scalars = memory.doubles(1 + 2 * P);
+  // Rate, gradients, frozen flags and rate factors are the update graph's scalars, side by side.
+  const scalars = memory.doubles(1 + 3 * P);
   const loss = memory.doubles(1);
   const controlsEnd = memory.top;
   const channels = (count: number): number[] =>
@@ -87,7 +89,9 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     { name: 'backward', graph: program.backward, frames: window + carry, before: carry },
     { name: 'update', graph: program.update, frames: 1, before: 0 },
   ] as const;
+  let optimiser = begin;
   const planned = graphs.map(({ name, graph, frames }): Plan | null => {
+    optimiser = memory.take(0);
     if (graph === null) return null;
     const order = schedule(graph);
     return { name, graph, order, storage: placeState(graph, order, frames, memory), frames };
@@ -152,7 +156,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
         scratch.bytes = fftScratch(size);
         scratch.address = memory.take(scratch.bytes);
       }
-      const first = graphs.length + 1 + routines.length;
+      const first = graphs.length + RESETS + routines.length;
       routines.push(
         rfftFunction(`rfft${size}`, size, address, scratch.address, fused),
         rfftTransposeFunction(`rfftT${size}`, size, address, scratch.address, fused),
@@ -185,7 +189,12 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     }
     return func;
   });
-  functions.push(resetFunction(begin, end, plans, room), ...routines);
+  const updates = plans.filter(({ name }) => name === 'update');
+  functions.push(
+    resetFunction('reset', begin, end, plans, room),
+    resetFunction('restart', optimiser, end, updates, room),
+    ...routines,
+  );
   const lines = plans.reduce((sum, { storage }) => sum + lineBytes(storage), 0);
 
   return {
@@ -197,6 +206,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       params,
       gradients: slot(scalars, updateScalars.gradient(0)),
       frozen: slot(scalars, updateScalars.frozen(0, P)),
+      rates: slot(scalars, updateScalars.rate(0, P)),
       loss,
       learningRate: slot(scalars, updateScalars.learningRate),
       lead: Math.max(0, ...recordings.map(({ lead, isKept }) => (isKept ? lead : 0))),
@@ -218,14 +228,15 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   };
 }
 
-/** Zeroes the state region, then writes every start value that is not 0. */
+/** Zeroes a region of states, then writes every start value in it that is not 0. */
 function resetFunction(
+  name: string,
   begin: number,
   end: number,
   states: readonly { readonly graph: Graph; readonly storage: Storage }[],
   room: Room,
 ): Func {
-  const func = new Func('reset', []);
+  const func = new Func(name, []);
   func.emit(['i32.const', begin], ['i32.const', 0], ['i32.const', end - begin], ['memory.fill']);
   for (const { graph, storage } of states) {
     for (const [id, address] of storage.carries) {
