@@ -24,7 +24,7 @@ import { termsOf } from './patch/objective.ts';
 import { bankOf, placesOfParams } from './patch/params.ts';
 import type { Patch, Training } from './patch/schema.ts';
 import { optimise } from './passes/pipeline.ts';
-import { updateGraph } from './learn/optimisers.ts';
+import { updateGraph } from './learn/optimisers/update.ts';
 
 const FORWARD_BONUS = 2;
 /** Bounds the memory of a compilation that the patch forces into forward mode: four lanes each. */
@@ -60,7 +60,7 @@ export function plan(
     inputs: lowered.inputs,
     outputs: patch.outputs.length,
     sliders: named(patch.sliders),
-    params: bankOf(patch.params),
+    params: bankOf(patch.params, patch.training?.groups),
   };
   const { training } = patch;
   const { terms, graph, sampleRate } = lowered;
@@ -174,7 +174,7 @@ export function plan(
   const reach = training.window + carried;
   const blind = way === 'forward' ? [] : unseenDelays(graph, active, reach);
   const made = differentiate(graph, { ...objective, carry: carried }, active, choice.wayOf);
-  const update = updateGraph(training.optimiser.kind, base.params);
+  const update = updateGraph(training.optimiser, base.params);
   watch.done?.('differentiate');
   const graphs = {
     stream: improve('stream', made.stream),
@@ -187,6 +187,7 @@ export function plan(
     ...base,
     ...graphs,
     window: training.window,
+    every: training.every ?? 1,
     carry: carried,
     mode: way,
     reasons: [...choice.reasons, ...blind],

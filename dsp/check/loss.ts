@@ -18,7 +18,8 @@ import { lossOf, wrongWindow } from '../learn/losses/table.ts';
 import type { LossChoice } from '../learn/losses/table.ts';
 import { resolutions } from '../learn/losses/stft.ts';
 import type { Resolution } from '../learn/losses/stft.ts';
-import { updateGraph } from '../learn/optimisers.ts';
+import { SGD } from '../learn/optimisers/table.ts';
+import { updateGraph } from '../learn/optimisers/update.ts';
 import { optimise } from '../passes/pipeline.ts';
 import { Instance } from '../run/instance.ts';
 import { interpreterKernel } from '../run/interpreter-kernel.ts';
@@ -171,7 +172,7 @@ function programOf(choice: LossChoice, window: number, sampleRate: number): Prog
     stream: optimise(made.stream),
     loss: null,
     backward: optimise(made.backward),
-    update: optimise(updateGraph('sgd', params)),
+    update: optimise(updateGraph(SGD, params)),
     window,
     carry: 0,
     mode: 'reverse',

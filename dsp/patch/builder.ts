@@ -6,13 +6,15 @@
  * same thing. It adds no meaning of its own.
  */
 
+import type { z } from 'zod';
 import type { ControlSpec } from '../control.ts';
 import type { Result } from '../diagnostic.ts';
 import type { FunctionName } from './functions.ts';
 import type { ParamSpec } from './params.ts';
 import { PATCH_FORMAT, parsePatch } from './schema.ts';
+import type { trainingSchema } from './schema.ts';
 import type { PlainOp } from './names.ts';
-import type { Expectation, Operand, Patch, PatchNode, Training } from './schema.ts';
+import type { Expectation, Operand, Patch, PatchNode } from './schema.ts';
 import type { SurrogateOf } from './surrogates.ts';
 import type { VectorNode, VectorOp } from './vectors.ts';
 
@@ -159,7 +161,7 @@ export interface PatchEnd {
   readonly title?: string;
   readonly doc?: string;
   readonly outputs?: readonly Operand[];
-  readonly training?: Training;
+  readonly training?: z.input<typeof trainingSchema>;
   readonly expect?: readonly Expectation[];
   readonly vary?: Patch['vary'];
 }

@@ -9,6 +9,7 @@ import type { z } from 'zod';
 import { diagnostic, nearest, pathOf, show } from '../diagnostic.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { LOSS_FIELDS, LOSS_KINDS } from '../learn/losses/table.ts';
+import { OPTIMISER_FIELDS } from '../learn/optimisers/table.ts';
 import { nodeOps } from './names.ts';
 
 /** Of several things that the schema says of one value, the first is the one that helps. */
@@ -107,8 +108,9 @@ const NOTES: Readonly<Record<string, string>> = {
 /** Fields of the parts of a patch, for suggestions. */
 const FIELDS = [
   ...LOSS_FIELDS,
+  ...OPTIMISER_FIELDS,
   ...(
-    'format name title doc sliders params nodes outputs training expect estimate target loss terms weight window mode carry optimiser schedule kind ' +
+    'format name title doc sliders params nodes outputs training expect estimate target loss terms weight window mode carry optimiser weightDecay clip norm groups params learn schedule kind ' +
     'size fanIn fanOut lanes from values units taps dilation activation hop bands low high ' +
     'rate delta every factor final steps initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
   ).split(' '),

@@ -95,6 +95,7 @@ export function checkMeaning(patch: Patch): Diagnostic[] {
       refer(pathOf([...path, 'estimate']), estimate);
       if (target !== null) refer(pathOf([...path, 'target']), target);
     }
+    checkGroups(found, patch);
     const { mode } = patch.training;
     const forward = typeof mode === 'string' ? [] : mode.forward;
     forward.forEach((id, i) => {
@@ -214,6 +215,31 @@ function checkVectors(found: Diagnostic[], patch: Patch, known: ReadonlySet<stri
   }
 }
 
+/** Groups hold parameters, each at most one. */
+function checkGroups(found: Diagnostic[], { params, training }: Patch): void {
+  const grouped = new Map<string, string>();
+  for (const [name, group] of Object.entries(training?.groups ?? {})) {
+    group.params.forEach((id, k) => {
+      const path = pathOf(['training', 'groups', name, 'params', k]);
+      const other = grouped.get(id);
+      if (!Object.hasOwn(params, id)) {
+        const near = nearest(id, Object.keys(params));
+        found.push(
+          diagnostic(
+            'PATCH_UNKNOWN_REFERENCE',
+            path,
+            `no param is called "${id}": expected the id of one`,
+            near === undefined ? undefined : `did you mean "${near}"?`,
+          ),
+        );
+      } else if (other !== undefined) {
+        found.push(diagnostic('PATCH_NAME_TAKEN', path, `"${id}" is already in group "${other}"`));
+      }
+      grouped.set(id, name);
+    });
+  }
+}
+
 /** Fewest and most operands; any for an operation whose schema counts them itself. */
 function arityOf(op: string): readonly [number, number] {
   if (isVectorOp(op)) return operandRange(op);
@@ -246,6 +272,9 @@ function checkControl(found: Diagnostic[], path: string, spec: ControlSpec | Par
   }
   if (spec.scale === 'log' && spec.min <= 0) {
     add('min', `a logarithmic scale needs min > 0, got ${spec.min}`);
+  }
+  if (spec.learn === 'log' && spec.min <= 0) {
+    add('min', `a parameter that learns as a logarithm needs min > 0, got ${spec.min}`);
   }
 }
 

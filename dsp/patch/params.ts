@@ -9,7 +9,8 @@
 import { z } from 'zod';
 import { INIT_KINDS, initialValues } from '../blocks/initial.ts';
 import type { Control, ControlSpec } from '../control.ts';
-import { number } from './operand.ts';
+import { rateFactor, weightDecaySchema } from '../learn/optimisers/table.ts';
+import { idSchema, number } from './operand.ts';
 
 /** Most numbers in one vector that is a parameter or a constant. */
 export const MAX_SIZE = 2 ** 16;
@@ -40,6 +41,15 @@ export interface ParamSpec extends Omit<ControlSpec, 'initial'> {
 }
 
 export type Params = Readonly<Record<string, ParamSpec>>;
+
+/** Parameters that learn alike: their rate is a factor of each one's own. */
+export const groupSchema = z.strictObject({
+  params: z.array(idSchema).min(1).max(10_000),
+  rate: rateFactor.optional(),
+  weightDecay: weightDecaySchema.optional(),
+});
+
+type Groups = Readonly<Record<string, z.infer<typeof groupSchema>>>;
 
 /** Kinds of `init` that need to know the layer. */
 const WITH_FANS: ReadonlySet<string> = new Set(['glorot', 'he', 'lecun', 'orthogonal']);
@@ -82,12 +92,22 @@ export function controlNames(id: string, { size }: ParamSpec): readonly string[]
   return size === undefined ? [id] : Array.from({ length: size }, (_, k) => `${id}/${k}`);
 }
 
-/** All parameters as controls, in the order of the bank. */
-export function bankOf(params: Params): readonly Control[] {
+/** All parameters as controls, in the order of the bank, as their groups learn. */
+export function bankOf(params: Params, groups: Groups = {}): readonly Control[] {
+  const groupOf = new Map(
+    Object.values(groups).flatMap((group) => group.params.map((id) => [id, group] as const)),
+  );
   return Object.entries(params).flatMap(([id, spec]) => {
     const { initial: _initial, size: _size, ...rest } = spec;
     const start = startOf(spec);
-    return controlNames(id, spec).map((name, k) => ({ ...rest, initial: start[k]!, id: name }));
+    const { rate = 1, weightDecay } = groupOf.get(id) ?? {};
+    const factor = (spec.rate ?? 1) * rate;
+    const own = {
+      ...rest,
+      ...(factor === 1 ? {} : { rate: factor }),
+      ...(weightDecay === undefined ? {} : { weightDecay }),
+    };
+    return controlNames(id, spec).map((name, k) => ({ ...own, initial: start[k]!, id: name }));
   });
 }
 

@@ -8,10 +8,12 @@
  */
 
 import { z } from 'zod';
+import { LEARN_SCALES } from '../control.ts';
 import type { ControlSpec } from '../control.ts';
 import { diagnostic, fail, ok, show } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
+import { optimiserSchema, rateFactor } from '../learn/optimisers/table.ts';
 import { scheduleSchema } from '../learn/schedule.ts';
 import { BEYOND, DELAY_INTERPOLATIONS } from './delays.ts';
 import { fromIssue, onePerPath } from './explain.ts';
@@ -23,7 +25,7 @@ import { PLAIN_OPS } from './names.ts';
 import type { PlainOp } from './names.ts';
 import { objectiveFields } from './objective.ts';
 import { idSchema, number, operandSchema } from './operand.ts';
-import { MAX_SIZE, initSchema } from './params.ts';
+import { MAX_SIZE, groupSchema, initSchema } from './params.ts';
 import type { ParamSpec } from './params.ts';
 import { lanesSchema } from './rule.ts';
 import { ORDERS, ORDER_GRADIENTS, ROUNDINGS, ROUNDING_GRADIENTS } from './surrogates.ts';
@@ -53,6 +55,8 @@ export const controlSchema: z.ZodType<ControlSpec> = z.strictObject({
 export const paramSchema: z.ZodType<ParamSpec> = z.strictObject({
   initial: z.union([number, z.array(number).max(MAX_SIZE), initSchema]),
   size: z.number().int().min(1).max(MAX_SIZE).optional(),
+  learn: z.enum(LEARN_SCALES).optional(),
+  rate: rateFactor.optional(),
   ...controlFields,
 });
 
@@ -166,7 +170,7 @@ const modeSchema = z.union([
 export const trainingFields = {
   /** One pair of signals and their loss, or `terms`: a list of them. */
   ...objectiveFields,
-  /** Samples from one optimiser step to the next; the loss is a mean over them. */
+  /** Samples; the loss is a mean over them. */
   window: z
     .number()
     .int()
@@ -180,14 +184,23 @@ export const trainingFields = {
     .min(0)
     .max(2 ** 16)
     .optional(),
-  optimiser: z.strictObject({ kind: z.literal('sgd') }),
+  /** Windows from one optimiser step to the next; their gradients are averaged. */
+  every: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 16)
+    .optional(),
+  optimiser: optimiserSchema,
+  /** By name, what learns in its own way. */
+  groups: z.record(idSchema, groupSchema).optional(),
   schedule: scheduleSchema,
 };
 
 export const trainingSchema = z.strictObject({
   ...trainingFields,
   mode: modeSchema.default('auto'),
-  optimiser: trainingFields.optimiser.default({ kind: 'sgd' }),
+  optimiser: optimiserSchema.prefault({ kind: 'sgd' }),
 });
 export type Training = z.infer<typeof trainingSchema>;
 

@@ -14,7 +14,8 @@ import { Builder } from '../../dsp/ir/builder.ts';
 import type { Graph, NodeId } from '../../dsp/ir/graph.ts';
 import { OPS, OP_KINDS } from '../../dsp/ir/ops.ts';
 import { gradientName, tapeName } from '../../dsp/ir/program.ts';
-import { updateGraph } from '../../dsp/learn/optimisers.ts';
+import { SGD } from '../../dsp/learn/optimisers/table.ts';
+import { updateGraph } from '../../dsp/learn/optimisers/update.ts';
 import { FUNCTIONS, FUNCTION_NAMES, buildOf } from '../../dsp/patch/functions.ts';
 import type { FunctionName } from '../../dsp/patch/functions.ts';
 import { FILTERS } from '../../dsp/patch/filters.ts';
@@ -136,7 +137,7 @@ function reverse(subject: Subject): Float64Array[] {
   const program = {
     ...plain,
     backward: b.finish([{ name: 'loss', node: b.node('sum', [one]) }, ...outputs]),
-    update: updateGraph('sgd', plain.params),
+    update: updateGraph(SGD, plain.params),
     window: 1,
     mode: 'reverse',
     tapes: arity + 1,

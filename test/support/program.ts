@@ -7,7 +7,8 @@ import type { Artifact } from '../../dsp/artifact.ts';
 import type { Control } from '../../dsp/control.ts';
 import type { Graph } from '../../dsp/ir/graph.ts';
 import type { Program } from '../../dsp/ir/program.ts';
-import { updateGraph } from '../../dsp/learn/optimisers.ts';
+import { SGD } from '../../dsp/learn/optimisers/table.ts';
+import { updateGraph } from '../../dsp/learn/optimisers/update.ts';
 import { optimise } from '../../dsp/passes/pipeline.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 
@@ -55,7 +56,7 @@ export function trainingProgram(
     stream: passes(made.stream),
     loss: made.loss === null ? null : passes(made.loss),
     backward: passes(made.backward),
-    update: passes(updateGraph('sgd', params)),
+    update: passes(updateGraph(SGD, params)),
     window: objective.window,
     carry: objective.carry ?? 0,
     mode,

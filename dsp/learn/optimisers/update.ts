@@ -1,41 +1,107 @@
 /**
- * Optimisers: the graph that turns gradients into new parameters once a window.
+ * The graph that turns gradients into new parameters once a window.
  *
- * Invariant: an optimiser is a graph of domain `once`, computed in double precision, so that a
- * small rate still moves a parameter; it works on all parameters as the lanes of one vector. A
- * parameter never leaves its range, and a frozen one keeps its value to the bit. What an optimiser
- * remembers is named `kind#0`, `kind#1`, …: it outlives an edit of the patch, lane by lane by the ids
- * of the parameters where it has a lane for each.
+ * Invariant: it is of domain `once`, computed in double precision, so that a small rate still moves a
+ * parameter; it works on all parameters as the lanes of one vector, and takes that apart only where
+ * some learn in another scale. A parameter never leaves its range; a frozen one keeps its value to
+ * the bit, and what is remembered of it stands still. What an optimiser remembers is named
+ * `kind.name#0`: it outlives an edit of the patch, lane by lane by the ids of the parameters.
+ *
+ * Order: scale, clip by value, clip by norm, weight decay, step; PyTorch's where it has one.
  */
 
-import type { ControlSpec } from '../control.ts';
-import { Builder } from '../ir/builder.ts';
-import type { Graph, NodeId } from '../ir/graph.ts';
-import { paramName, updateScalars } from '../ir/program.ts';
+import type { Control } from '../../control.ts';
+import { Builder } from '../../ir/builder.ts';
+import type { Graph, NodeId } from '../../ir/graph.ts';
+import { paramName, updateScalars } from '../../ir/program.ts';
+import { SCALINGS } from './scaling.ts';
+import { rowOf, stepOf } from './table.ts';
+import type { OptimiserChoice } from './table.ts';
+import { termsOf } from './terms.ts';
 
-/** A step: new values from values, gradients and the rate. */
-type Rule = (b: Builder, value: NodeId, gradient: NodeId, rate: NodeId) => NodeId;
+/** Neighbours that learn in one scale. */
+interface Run {
+  readonly from: number;
+  readonly controls: readonly Spec[];
+}
 
-const RULES = {
-  /** Gradient descent: p ← p − rate · g. */
-  sgd: (b, value, gradient, rate) => b.node('sub', [value, b.node('mul', [rate, gradient])]),
-} as const satisfies Record<string, Rule>;
+type Spec = Omit<Control, 'id' | 'initial'>;
 
-export type OptimiserKind = keyof typeof RULES;
-
-/** p ← frozen ? p : clamp(rule(p, g, rate), min, max), for all parameters side by side. */
-export function updateGraph(kind: OptimiserKind, params: readonly ControlSpec[]): Graph {
+/**
+ * p ← frozen ? p : clamp(φ(step(φ⁻¹(p), g·φ′, rate·factor)), min, max), for all side by side.
+ *
+ * @param params  in the order of the bank
+ * Cost: linear in the parameters, a few operations each and one pass over memory per state.
+ */
+export function updateGraph(choice: OptimiserChoice, params: readonly Spec[]): Graph {
   const b = new Builder('once');
   const lanes = params.length;
   if (lanes === 0) return b.finish([]);
-  const bank = (first: number): NodeId => b.node('scalar', [], [first, lanes]);
-  const limit = (of: (spec: ControlSpec) => number): NodeId => b.node('const', [], params.map(of));
-  const value = b.node('param', [], [0, lanes]);
-  const rate = b.node('scalar', [], [updateScalars.learningRate]);
-  const gradient = bank(updateScalars.gradient(0));
-  const stepped = b.within(kind, () => RULES[kind](b, value, gradient, rate));
-  const low = b.node('max', [stepped, limit((spec) => spec.min)]);
-  const kept = b.node('min', [low, limit((spec) => spec.max)]);
-  const isFrozen = b.node('ne', [bank(updateScalars.frozen(0, lanes)), b.real(0)]);
-  return b.finish([{ name: paramName(0), node: b.node('select', [isFrozen, value, kept]) }]);
+  const { sub, mul, div, add, min, max, sqrt, square, choose, real } = termsOf(b);
+  const bank = (place: number, count: number): NodeId => b.node('scalar', [], [place, count]);
+  const constant = (values: readonly number[]): NodeId =>
+    b.node('const', [], values.every((v) => v === values[0]) ? values.slice(0, 1) : values);
+  const joined = (parts: readonly NodeId[]): NodeId =>
+    parts.length === 1 ? parts[0]! : b.node('concat', parts);
+
+  const runs = runsOf(params).map(({ from, controls }) => {
+    const count = controls.length;
+    const value = b.node('param', [], [from, count]);
+    const gradient = bank(updateScalars.gradient(from), count);
+    const low = constant(controls.map((c) => c.min));
+    const high = constant(controls.map((c) => c.max));
+    const isFrozen = b.node('ne', [bank(updateScalars.frozen(from, lanes), count), real(0)]);
+    const { learn = 'linear' } = controls[0]!;
+    const scaled = learn === 'linear' ? null : SCALINGS[learn].of(b, value, low, high);
+    const u = scaled?.u ?? value;
+    const slope = scaled === null ? gradient : mul(gradient, scaled.slope);
+    return { from, count, value, low, high, isFrozen, u, gradient: slope, scaled };
+  });
+  const frozen = b.node('ne', [bank(updateScalars.frozen(0, lanes), lanes), real(0)]);
+  const rate = mul(bank(updateScalars.learningRate, 1), bank(updateScalars.rate(0, lanes), lanes));
+  let value = joined(runs.map(({ u }) => u));
+  let gradient = joined(runs.map((run) => run.gradient));
+
+  const { clip = {}, weightDecay } = choice;
+  if (clip.value !== undefined) {
+    gradient = min(max(gradient, real(-clip.value)), real(clip.value));
+  }
+  if (clip.norm !== undefined) {
+    const counted = choose(frozen, real(0), square(gradient));
+    const norm = sqrt(b.node('laneSum', [counted]));
+    gradient = mul(gradient, min(div(real(clip.norm), add(norm, real(1e-6))), real(1)));
+  }
+  const decays = params.map((control) => control.weightDecay ?? weightDecay);
+  if (decays.some((decay) => decay > 0)) {
+    const decay = constant(decays);
+    if (rowOf(choice.kind).decay === 'coupled') gradient = add(gradient, mul(decay, value));
+    else value = sub(value, mul(mul(rate, decay), value));
+  }
+
+  const remember = (name: string, next: (past: NodeId) => NodeId): NodeId => {
+    const past = b.within(`${choice.kind}.${name}`, () => b.feedback('real', 1, 0, lanes));
+    const now = next(past);
+    b.close(past, b.asLanes(choose(frozen, past, now), lanes));
+    return now;
+  };
+  const stepped = stepOf(choice, { b, value, gradient, rate, frozen, lanes, remember });
+
+  return b.finish(
+    runs.map(({ from, count, value: p, low, high, isFrozen, u, scaled }) => {
+      let made = count === lanes ? stepped : b.node('slice', [stepped], [from, count]);
+      if (scaled !== null) {
+        const held = scaled.hold(made);
+        made = choose(b.node('eq', [held, u]), p, scaled.back(held));
+      }
+      const kept = min(max(made, low), high);
+      return { name: paramName(from), node: choose(isFrozen, p, kept) };
+    }),
+  );
+}
+
+function runsOf(params: readonly Spec[]): Run[] {
+  const starts = params.flatMap(({ learn = 'linear' }, k) =>
+    k > 0 && learn === (params[k - 1]!.learn ?? 'linear') ? [] : [k],
+  );
+  return starts.map((from, k) => ({ from, controls: params.slice(from, starts[k + 1]) }));
 }

@@ -7,7 +7,8 @@ import type { Loss } from '../../../dsp/ad/gradient.ts';
 import { ok } from '../../../dsp/diagnostic.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { NodeId } from '../../../dsp/ir/graph.ts';
-import { updateGraph } from '../../../dsp/learn/optimisers.ts';
+import { SGD } from '../../../dsp/learn/optimisers/table.ts';
+import { updateGraph } from '../../../dsp/learn/optimisers/update.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
 import { RANGE, kernel } from './kernel.ts';
 import type { Kernel } from './kernel.ts';
@@ -51,7 +52,7 @@ const program: Kernel['program'] = ({ name, window, initial }) => {
     stream: optimise(made.stream),
     loss: null,
     backward: optimise(made.backward),
-    update: optimise(updateGraph('sgd', params)),
+    update: optimise(updateGraph(SGD, params)),
     window,
     carry: 0,
     mode: 'reverse',

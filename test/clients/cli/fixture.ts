@@ -1,5 +1,6 @@
 /** A host as `watch` sees it, made by hand. */
 
+import { SGD } from '../../../dsp/learn/optimisers/table.ts';
 import type { Frame } from '../../../server/api/frame.ts';
 import type { Param } from '../../../server/api/schemas.ts';
 import type { Topic } from '../../../server/api/socket.ts';
@@ -79,7 +80,7 @@ export function snapshot(
         loss: 'mse',
         window: 256,
         mode: 'auto',
-        optimiser: { kind: 'sgd' },
+        optimiser: SGD,
       },
       schedule: { kind: 'constant', rate: 1 },
     },

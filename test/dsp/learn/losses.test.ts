@@ -1,4 +1,4 @@
-/** Losses and SGD against reference values that another library computed. */
+/** Losses against reference values that another library computed. */
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -9,13 +9,11 @@ import type { Leaves } from '../../../dsp/interpret/interpret.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import { lossOf } from '../../../dsp/learn/losses/table.ts';
 import type { LossChoice } from '../../../dsp/learn/losses/table.ts';
-import { updateGraph } from '../../../dsp/learn/optimisers.ts';
 
 interface Golden {
   readonly losses: Readonly<
     Record<'mse' | 'mae', { loss: number; grad0_8: readonly number[]; grad_norm: number }>
   >;
-  readonly optimisers: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
 }
 const golden = JSON.parse(
   readFileSync(new URL('../../golden/torch-first-slice.json', import.meta.url), 'utf8'),
@@ -109,47 +107,5 @@ describe('logSpectral', () => {
     if (e === silent) expect(gradient.every((g) => g === 0)).toBe(true);
     if (e === t) expect(loss).toBe(0);
     else expect(loss).toBeGreaterThan(1);
-  });
-});
-
-describe('SGD', () => {
-  const spec = { initial: 0, min: -10, max: 10 };
-  const step = (
-    params: readonly number[],
-    scalars: readonly number[],
-    range = spec,
-  ): readonly number[] => {
-    const graph = updateGraph(
-      'sgd',
-      params.map(() => range),
-    );
-    const results = new Interpreter(graph).run(
-      { ...leaves, param: (k) => params[k]!, scalar: (k) => scalars[k]! },
-      1,
-    );
-    return [...results.get('param:0')!];
-  };
-
-  test('walks Rosenbrock’s valley as the reference does', () => {
-    let p: readonly number[] = [-1.2, 1];
-    for (let k = 1; k <= 50; k++) {
-      const [x, y] = p as [number, number];
-      const gx = -2 * (1 - x) - 400 * x * (y - x * x);
-      const gy = 200 * (y - x * x);
-      p = step(p, [1e-3, gx, gy, 0, 0]);
-      golden.optimisers['SGD lr1e-3']![k]?.forEach((value, i) => {
-        expect(Math.abs(p[i]! / value - 1)).toBeLessThan(1e-9);
-      });
-    }
-  });
-
-  test('never leaves the range of a parameter', () => {
-    const range = { initial: 0, min: -0.5, max: 0.5 };
-    expect(step([0.4, -0.4], [1, -100, 100, 0, 0], range)).toEqual([0.5, -0.5]);
-  });
-
-  test('keeps a frozen parameter to the bit, even outside of its range', () => {
-    const range = { initial: 0, min: -0.5, max: 0.5 };
-    expect(step([0.123456789, 7], [1, 3, 3, 1, 1], range)).toEqual([0.123456789, 7]);
   });
 });

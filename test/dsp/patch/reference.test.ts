@@ -26,6 +26,7 @@ import {
 } from '../../../dsp/patch/surrogates.ts';
 import { VECTOR_OPS, VECTOR_OP_NAMES } from '../../../dsp/patch/vectors.ts';
 import type { VectorOp } from '../../../dsp/patch/vectors.ts';
+import { tableOf } from '../../support/markdown.ts';
 
 const FILE = new URL('../../../dsp/patch/README.md', import.meta.url);
 const [BEGIN, END] = ['<!-- operations -->\n', '<!-- end -->'] as const;
@@ -60,15 +61,6 @@ const choiceOf = (op: string): string[] =>
       ? [`or by choice: ${gradients!.map((g) => `\`${g}\``).join(', ')}`]
       : [],
   );
-
-/** As prettier lays a table out, so that neither has the last word. */
-function tableOf(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, c) => Math.max(...rows.map((row) => row[c]!.length)));
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, c) => cell.padEnd(widths[c]!)).join(' | ')} |`;
-  const rule = `| ${widths.map((w) => '-'.repeat(w)).join(' | ')} |`;
-  return [line(rows[0]!), rule, ...rows.slice(1).map(line), ''].join('\n');
-}
 
 const LETTERS = ['a', 'b', 'c'];
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { gradcheck } from '../../../dsp/check/gradcheck.ts';
 import { compile } from '../../../dsp/compile.ts';
 import { printDiagnostics } from '../../../dsp/diagnostic.ts';
+import { SGD } from '../../../dsp/learn/optimisers/table.ts';
 import { buildPatch } from '../../../dsp/patch/builder.ts';
 import type { PatchBuilder, PatchEnd, Signal } from '../../../dsp/patch/builder.ts';
 import type { Patch, Training } from '../../../dsp/patch/schema.ts';
@@ -55,7 +56,7 @@ const training = (window: number): Training => ({
   loss: 'mse',
   window,
   mode: 'auto',
-  optimiser: { kind: 'sgd' },
+  optimiser: SGD,
   schedule: { kind: 'constant', rate: 0 },
 });
 
