@@ -19,6 +19,7 @@ import { load } from './commands/load.ts';
 import { calibrate } from './commands/calibrate.ts';
 import { mute } from './commands/mute.ts';
 import { params } from './commands/params.ts';
+import { rate } from './commands/rate.ts';
 import { schedule } from './commands/schedule.ts';
 import { set } from './commands/set.ts';
 import { start } from './commands/start.ts';
@@ -37,6 +38,7 @@ const COMMANDS = [
   set,
   params,
   freeze,
+  rate,
   learn,
   schedule,
   mute,

@@ -8,6 +8,7 @@
  */
 
 import { z } from 'zod';
+import { rateFactor } from '../../dsp/learn/optimisers/table.ts';
 import { scheduleSchema } from '../../dsp/learn/schedule.ts';
 import { patchSchema } from '../../dsp/patch/schema.ts';
 import type { ErrorCode } from './errors.ts';
@@ -135,6 +136,10 @@ export const OPERATIONS = {
     input: z.strictObject({
       values: z.record(z.string(), z.number()).optional(),
       frozen: z.record(z.string(), z.boolean()).optional(),
+      rates: z
+        .record(z.string(), rateFactor)
+        .optional()
+        .describe('Factors of the learning rate, of each parameter by itself.'),
     }),
     output: z.object({ ...revision, params: z.array(s.paramSchema) }),
     errors: ['UNKNOWN_PARAM', 'VALUE_OUT_OF_RANGE', 'NOT_LEARNABLE'],
@@ -148,8 +153,13 @@ export const OPERATIONS = {
   },
   'params.set': {
     summary: 'Set or freeze one',
-    doc: 'A frozen parameter keeps its value while the others learn.',
-    input: z.strictObject({ id, value: z.number().optional(), frozen: z.boolean().optional() }),
+    doc: 'A frozen parameter keeps its value while the others learn; `rate` is a factor of the learning rate, for this one alone.',
+    input: z.strictObject({
+      id,
+      value: z.number().optional(),
+      frozen: z.boolean().optional(),
+      rate: rateFactor.optional(),
+    }),
     output: s.paramSchema.extend(revision),
     errors: ['UNKNOWN_PARAM', 'VALUE_OUT_OF_RANGE', 'NOT_LEARNABLE'],
   },
@@ -187,6 +197,13 @@ export const OPERATIONS = {
     input: nothing,
     output: trainingAnswer,
     errors: [],
+  },
+  'training.restart': {
+    summary: 'Start the optimiser anew',
+    doc: 'What it remembers is forgotten, the step is 0, so the schedule begins again; parameters stay.',
+    input: nothing,
+    output: trainingAnswer,
+    errors: ['NOT_TRAINABLE'],
   },
   'schedule.get': {
     summary: 'Learning-rate schedule',

@@ -31,6 +31,7 @@ export const ROUTES = {
   'training.start': ['POST', '/training/start'],
   'training.stop': ['POST', '/training/stop'],
   'training.reset': ['POST', '/training/reset'],
+  'training.restart': ['POST', '/training/restart'],
   'schedule.get': ['GET', '/schedule'],
   'schedule.set': ['PUT', '/schedule'],
   'schedule.preview': ['POST', '/schedule/preview'],

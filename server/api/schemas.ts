@@ -111,6 +111,7 @@ export const paramSchema = z.object({
   value: z.number(),
   gradient: known.describe('Of the last finished window; null for sliders.'),
   frozen: z.boolean(),
+  rate: known.describe('Factor of the learning rate, for this one alone; null for sliders.'),
   initial: z.number(),
   min: z.number(),
   max: z.number(),

@@ -94,13 +94,14 @@ const RUNNERS: Runners = {
       params: paramsOf(session.state),
     }),
   'params.get': ({ session }, { id }) => paramOf(session.state, id),
-  'params.set': ({ session }, { id, value, frozen }, origin) => {
+  'params.set': ({ session }, { id, value, frozen, rate }, origin) => {
     const known = paramOf(session.state, id);
     if (!known.ok) return known;
     const set = session.setParams(
       {
         ...(value === undefined ? {} : { values: { [id]: value } }),
         ...(frozen === undefined ? {} : { frozen: { [id]: frozen } }),
+        ...(rate === undefined ? {} : { rates: { [id]: rate } }),
       },
       origin,
     );
@@ -114,6 +115,7 @@ const RUNNERS: Runners = {
   'training.start': ({ session }, _, origin) => session.setLearning(true, origin),
   'training.stop': ({ session }, _, origin) => session.setLearning(false, origin),
   'training.reset': ({ session }, _, origin) => session.reset(origin),
+  'training.restart': ({ session }, _, origin) => session.restart(origin),
 
   'schedule.get': ({ session }) => session.schedule(),
   'schedule.set': ({ session }, schedule, origin) => session.setSchedule(schedule, origin),

@@ -43,8 +43,10 @@ export type Engine = Pick<
   | 'setSlider'
   | 'setParam'
   | 'setFrozen'
+  | 'setRate'
   | 'setTraining'
   | 'reset'
+  | 'restart'
   | 'setOutput'
   | 'calibrate'
 >;
@@ -200,13 +202,14 @@ export class Session {
     if (!next.ok) return next;
     const before = this.#state;
     this.#state = next.value;
-    const ids = new Set([...Object.keys(change.values ?? {}), ...Object.keys(change.frozen ?? {})]);
-    for (const id of Object.keys(change.values ?? {})) {
+    const { values = {}, frozen = {}, rates = {} } = change;
+    const ids = new Set([values, frozen, rates].flatMap((part) => Object.keys(part)));
+    for (const id of Object.keys(values)) {
       this.#held.set(id, this.#frames + SETTLE * this.#engine.status.sampleRate);
     }
     for (const id of ids) {
       this.#touched?.add(id);
-      this.#steer(id, before, Object.hasOwn(change.values ?? {}, id));
+      this.#steer(id, before, Object.hasOwn(values, id));
     }
     const params = s.paramsOf(this.#state, ids);
     const revision = ids.size === 0 ? this.#revision : this.#revise();
@@ -280,6 +283,19 @@ export class Session {
       this.#engine.reset();
       this.#revise();
       this.#tell('params.changed', { params: s.paramsOf(this.#state) }, origin);
+      this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
+      return answer(this.training());
+    });
+  }
+
+  /** A warm restart: the optimiser forgets, the parameters stay. */
+  restart(origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
+    return this.#serially(() => {
+      const restarted = s.withRestart(this.#state);
+      if (!restarted.ok) return restarted;
+      this.#state = restarted.value;
+      this.#engine.restart();
+      this.#revise();
       this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
       return answer(this.training());
     });
@@ -466,7 +482,7 @@ export class Session {
     this.#hold(LEARNING);
   }
 
-  /** Sends the value (where it was set) and the freeze (where it changed) of one control. */
+  /** Sends the value (where it was set), the freeze and the rate (where they changed) of one control. */
   #steer(id: string, before: s.State, valueSet: boolean): void {
     const { artifact, values, frozen } = this.#state;
     if (artifact === null) return;
@@ -478,6 +494,10 @@ export class Session {
     if (value !== undefined && valueSet) this.#engine.setParam(param, value);
     if (frozen.has(id) !== before.frozen.has(id) || this.#state.program !== before.program) {
       this.#engine.setFrozen(param, frozen.has(id));
+    }
+    const rate = s.rateOf(this.#state, id);
+    if (rate !== s.rateOf(before, id) || this.#state.program !== before.program) {
+      this.#engine.setRate(param, rate);
     }
   }
 
@@ -526,11 +546,12 @@ const defined = <T extends object>(fields: T): Defined<T> =>
 
 /** What clients have set of a state, by the ids that they touched. */
 function only(
-  { values, frozen }: s.State,
+  { values, frozen, rates }: s.State,
   ids: ReadonlySet<string>,
-): Pick<s.Kept, 'values' | 'frozen'> {
+): Pick<s.Kept, 'values' | 'frozen' | 'rates'> {
   return {
     values: new Map([...values].filter(([id]) => ids.has(id))),
     frozen: new Set([...frozen].filter((id) => ids.has(id))),
+    rates: new Map([...rates].filter(([id]) => ids.has(id))),
   };
 }

@@ -28,6 +28,8 @@ export interface State {
   /** Of the last finished window, by learnable parameter. */
   readonly gradients: ReadonlyMap<string, number>;
   readonly frozen: ReadonlySet<string>;
+  /** Factors of the learning rate that clients have set; all others are the patch's. */
+  readonly rates: ReadonlyMap<string, number>;
   readonly learning: boolean;
   readonly step: number;
   readonly loss: number | null;
@@ -40,17 +42,25 @@ export interface State {
 export interface ParamChange {
   readonly values?: Readonly<Record<string, number>> | undefined;
   readonly frozen?: Readonly<Record<string, boolean>> | undefined;
+  readonly rates?: Readonly<Record<string, number>> | undefined;
 }
 
 /** What of a state outlives a change of patch or a restart of the daemon. */
 export interface Kept {
   readonly values: ReadonlyMap<string, number>;
   readonly frozen: ReadonlySet<string>;
+  readonly rates: ReadonlyMap<string, number>;
   readonly learning: boolean;
   readonly step: number;
 }
 
-const NOTHING_KEPT: Kept = { values: new Map(), frozen: new Set(), learning: true, step: 0 };
+const NOTHING_KEPT: Kept = {
+  values: new Map(),
+  frozen: new Set(),
+  rates: new Map(),
+  learning: true,
+  step: 0,
+};
 
 /** A patch before it is compiled: initial values, or those kept by id, clamped to their ranges. */
 export function stateOf(patch: Patch, kept: Kept = NOTHING_KEPT): State {
@@ -64,6 +74,7 @@ export function stateOf(patch: Patch, kept: Kept = NOTHING_KEPT): State {
     values,
     gradients: new Map(),
     frozen: new Set([...kept.frozen].filter((id) => learnablesOf(patch).has(id))),
+    rates: new Map([...kept.rates].filter(([id]) => learnablesOf(patch).has(id))),
     learning: kept.learning && patch.training !== undefined,
     step: kept.step,
     loss: null,
@@ -80,16 +91,18 @@ export function programOf(state: State, artifact: Artifact): Program {
     sliders: artifact.sliders.map((control) => valueOf(control.id)),
     params: artifact.params.map((control) => valueOf(control.id)),
     frozen: artifact.params.map((control) => state.frozen.has(control.id)),
+    rates: artifact.params.map(({ id, rate = 1 }) => state.rates.get(id) ?? rate),
     schedule: state.patch.training?.schedule ?? { kind: 'constant', rate: 0 },
     learning: state.learning,
     step: state.step,
   };
 }
 
-/** Sets values and freezes, all or none. */
+/** Sets values, freezes and rates, all or none. */
 export function withParams(state: State, change: ParamChange): Outcome<State> {
   const values = new Map(state.values);
   const frozen = new Set(state.frozen);
+  const rates = new Map(state.rates);
   for (const [id, value] of Object.entries(change.values ?? {})) {
     const spec = specOf(state.patch, id);
     if (spec === undefined) return unknownParam(state, id);
@@ -102,15 +115,19 @@ export function withParams(state: State, change: ParamChange): Outcome<State> {
     }
     values.set(id, value);
   }
-  for (const [id, on] of Object.entries(change.frozen ?? {})) {
+  const { frozen: freezes = {}, rates: factors = {} } = change;
+  for (const id of [...Object.keys(freezes), ...Object.keys(factors)]) {
     if (specOf(state.patch, id) === undefined) return unknownParam(state, id);
     if (!learnablesOf(state.patch).has(id)) {
       return refuse('NOT_LEARNABLE', `${id}: expected a learnable parameter, got a slider`);
     }
+  }
+  for (const [id, on] of Object.entries(freezes)) {
     if (on) frozen.add(id);
     else frozen.delete(id);
   }
-  return answer({ ...state, values, frozen });
+  for (const [id, factor] of Object.entries(factors)) rates.set(id, factor);
+  return answer({ ...state, values, frozen, rates });
 }
 
 export function withSchedule(state: State, schedule: Schedule): Outcome<State> {
@@ -132,6 +149,16 @@ export function withReset(state: State): State {
   }
   return { ...state, values, gradients: new Map(), step: 0, loss: null, rate: null, fault: false };
 }
+
+/** The optimiser as at the start, what was learned stays. */
+export function withRestart(state: State): Outcome<State> {
+  if (state.patch.training === undefined) return untrainable(state);
+  return answer({ ...state, step: 0, loss: null, rate: null });
+}
+
+/** The factor of the learning rate of a learnable parameter: as set, else the patch's. */
+export const rateOf = (state: State, id: string): number =>
+  state.rates.get(id) ?? learnablesOf(state.patch).get(id)?.rate ?? 1;
 
 /**
  * Takes over what was measured, except for the values in `held`: those were just set, and the
@@ -177,6 +204,7 @@ export function paramOf(state: State, id: string): Outcome<Param> {
     value: state.values.get(id) ?? initial,
     gradient: learnable === undefined ? null : finite(state.gradients.get(id)),
     frozen: state.frozen.has(id),
+    rate: learnable === undefined ? null : rateOf(state, id),
     initial,
     min,
     max,
@@ -256,18 +284,24 @@ interface Learnable extends ControlSpec {
   readonly index: number;
 }
 
+interface Learnables {
+  readonly groups: unknown;
+  readonly byId: ReadonlyMap<string, Learnable>;
+}
+
 /** Made once per patch: a vector can be thousands of numbers. */
-const learnables = new WeakMap<Params, ReadonlyMap<string, Learnable>>();
+const learnables = new WeakMap<Params, Learnables>();
 
 /** What a patch learns, number by number, in the order of the bank. */
-export function learnablesOf({ params }: Patch): ReadonlyMap<string, Learnable> {
+export function learnablesOf({ params, training }: Patch): ReadonlyMap<string, Learnable> {
+  const groups = training?.groups;
   const known = learnables.get(params);
-  if (known !== undefined) return known;
-  const made = new Map(
-    bankOf(params).map(({ id, ...spec }, index) => [id, { ...spec, index }] as const),
+  if (known !== undefined && known.groups === groups) return known.byId;
+  const byId = new Map(
+    bankOf(params, groups).map(({ id, ...spec }, index) => [id, { ...spec, index }] as const),
   );
-  learnables.set(params, made);
-  return made;
+  learnables.set(params, { groups, byId });
+  return byId;
 }
 
 function specOf(patch: Patch, id: string): ControlSpec | undefined {

@@ -1,6 +1,6 @@
 /**
  * Keeps the session on disk, so that a restart goes on where the last run ended: patch, values,
- * freezes, step and schedule. The mute is not kept: hardware starts silent.
+ * freezes, rates, step and schedule. The mute is not kept: hardware starts silent.
  *
  * Invariant: the file is replaced atomically, at most once a second, and only when something
  * changed; a file that cannot be used is moved aside and never stops the daemon. A session is only
@@ -26,6 +26,7 @@ const savedSchema = z.strictObject({
   patch: patchSchema,
   values: z.record(z.string(), z.number()),
   frozen: z.array(z.string()),
+  rates: z.record(z.string(), z.number()).default({}),
   learning: z.boolean(),
   step: z.number().min(0),
 });
@@ -73,10 +74,16 @@ export class Store {
       this.#log.info({ file: this.#path }, 'another patch is configured: starting afresh');
       return undefined;
     }
-    const { patch, values, frozen, learning, step } = saved;
+    const { patch, values, frozen, rates, learning, step } = saved;
     return {
       patch,
-      kept: { values: new Map(Object.entries(values)), frozen: new Set(frozen), learning, step },
+      kept: {
+        values: new Map(Object.entries(values)),
+        frozen: new Set(frozen),
+        rates: new Map(Object.entries(rates)),
+        learning,
+        step,
+      },
     };
   }
 
@@ -103,6 +110,7 @@ export class Store {
       patch: state.patch,
       values: Object.fromEntries(state.values),
       frozen: [...state.frozen],
+      rates: Object.fromEntries(state.rates),
       learning: state.learning,
       step: state.step,
     };

@@ -122,6 +122,7 @@ async function main(): Promise<void> {
       const instance = new Instance(artifact, module);
       instance.sliders.set(mail.start.sliders);
       instance.frozen.set(mail.start.frozen.map(Number));
+      instance.rates.set(mail.start.rates);
       instance.setSchedule(mail.start.schedule);
       instance.learning = mail.start.learning;
       instance.resume(mail.start.params, mail.start.step);

@@ -72,9 +72,12 @@ export interface Steered {
   readonly params: Float64Array;
   /** Per parameter, not 0: it keeps its value. */
   readonly frozen: Float64Array;
+  /** Per parameter: a factor of the learning rate. */
+  readonly rates: Float64Array;
   learning: boolean;
   setSchedule(schedule: Schedule): void;
   reset(): void;
+  restart(): void;
 }
 
 const CHANGES = 0;
@@ -85,21 +88,26 @@ const KINDS = ['constant', 'exponential', 'step', 'cosine'] as const;
 
 interface Views {
   readonly words: Int32Array;
-  /** 0 newest, 1 learning, 2 reset, then one per parameter value, then one per frozen flag. */
+  /**
+   * 0 newest, 1 learning, 2 reset, 3 restart, then one per parameter value, then one per frozen
+   * flag, then one per rate.
+   */
   readonly stamps: Float64Array;
   readonly schedule: Float64Array;
   readonly sliders: Float64Array;
   readonly params: Float64Array;
+  readonly rates: Float64Array;
   readonly frozen: Uint8Array;
 }
 
 const NEWEST = 0;
 const LEARNING_STAMP = 1;
 const RESET_STAMP = 2;
-const PARAM_STAMPS = 3;
+const RESTART_STAMP = 3;
+const PARAM_STAMPS = 4;
 
 function views(buffer: SharedArrayBuffer, sliders: number, params: number): Views {
-  const stamps = PARAM_STAMPS + 2 * params;
+  const stamps = PARAM_STAMPS + 3 * params;
   let at = 16;
   const doubles = (count: number): Float64Array => {
     const view = new Float64Array(buffer, at, count);
@@ -112,12 +120,13 @@ function views(buffer: SharedArrayBuffer, sliders: number, params: number): View
     schedule: doubles(3),
     sliders: doubles(sliders),
     params: doubles(params),
+    rates: doubles(params),
     frozen: new Uint8Array(buffer, at, params),
   };
 }
 
 function bytes(sliders: number, params: number): number {
-  return 16 + 8 * (PARAM_STAMPS + 2 * params + 3 + sliders + params) + params;
+  return 16 + 8 * (PARAM_STAMPS + 3 * params + 3 + sliders + 2 * params) + params;
 }
 
 /** The main thread's side. Indices must be in range: the supervisor checks them. */
@@ -149,6 +158,13 @@ export class ProgramControls {
     const stamp = this.#stamp();
     this.#views.frozen[index] = on ? 1 : 0;
     this.#views.stamps[PARAM_STAMPS + this.#params + index] = stamp;
+    this.#publish(stamp);
+  }
+
+  setRate(index: number, factor: number): void {
+    const stamp = this.#stamp();
+    this.#views.rates[index] = factor;
+    this.#views.stamps[PARAM_STAMPS + 2 * this.#params + index] = stamp;
     this.#publish(stamp);
   }
 
@@ -186,6 +202,12 @@ export class ProgramControls {
   reset(): void {
     const stamp = this.#stamp();
     this.#views.stamps[RESET_STAMP] = stamp;
+    this.#publish(stamp);
+  }
+
+  restart(): void {
+    const stamp = this.#stamp();
+    this.#views.stamps[RESTART_STAMP] = stamp;
     this.#publish(stamp);
   }
 
@@ -230,7 +252,7 @@ export class ControlReader {
   }
 
   #applyValues(target: Steered): void {
-    const { stamps, sliders, params, frozen, words } = this.#views;
+    const { stamps, sliders, params, frozen, rates, words } = this.#views;
     const seen = this.#seen;
     const newest = stamps[NEWEST]!;
     this.#seen = newest;
@@ -250,7 +272,9 @@ export class ControlReader {
         target.params[p] = params[p]!;
       }
       if (stamps[PARAM_STAMPS + this.#params + p]! > seen) target.frozen[p] = frozen[p]!;
+      if (stamps[PARAM_STAMPS + 2 * this.#params + p]! > seen) target.rates[p] = rates[p]!;
     }
+    if (stamps[RESTART_STAMP]! > seen) target.restart();
     if (stamps[LEARNING_STAMP]! > seen) target.learning = Atomics.load(words, LEARNING) === 1;
   }
 

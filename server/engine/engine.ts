@@ -264,6 +264,9 @@ function steer(generation: number, change: Steering): void {
     case 'frozen':
       controls.setFrozen(change.index, change.on);
       break;
+    case 'rate':
+      controls.setRate(change.index, change.factor);
+      break;
     case 'learning':
       controls.setLearning(change.on);
       break;
@@ -272,6 +275,9 @@ function steer(generation: number, change: Steering): void {
       break;
     case 'reset':
       controls.reset();
+      break;
+    case 'restart':
+      controls.restart();
       break;
   }
 }

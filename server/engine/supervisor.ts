@@ -214,6 +214,13 @@ export class Supervisor {
     this.#steer({ what: 'frozen', index, on });
   }
 
+  /** @param factor  of the learning rate */
+  setRate(index: number, factor: number): void {
+    if (!this.#has('params', index)) return;
+    this.#remember((p) => ({ rates: p.rates.with(index, factor) }));
+    this.#steer({ what: 'rate', index, factor });
+  }
+
   setTraining(change: { readonly learning?: boolean; readonly schedule?: Schedule }): void {
     const { learning, schedule } = change;
     if (schedule !== undefined) {
@@ -233,6 +240,12 @@ export class Supervisor {
       step: 0,
     }));
     this.#steer({ what: 'reset' });
+  }
+
+  /** The optimiser forgets what it remembers, step 0; parameters and signal state stay. */
+  restart(): void {
+    this.#remember(() => ({ step: 0 }));
+    this.#steer({ what: 'restart' });
   }
 
   setOutput(change: { readonly muted?: boolean; readonly gainDb?: number }): void {

@@ -70,6 +70,8 @@ export interface Program {
   readonly sliders: number[];
   readonly params: number[];
   readonly frozen: boolean[];
+  /** Factors of the learning rate. */
+  readonly rates: number[];
   readonly schedule: Schedule;
   readonly learning: boolean;
   readonly step: number;
@@ -157,9 +159,11 @@ export type Steering =
   | { readonly what: 'slider'; readonly index: number; readonly value: number }
   | { readonly what: 'param'; readonly index: number; readonly value: number }
   | { readonly what: 'frozen'; readonly index: number; readonly on: boolean }
+  | { readonly what: 'rate'; readonly index: number; readonly factor: number }
   | { readonly what: 'learning'; readonly on: boolean }
   | { readonly what: 'schedule'; readonly schedule: Schedule }
-  | { readonly what: 'reset' };
+  | { readonly what: 'reset' }
+  | { readonly what: 'restart' };
 
 /** Supervisor to engine process. */
 export type Command =

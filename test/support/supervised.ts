@@ -99,6 +99,7 @@ export function programOf(patch: Patch, options: ProgramOptions = {}): Program {
     sliders: artifact.sliders.map((c) => c.initial),
     params: artifact.params.map((c) => c.initial),
     frozen: artifact.params.map(() => false),
+    rates: artifact.params.map(({ rate = 1 }) => rate),
     schedule: patch.training?.schedule ?? { kind: 'constant', rate: 0 },
     learning: true,
     step: 0,

@@ -1,4 +1,4 @@
-/** `learn on|off|reset`: the training of a running host. */
+/** `learn on|off|reset|restart`: the training of a running host. */
 
 import { Argument } from 'commander';
 import { answer } from '../answer.ts';
@@ -7,13 +7,15 @@ import type { HostOptions, Register } from '../command.ts';
 import { withClient } from '../session.ts';
 import { count } from '../style.ts';
 
-const CALLS = { on: 'start', off: 'stop', reset: 'reset' } as const;
+const CALLS = { on: 'start', off: 'stop', reset: 'reset', restart: 'restart' } as const;
 
 export const learn: Register = (program, deliver) => {
   withHost(
     program
       .command('learn')
-      .description('start or stop learning on a running host, or forget what it learned')
+      .description(
+        'start or stop learning on a running host, forget what it learned, or restart its optimiser',
+      )
       .addArgument(new Argument('<what>', 'what to do').choices(Object.keys(CALLS))),
   ).action((what: keyof typeof CALLS, options: HostOptions) =>
     deliver(() =>

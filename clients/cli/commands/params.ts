@@ -1,10 +1,16 @@
 /** `params`: every slider and learnable parameter of a running host. */
 
+import type { Param } from '../../../server/api/schemas.ts';
 import { answer } from '../answer.ts';
 import { withHost } from '../command.ts';
 import type { HostOptions, Register } from '../command.ts';
 import { withClient } from '../session.ts';
 import { number, paint, table } from '../style.ts';
+
+const kindOf = ({ kind, frozen, rate }: Param): string => {
+  if (kind === 'slider' || frozen) return frozen ? 'frozen' : kind;
+  return rate === null || rate === 1 ? kind : `${kind}, ${number(rate)} times as fast`;
+};
 
 export const params: Register = (program, deliver) => {
   withHost(
@@ -22,7 +28,7 @@ export const params: Register = (program, deliver) => {
           number(p.min),
           number(p.max),
           p.gradient === null ? '' : number(p.gradient),
-          p.kind === 'slider' ? 'slider' : p.frozen ? 'frozen' : 'learnable',
+          kindOf(p),
         ]);
         return answer(list, table([head, ...rows], 'lrrrr'));
       }),

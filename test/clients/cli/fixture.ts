@@ -13,6 +13,7 @@ export const learnable = (id: string, index: number, more: Partial<Param> = {}):
   value: 0.5,
   gradient: 0,
   frozen: false,
+  rate: 1,
   initial: 1,
   min: -2,
   max: 2,
@@ -24,6 +25,7 @@ export const slider = (id: string, index: number, more: Partial<Param> = {}): Pa
   ...learnable(id, index, more),
   kind: 'slider',
   gradient: null,
+  rate: null,
 });
 
 export function snapshot(

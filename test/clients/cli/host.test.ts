@@ -64,6 +64,9 @@ describe('a running host', () => {
     expect((await host('learn', 'on')).document).toMatchObject({ running: true });
     expect((await host('freeze', 'gain', 'on')).document).toMatchObject({ frozen: true });
     expect((await host('freeze', 'gain', 'off')).document).toMatchObject({ frozen: false });
+    expect((await host('rate', 'gain', '0.5')).document).toMatchObject({ rate: 0.5 });
+    expect(await host('rate', 'gain', '-1')).toMatchObject({ exit: 2 });
+    expect((await host('learn', 'restart')).document).toHaveProperty('step');
     expect((await host('mute', 'on')).document).toMatchObject({ muted: true });
     expect((await host('mute', 'off')).document).toMatchObject({ muted: false });
     expect(await host('learn', 'fast')).toMatchObject({ exit: 2 });

@@ -81,12 +81,13 @@ test('parameters are set together in one revision', async () => {
   const { body } = await send('PATCH', '/params', {
     values: { gain: 0, 'hidden/gain': 2 },
     frozen: { gain: true },
+    rates: { gain: 0.5 },
   });
   expect(body).toMatchObject({
     revision: revision + 1,
     params: [
-      { id: 'gain', value: 0, frozen: true },
-      { id: 'hidden/gain', value: 2 },
+      { id: 'gain', value: 0, frozen: true, rate: 0.5 },
+      { id: 'hidden/gain', value: 2, rate: null },
     ],
   });
 });
@@ -127,6 +128,8 @@ test('training starts, stops, resets and is changed', async () => {
   expect((await send('POST', '/training/stop')).body).toMatchObject({ running: false });
   expect((await send('POST', '/training/start')).body).toMatchObject({ running: true });
   expect((await send('POST', '/training/reset')).body).toMatchObject({ step: 0 });
+  expect((await send('POST', '/training/restart')).body).toMatchObject({ step: 0 });
+  expect((await send('PUT', '/params/gain', { rate: -1 })).status).toBe(400);
   const change = { window: 64, schedule: { kind: 'constant', rate: 0.25 }, running: false };
   const { body } = await send('PATCH', '/training', change);
   expect(body).toMatchObject({

@@ -106,12 +106,20 @@ export class FakeEngine implements Engine {
     this.calls.push(`frozen ${index} ${on}`);
   }
 
+  setRate(index: number, factor: number): void {
+    this.calls.push(`rate ${index} ${factor}`);
+  }
+
   setTraining(change: { learning?: boolean; schedule?: unknown }): void {
     this.calls.push(`training ${JSON.stringify(change)}`);
   }
 
   reset(): void {
     this.calls.push('reset');
+  }
+
+  restart(): void {
+    this.calls.push('restart');
   }
 
   setOutput(change: { muted?: boolean; gainDb?: number }): void {

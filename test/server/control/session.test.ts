@@ -55,6 +55,8 @@ test.each([
   ['VALUE_OUT_OF_RANGE', { values: { gain: 0, 'hidden/gain': 2.5 } }],
   ['VALUE_OUT_OF_RANGE', { values: { gain: Number.NaN } }],
   ['NOT_LEARNABLE', { values: { gain: 0 }, frozen: { 'hidden/gain': true } }],
+  ['NOT_LEARNABLE', { values: { gain: 0 }, rates: { 'hidden/gain': 0.5 } }],
+  ['UNKNOWN_PARAM', { frozen: { gain: true }, rates: { gian: 0.5 } }],
 ])('a change refused with %s changes nothing', async (code, change) => {
   const { session, engine, told } = await start();
   const { state, revision } = session;
@@ -235,6 +237,32 @@ test('a training setting that does not compile changes nothing', async () => {
   expect(session.revision).toBe(revision);
 });
 
+test('rates of parameters are told to the engine and kept, those of the patch until they are set', async () => {
+  const { session, engine } = await start();
+  const grouped = {
+    ...example('gain'),
+    training: { ...example('gain').training, groups: { slow: { params: ['gain'], rate: 0.25 } } },
+  };
+  await session.setPatch(grouped, undefined);
+  expect(engine.program).toMatchObject({ rates: [0.25] });
+  engine.calls.length = 0;
+  const set = session.setParams({ rates: { gain: 2 } }, undefined);
+  expect(set).toMatchObject({ value: { params: [{ id: 'gain', rate: 2 }] } });
+  expect(engine.calls).toEqual(['rate 0 2']);
+  await session.setPatch({ ...grouped, outputs: [] }, undefined);
+  expect(engine.program).toMatchObject({ rates: [2] });
+});
+
+test('a restart counts from 0 and keeps what was learned', async () => {
+  const { session, engine } = await start();
+  engine.crank();
+  const { values } = session.state;
+  expect(session.state.step).toBeGreaterThan(0);
+  expect(await session.restart(undefined)).toMatchObject({ ok: true, value: { step: 0 } });
+  expect(engine.calls).toEqual(['restart']);
+  expect(session.state.values).toEqual(values);
+});
+
 test('a reset puts learnables back and leaves sliders', async () => {
   const { session, engine } = await start();
   session.setParams({ values: { 'hidden/gain': 1.5, gain: 0.25 } }, undefined);
@@ -352,6 +380,10 @@ test('values and step of the last run are gone on with', async () => {
         ['gone', 1],
       ]),
       frozen: new Set(['gain', 'gone']),
+      rates: new Map([
+        ['gain', 0.5],
+        ['gone', 2],
+      ]),
       learning: false,
       step: 77,
     },
@@ -360,6 +392,7 @@ test('values and step of the last run are gone on with', async () => {
     params: [0.3],
     sliders: [2],
     frozen: [true],
+    rates: [0.5],
     learning: false,
     step: 77,
   });

@@ -21,6 +21,7 @@ const learned = (): State => ({
     ['hidden/feedback', 0.6],
   ]),
   frozen: new Set(['feedback']),
+  rates: new Map([['feedback', 0.5]]),
   learning: false,
   step: 1234,
 });
@@ -32,6 +33,7 @@ test('what was saved is restored when the same patch is configured', async () =>
     kept: {
       values: learned().values,
       frozen: learned().frozen,
+      rates: learned().rates,
       learning: false,
       step: 1234,
     },

@@ -8,11 +8,16 @@ class Target {
   readonly sliders = new Float64Array(2);
   readonly params = Float64Array.of(10, 20);
   readonly frozen = new Float64Array(2);
+  readonly rates = Float64Array.of(1, 1);
   readonly schedules: Schedule[] = [];
   learning = false;
   resets = 0;
+  restarts = 0;
   setSchedule(schedule: Schedule): void {
     this.schedules.push({ ...schedule });
+  }
+  restart(): void {
+    this.restarts++;
   }
   reset(): void {
     this.resets++;
@@ -107,4 +112,16 @@ test('switches are seen through the shared buffer', () => {
     true,
   ]);
   expect(main.playing).toBe(42);
+});
+
+test('rates and restarts arrive once', () => {
+  writer.setRate(1, 0.25);
+  writer.restart();
+  reader.apply(target);
+  expect([...target.rates]).toEqual([1, 0.25]);
+  expect(target.restarts).toBe(1);
+  target.rates[1] = 3;
+  writer.setSlider(0, 1);
+  reader.apply(target);
+  expect([target.rates[1], target.restarts]).toEqual([3, 1]);
 });

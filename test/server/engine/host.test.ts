@@ -231,6 +231,7 @@ test('a program that puts out what is not finite is silenced, counted and starts
     params: new Float64Array(1),
     gradients: new Float64Array(1),
     frozen: new Float64Array(1),
+    rates: new Float64Array(1),
     learning: false,
     step: 0,
     loss: 0,
@@ -242,6 +243,7 @@ test('a program that puts out what is not finite is silenced, counted and starts
     process: () => undefined,
     setSchedule: () => undefined,
     reset: () => undefined,
+    restart: () => undefined,
     resetState: () => void resets++,
   };
   const broken: Deck = { ...program, instance };
