@@ -78,8 +78,9 @@ const projected = (b: Builder, e: NodeId, t: NodeId, least: number): NodeId =>
   mul(b, t, div(b, total(b, mul(b, e, t)), plusReal(b, energy(b, t), least)));
 
 const DB = 'dB, negative where the signal is louder than the error';
+/** What is said of all three. */
 const RANGE =
-  'from about 80 dB for silence on either side down to −10·log10(Σt²/eps) for equal signals; of every window anew, so windows of few periods are noisy';
+  'Its gradient grows as the error falls, up to `eps`: signals are to be well above 1e-4. A silent target is +80 dB with gradient 0, equal signals are −10·log10(Σt²/eps)';
 
 export const RATIOS = {
   esr: row({
@@ -102,7 +103,7 @@ export const RATIOS = {
     takes: 'sound',
     formula: '(mean (e − t))² / (mean t² + eps)',
     unit: 'a ratio of energies',
-    doc: 'the DC of the error alone, to be added to a loss that does not hear it',
+    doc: 'the DC of the error alone, to be added to a loss that does not hear it; for signals whose energy is well above `eps`, 1e-8',
     build:
       ({ eps: least = EPS }) =>
       (b, estimate, target, window) => {
@@ -115,7 +116,7 @@ export const RATIOS = {
     takes: 'sound',
     formula: '−10·log10(Σt²/(Σ(e − t)² + eps) + eps)',
     unit: DB,
-    doc: `signal-to-noise ratio; both without their means over the window, unless \`zeroMean\` is false. Its gradient grows as the error falls: ${RANGE}`,
+    doc: `signal-to-noise ratio; both without their means over the window, unless \`zeroMean\` is false. A silent estimate is 0 dB. ${RANGE}`,
     build: distortion((b, e, t) => ({ signal: t, noise: sub(b, e, t) })),
   }),
   siSdr: row({
@@ -123,7 +124,7 @@ export const RATIOS = {
     takes: 'sound',
     formula: '−10·log10(Σs²/(Σ(e − s)² + eps) + eps), s = t·Σet/(Σt² + eps)',
     unit: DB,
-    doc: 'scale-invariant signal-to-distortion ratio: hears no gain, so it learns none, nor a sign',
+    doc: `scale-invariant signal-to-distortion ratio: hears no gain and no sign, so it learns none. A silent estimate is +80 dB with gradient 0: nothing is learnt from there. All else as \`snr\``,
     build: distortion((b, e, t, least) => {
       const signal = projected(b, e, t, least);
       return { signal, noise: sub(b, e, signal) };
@@ -134,7 +135,7 @@ export const RATIOS = {
     takes: 'sound',
     formula: '−10·log10(Σs²/(Σ(e − t)² + eps) + eps), s as of `siSdr`',
     unit: DB,
-    doc: 'scale-dependent signal-to-distortion ratio: a wrong gain counts as distortion',
+    doc: `scale-dependent signal-to-distortion ratio: a wrong gain counts as distortion. All else as \`siSdr\``,
     build: distortion((b, e, t, least) => ({
       signal: projected(b, e, t, least),
       noise: sub(b, e, t),

@@ -256,7 +256,7 @@ export const SPECTRAL = {
     takes: 'sound',
     formula: 'mean Σ p·ln(p/q), p = ‖T‖²/Σ‖T‖², q = ‖E‖²/Σ‖E‖²',
     unit: 'nat; 0 for equal colours, at any level',
-    doc: `Kullback-Leibler divergence of the estimate’s spectrum from the target’s, each as parts of its sum; \`spectrum\`: \`power\` (default) or \`magnitude\`. Hears no level; silence is as white noise. ${LOCAL}. ${SAME}`,
+    doc: `Kullback-Leibler divergence of the estimate’s spectrum from the target’s, each as parts of its sum; \`spectrum\`: \`power\` (default) or \`magnitude\`. Hears no level; silence is as white noise, and counts as any other colour. It is ${LOCAL}. ${SAME}`,
     build: (o) =>
       framewise((b, e, t, { floor }) => {
         const [q, p] = [e, t].map((one) => distribution(b, one, floor, o.spectrum)) as [
@@ -272,7 +272,7 @@ export const SPECTRAL = {
     takes: 'sound',
     formula: 'mean ½Σ p·ln(p/m) + ½Σ q·ln(q/m), m = ½(p + q)',
     unit: 'nat, from 0 to ln 2',
-    doc: `Jensen-Shannon divergence: as \`klDivergence\`, both ways, and bounded. ${LOCAL}. ${SAME}`,
+    doc: `Jensen-Shannon divergence: as \`klDivergence\`, both ways, and bounded. It is ${LOCAL}. ${SAME}`,
     build: (o) =>
       framewise((b, e, t, { floor }) => {
         const [q, p] = [e, t].map((one) => distribution(b, one, floor, o.spectrum)) as [

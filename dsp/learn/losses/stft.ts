@@ -215,7 +215,7 @@ export const STFT = {
     takes: 'sound',
     formula: '√Σ(‖E‖ − ‖T‖)² / √Σ‖T‖² + mean |ln ‖E‖ − ln ‖T‖|, ‖X‖ = √max(|X|², eps)',
     unit: 'a ratio of amplitudes, and 1 is 8.7 dB in every bin',
-    doc: `auraloss’s STFT loss, over the frames that lie in the window (it pads a recording by reflection instead). \`size\` 1024, \`hop\` 256, \`length\` of the window as \`size\`; the training window is a multiple of the hop. ${TERMS}. A local loss, too`,
+    doc: `auraloss’s STFT loss, over the frames that lie in the window (it pads a recording by reflection instead). \`size\` 1024, \`hop\` 256, \`length\` of the window as \`size\`; the training window is a multiple of the hop. ${TERMS}. Where magnitudes fall to √eps the slope of the logarithm is 1e4, which single precision fills with noise: of recordings without any noise, gradients are good to some percent. It is a local loss: it does not find a frequency from afar`,
     build: (o, sampleRate) => stft(resolutionOf(o), o, sampleRate),
     wrong: (o, window, sampleRate) => wrong('stft', [resolutionOf(o)], o, window, sampleRate),
   }),
@@ -224,7 +224,7 @@ export const STFT = {
     takes: 'sound',
     formula: 'the mean of `stft` over resolutions',
     unit: 'as `stft`',
-    doc: 'auraloss’s multi-resolution STFT loss: `sizes` 1024, 2048, 512, `hops` 120, 240, 50, `lengths` 600, 1200, 240 by default, so the training window is a multiple of 1200 samples, 2400 at least; of other sizes the hops are a quarter and the windows as long, if not given. All else as `stft`. A local loss, too: it does not find a frequency from afar',
+    doc: 'auraloss’s multi-resolution STFT loss: `sizes` 1024, 2048, 512, `hops` 120, 240, 50, `lengths` 600, 1200, 240 by default, so the training window is a multiple of 1200 samples, 2400 at least; of other sizes the hops are a quarter and the windows as long, if not given. All else as `stft`',
     build: (o, sampleRate) => {
       const all = resolutionsOf(o).map((at) => stft(at, o, sampleRate));
       return (b, estimate, target, window) =>

@@ -112,6 +112,17 @@ describe('a training of several terms', () => {
   });
 });
 
+test.each(['snr', { kind: 'esr', preEmphasis: 0.9 }, { kind: 'stft', size: 64, hop: 16 }] as const)(
+  '%o with a carry-over over all time is forward mode',
+  (loss) => {
+    const pair = { estimate: 'e', target: 't', loss };
+    const forward = learnt(pair, 'forward');
+    learnt({ ...pair, carry: 256 }).forEach((value, k) => {
+      expect(Math.abs(value - forward[k]!)).toBeLessThan(2e-4 * Math.abs(forward[k]!));
+    });
+  },
+);
+
 describe('misuse is told', () => {
   const bad = (objective: object): string[] => {
     const parsed = parsePatch({ ...patchOf(mse), training: { ...SETTINGS, ...objective } });

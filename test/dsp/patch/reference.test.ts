@@ -124,13 +124,17 @@ test('the table of operations is the op table', () => {
 
 test('the table of losses is the table of losses', () => {
   const rows = LOSS_KINDS.map((kind) => {
-    const { options, takes, formula, unit, doc } = rowOf(kind);
-    const fields = Object.keys(options).map((field) => `\`${field}\``);
-    return [`\`${kind}\``, fields.join(', '), takes, formula, unit, doc].map((cell) =>
-      cell.replaceAll('|', '\\|'),
-    );
+    const { takes, formula, unit } = rowOf(kind);
+    return [`\`${kind}\``, takes, formula.replaceAll('|', '\\|'), unit];
   });
-  kept(BEGIN_LOSSES, tableOf([['loss', 'options', 'takes', 'formula', 'unit', 'says'], ...rows]));
+  const table = tableOf([['loss', 'takes', 'formula', 'unit'], ...rows]);
+  const notes = LOSS_KINDS.map((kind) => {
+    const { options, doc } = rowOf(kind);
+    const fields = Object.keys(options).map((field) => `\`${field}\``);
+    const named = fields.length === 0 ? '' : ` Options: ${fields.join(', ')}.`;
+    return `- **\`${kind}\`**: ${doc}.${named}\n`;
+  });
+  kept(BEGIN_LOSSES, `${table}\n${notes.join('')}`);
 });
 
 /** A part of the file is what is made of the tables; with UPDATE_GOLDEN=1 it becomes it. */
