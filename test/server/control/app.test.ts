@@ -2,6 +2,7 @@
 
 import { afterEach, expect, test } from 'vitest';
 import { learningRate } from '../../../dsp/learn/schedule.ts';
+import type { Training } from '../../../dsp/patch/schema.ts';
 import { OPERATIONS } from '../../../server/api/operations.ts';
 import { API_PREFIX, OPERATION_IDS, ROUTES } from '../../../server/api/routes.ts';
 import { bench, example, type Bench, type BenchOptions } from './fake.ts';
@@ -138,6 +139,24 @@ test('training starts, stops, resets and is changed', async () => {
     schedule: change.schedule,
   });
   expect((await send('GET', '/training')).body).toEqual(body);
+});
+
+test('a list of terms takes the place of one, and losses that are wrong are told', async () => {
+  const { send } = await start();
+  const { settings } = (await send('GET', '/training')).body as { settings: Training };
+  const { estimate, target, loss } = settings;
+  const terms = [
+    { estimate, target, loss },
+    { estimate, target, loss: { kind: 'huber', delta: 0.1 }, weight: 0.5 },
+  ];
+  const { body } = await send('PATCH', '/training', { terms });
+  expect(body).toMatchObject({ settings: { terms } });
+  expect((body as { settings: object }).settings).not.toHaveProperty('estimate');
+  const twice = await send('PATCH', '/training', { loss: 'mae' });
+  expect(twice.status).toBe(422);
+  expect(twice.body).toMatchObject({ diagnostics: [{ path: 'training.loss' }] });
+  const back = await send('PATCH', '/training', { estimate, target, loss: 'mae' });
+  expect(back.body).toMatchObject({ settings: { estimate, target, loss: 'mae' } });
 });
 
 test.each([
