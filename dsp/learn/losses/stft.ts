@@ -207,7 +207,7 @@ export function resolutions(choice: unknown): readonly Resolution[] {
 }
 
 const TERMS =
-  '`convergence` and `logMagnitude` weigh the two terms, `linearMagnitude` and `phase` two more, 0 by default: mean |‖E‖ − ‖T‖| and the mean squared difference of angles, which jumps at ±π. `distance`: `l1` or `l2`; `window`: `hann`; `bands`: so many mel bands (Slaney’s) instead of bins; `scaleInvariant`: T as loud as E; `logFactor` 1 and `logFloor` 0: ln(factor·‖X‖ + floor); `eps`: 1e-8';
+  '`convergence` and `logMagnitude` weigh the two terms, `linearMagnitude` and `phase` two more, 0 by default: mean |‖E‖ − ‖T‖| and the mean squared difference of angles, which jumps at ±π and is noise in bins without sound. `distance`: `l1` or `l2`; `window`: `hann`; `bands`: so many mel bands (Slaney’s) instead of bins; `scaleInvariant`: T as loud as E; `logFactor` 1 and `logFloor` 0: ln(factor·‖X‖ + floor); `eps`: 1e-8';
 
 export const STFT = {
   stft: row({

@@ -115,6 +115,35 @@ describe('reference values of PyTorch and auraloss', () => {
   });
 });
 
+/** Values of formulas written out in NumPy, and slopes at some samples. */
+const formulas = JSON.parse(
+  readFileSync(new URL('../../golden/numpy-losses.json', import.meta.url), 'utf8'),
+) as {
+  readonly losses: readonly {
+    readonly choice: LossChoice;
+    readonly edges: 'window' | 'padded';
+    readonly loss: number;
+    readonly gradient: readonly (readonly [number, number])[];
+  }[];
+};
+
+test.each(formulas.losses)(
+  '$choice is its formula in NumPy',
+  ({ choice, edges, loss, gradient }) => {
+    const [e, t] = [signal(4096, estimate), signal(4096, target)];
+    const made = measured(choice, e, t, { edges });
+    expect(Math.abs(made.loss / loss - 1)).toBeLessThan(1e-9);
+    const largest = Math.max(...gradient.map(([, g]) => Math.abs(g)));
+    for (const [n, g] of gradient) {
+      expect(Math.abs(made.gradient[n]! - g)).toBeLessThan(1e-4 * largest + 1e-8);
+    }
+    // Angles of bins without sound are rounding.
+    if (typeof choice !== 'string' && 'phase' in choice) return;
+    const code = measured(choice, e, t, { edges, by: 'code' });
+    expect(Math.abs(code.loss / loss - 1)).toBeLessThan(1e-3);
+  },
+);
+
 type Recordings = readonly [Float64Array, Float64Array];
 
 /** Of windows. */
