@@ -57,7 +57,8 @@ export function updateGraph(choice: OptimiserChoice, params: readonly Spec[]): G
     const slope = scaled === null ? gradient : mul(gradient, scaled.slope);
     return { from, count, value, low, high, isFrozen, u, gradient: slope, scaled };
   });
-  const frozen = b.node('ne', [bank(updateScalars.frozen(0, lanes), lanes), real(0)]);
+  const flags = bank(updateScalars.frozen(0, lanes), lanes);
+  const frozen = b.node('ne', [flags, real(0)]);
   const rate = mul(bank(updateScalars.learningRate, 1), bank(updateScalars.rate(0, lanes), lanes));
   let value = joined(runs.map(({ u }) => u));
   let gradient = joined(runs.map((run) => run.gradient));
@@ -67,7 +68,8 @@ export function updateGraph(choice: OptimiserChoice, params: readonly Spec[]): G
     gradient = min(max(gradient, real(-clip.value)), real(clip.value));
   }
   if (clip.norm !== undefined) {
-    const counted = choose(frozen, real(0), square(gradient));
+    // A comparison of its own: what two loops share is kept in memory and slows down both.
+    const counted = choose(b.node('eq', [flags, real(0)]), square(gradient), real(0));
     const norm = sqrt(b.node('laneSum', [counted]));
     gradient = mul(gradient, min(div(real(clip.norm), add(norm, real(1e-6))), real(1)));
   }
