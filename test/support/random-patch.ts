@@ -4,6 +4,7 @@
  * starting values, ints, controls and numbers as outputs, estimate or target.
  */
 
+import { OPTIMISER_KINDS } from '../../dsp/learn/optimisers/table.ts';
 import { PATCH_FORMAT } from '../../dsp/patch/schema.ts';
 
 type Json = Record<string, unknown>;
@@ -199,6 +200,8 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     loss: smooth ? 'mse' : pick(['mse', 'mae']),
     window,
     mode,
+    every: pick([1, 1, 3]),
+    optimiser: { kind: pick(OPTIMISER_KINDS) },
     schedule: { kind: 'constant', rate: 0.05 },
   };
   return {
