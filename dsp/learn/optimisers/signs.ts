@@ -21,7 +21,7 @@ export const lion = row({
 });
 
 export const rprop = row({
-  doc: 'p ← p − d·sign(g), d times `up` while the sign of g stays, times `down` and g ← 0 where it changes, held to [stepMin, stepMax]; the first d is the rate, which counts for nothing more. For gradients without noise',
+  doc: 'p ← p − d·sign(g), d times `up` while the sign of g stays, times `down` and g ← 0 where it changes, held to [stepMin, stepMax]; the first d is the rate, which counts for nothing more but where it is 0. For gradients without noise',
   source: 'M. Riedmiller and H. Braun, RPROP, 1993, in the form of PyTorch',
   options: {
     down: z.number().gt(0).lt(1).default(0.5),
@@ -47,6 +47,7 @@ export const rprop = row({
       const before = choose(isFirst, rate, past);
       return min(max(mul(before, factor), real(stepMin)), real(stepMax));
     });
-    return sub(value, mul(sign(used), d));
+    const isHeld = b.node('eq', [rate, real(0)]);
+    return sub(value, mul(sign(used), choose(isHeld, real(0), d)));
   },
 });

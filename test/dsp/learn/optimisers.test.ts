@@ -150,6 +150,16 @@ describe.each(ALL)('$name', ({ choice }) => {
     );
   });
 
+  test('a rate of 0 moves nothing, of all or of one', () => {
+    const still = walk(kernelOf(choice, [{}, {}]), [0.5, -0.25], 0, 5, wave);
+    expect(still.at(-1)).toEqual([0.5, -0.25]);
+    const kernel = kernelOf(choice, [{}, {}]);
+    kernel.rates[1] = 0;
+    const [first, second] = walk(kernel, [0.5, -0.25], 0.01, 5, wave).at(-1)!;
+    expect(first).not.toBe(0.5);
+    expect(second).toBe(-0.25);
+  });
+
   test('a frozen parameter keeps its bits, and comes back as if no time had passed', () => {
     const alone: Gradient = (_, n) => [Math.sin(n), 0.5];
     const straight = walk(kernelOf(choice, [{}, {}]), [0.1234567, 7], 0.01, 20, alone);
