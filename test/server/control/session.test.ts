@@ -253,6 +253,19 @@ test('rates of parameters are told to the engine and kept, those of the patch un
   expect(engine.program).toMatchObject({ rates: [2] });
 });
 
+test('another optimiser is compiled, with its defaults, and goes on from what was learned', async () => {
+  const { session, engine } = await start();
+  engine.frames = 48000;
+  engine.program?.params.splice(0, 1, 0.75);
+  engine.crank();
+  const optimiser = { kind: 'adam', clip: { norm: 1 } } as never;
+  const updated = await session.updateTraining({ optimiser, every: 4 }, undefined);
+  expect(updated).toMatchObject({
+    value: { settings: { optimiser: { kind: 'adam', beta1: 0.9 } } },
+  });
+  expect(engine.program).toMatchObject({ params: [0.75], step: 3, artifact: { every: 4 } });
+});
+
 test('a restart counts from 0 and keeps what was learned', async () => {
   const { session, engine } = await start();
   engine.crank();
