@@ -90,6 +90,15 @@ const forwardOnly = (jvp: LinearMap['jvp']): LinearMap => ({
   },
 });
 
+/** Of a transport, by its slope with respect to the second of these operands. */
+const alongSlope = (operands: (p: Primal) => NodeId[]): LinearMap => {
+  const slope = (b: Builder, p: Primal): NodeId => b.node('transportSlope', operands(p), [p.from!]);
+  return {
+    jvp: (b, v, p) => b.node('laneSum', [b.node('mul', [v, slope(b, p)])]),
+    vjp: (b, v, p) => b.node('mul', [slope(b, p), v]),
+  };
+};
+
 /** Lanes of the operands before operand i. */
 function before(p: Primal, i: number): number {
   let lanes = 0;
@@ -295,6 +304,22 @@ export const PARTIALS = {
           }
         : null,
   },
+
+  cumulate: {
+    linear: [{ jvp: (b, v) => b.node('cumulate', [v]), vjp: (b, v) => b.node('cumulateT', [v]) }],
+  },
+  cumulateT: {
+    linear: [{ jvp: (b, v) => b.node('cumulateT', [v]), vjp: (b, v) => b.node('cumulate', [v]) }],
+  },
+  transport: {
+    linear: [
+      // The way back costs the same, so its slope with respect to b is that with respect to a.
+      alongSlope((p) => [p.x(1), p.x(0), p.x(2)]),
+      alongSlope((p) => [p.x(0), p.x(1), p.x(2)]),
+      null,
+    ],
+  },
+  transportSlope: { none: 'the slope of a transport is constant but for jumps' },
 
   add: [identity, identity],
   sub: [identity, negative],

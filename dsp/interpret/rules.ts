@@ -7,6 +7,7 @@
  */
 
 import { rfft, rfftTranspose } from './fourier.ts';
+import { transportCost, transportSlope } from './transport.ts';
 import type { OpKind } from '../ir/ops.ts';
 import type { ValueType } from '../ir/ops.ts';
 
@@ -46,6 +47,10 @@ const STRUCTURE = [
   'rfftT',
   'lookup',
   'scatter',
+  'cumulate',
+  'cumulateT',
+  'transport',
+  'transportSlope',
 ] as const satisfies OpKind[];
 
 /**
@@ -179,6 +184,20 @@ export const STRUCTURES = {
   scatter: (into, _, [a, i]) => {
     into.fill(0);
     into[held(i![0]!, into.length)] = a![0]!;
+  },
+  cumulate: (into, _, [a]) => {
+    let sum = 0;
+    for (let k = 0; k < into.length; k++) into[k] = sum += a![k]!;
+  },
+  cumulateT: (into, _, [a]) => {
+    let sum = 0;
+    for (let k = into.length - 1; k >= 0; k--) into[k] = sum += a![k]!;
+  },
+  transport: (into, [order = 1], [a, b, places]) => {
+    into[0] = transportCost(a!, b!, places!, order);
+  },
+  transportSlope: (into, [order = 1], [a, b, places]) => {
+    transportSlope(into, a!, b!, places!, order);
   },
 } as const satisfies { readonly [K in StructureOp]: StructureRule };
 

@@ -421,6 +421,10 @@ export function resultShape(
       const lanes = Math.max(...args);
       return args.every((n) => n === lanes || n === 1) ? lanes : undefined;
     }
+    case 'alike':
+      return first > 1 && args.every((n) => n === first) ? first : undefined;
+    case 'measured':
+      return first > 1 && args.every((n) => n === first) ? 1 : undefined;
     case 'joined':
       return args.reduce((sum, n) => sum + n, 0);
     case 'spectrum':

@@ -48,7 +48,8 @@ export type Signature =
  * `each`: operands have one lane or the same number of lanes, and so has the result.
  * `source`: as what is delayed. `stored`: as what is put into a line or table, at indices that are
  * numbers. `joined`: all lanes of all operands. `product`, `quotient`: of the operands' numbers of lanes. `spectrum`: real and imaginary parts of N/2 + 1 bins for N lanes;
- * `fromSpectrum`: the other way.
+ * `fromSpectrum`: the other way. `alike`: operands have the same number of lanes, more than one, and
+ * so has the result. `measured`: the same operands, the result is a number.
  */
 export type Lanes =
   | 'one'
@@ -61,7 +62,9 @@ export type Lanes =
   | 'product'
   | 'quotient'
   | 'spectrum'
-  | 'fromSpectrum';
+  | 'fromSpectrum'
+  | 'alike'
+  | 'measured';
 
 export interface OpSpec {
   /** `any`: one or more. */
@@ -366,6 +369,33 @@ export const OPS = {
     [],
     64,
     'the transpose of rfft: Σₖ re aₖ·cos(2πkn/N) − im aₖ·sin(2πkn/N)',
+  ),
+
+  // From lane to lane.
+  cumulate: structure(1, 'alike', [], 4, 'lane k: the sum of lanes 0 … k'),
+  cumulateT: structure(
+    1,
+    'alike',
+    [],
+    4,
+    'its transpose, lane k: the sum of lane k and all after it',
+  ),
+  transport: {
+    ...structure(
+      3,
+      'measured',
+      ['order'],
+      64,
+      'what it costs to move the masses a to the masses b, both scaled to the sum 1, at the places c in rising order: the sum of mass · distance^order, order 1 or 2, at its least; 0 where either is silent',
+    ),
+    convention: 'where the best way is not the only one, the slope of one of them; none to c',
+  },
+  transportSlope: structure(
+    3,
+    'alike',
+    ['order'],
+    64,
+    'the slope of transport(a, b, c) with respect to each lane of b',
   ),
 
   // Marks: what a derivative does here. `passes/unmark` takes them out, so they cost nothing.

@@ -23,6 +23,7 @@ import { filterFour, matvec, matvecT, outer } from './matrices.ts';
 import { concat, dotProduct, laneSum, slice, spill } from './structures.ts';
 import { addAndTake, clear, lookup, scatter, writeAndRead } from './tables.ts';
 import type { Table } from './tables.ts';
+import { walkOf } from './walks.ts';
 
 export interface Computer {
   /** One value operation on given operands, numbers or four lanes each. */
@@ -180,6 +181,26 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
         const [value, index] = args.map((arg) => operand(arg)[0]!) as [Local, Local];
         const table = { address: temps(16 * chunksOf(shape)), size: shape, places: 1 };
         return scatter(w, body.numbers, table, value, index);
+      }
+      case 'cumulate':
+      case 'cumulateT':
+      case 'transport':
+      case 'transportSlope': {
+        const into = temps(16 * chunksOf(shape));
+        const walk = walkOf(op, attrs, lanes[0]!, room);
+        const from = args.map((arg) => {
+          const address = temps(16 * chunksOf(shapeOf(arg)));
+          spill(w, operand(arg), address);
+          return address;
+        });
+        for (const address of [...from, into]) body.code.push(['i32.const', address]);
+        body.code.push(call(walk));
+        const type = shape > 1 ? 'v128' : 'f32';
+        return Array.from({ length: chunksOf(shape) }, (_, chunk) => {
+          const made = func.local(type);
+          body.code.push(['i32.const', 0], [`${type}.load`, into + 16 * chunk], set(made));
+          return made;
+        });
       }
       case 'rfft':
       case 'rfftT': {

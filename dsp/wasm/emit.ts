@@ -354,6 +354,7 @@ export function emitGraph(
     temps,
     constants: room.constants,
     transform: room.transform,
+    routine: room.routine,
     valueIn,
     compute,
     apply: computer.apply,

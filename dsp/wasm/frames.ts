@@ -23,6 +23,8 @@ import { fourReals, sound, soundLanes } from './snippets.ts';
 import { addLanes, maskOf } from './structures.ts';
 import { windowSum } from './sums.ts';
 import type { WindowSum } from './sums.ts';
+import { isWalk, walkOf } from './walks.ts';
+import type { WalkOp } from './walks.ts';
 
 /** What frame loops use of the function they are part of. */
 export interface FrameContext {
@@ -47,6 +49,7 @@ export interface FrameContext {
   temps(bytes: number): number;
   constants(values: readonly number[]): number;
   transform(size: number): { readonly forward: number; readonly transpose: number };
+  routine(name: string, make: (name: string) => Func): number;
   /** The locals of a number, and of an operation on numbers. */
   valueIn(body: Body, id: NodeId): Value;
   compute(body: Body, id: NodeId): Value;
@@ -207,6 +210,7 @@ class FrameLoop {
     else if (isDelay(node.op)) this.#remembered(id);
     else if (node.op === 'slice' && node.shape > 1) this.#places.set(id, this.#view(id));
     else if (node.op === 'rfft' || node.op === 'rfftT') this.#transform(id);
+    else if (isWalk(node.op)) this.#walk(id, node.op);
     else if (isLong && node.op === 'slice') this.#lane(id);
     else if (isLong && isStructureOp(node.op)) this.#structure(id);
     else if (!isTape(node.op)) {
@@ -378,6 +382,20 @@ class FrameLoop {
     const { forward, transpose } = this.#c.transform(size);
     this.#body.code.push(...this.#address(from), ['i32.const', into.address]);
     this.#body.code.push(call(op === 'rfft' ? forward : transpose));
+  }
+
+  /** From lane to lane: a function that reads and writes memory. */
+  #walk(id: NodeId, op: WalkOp): void {
+    const { args, attrs, shape } = nodeOf(this.#c.graph, id);
+    const { code } = this.#body;
+    const walk = walkOf(op, attrs, nodeOf(this.#c.graph, args[0]!).shape, this.#c);
+    const into = shape > 1 ? this.#own(id).address : this.#c.temps(4);
+    for (const arg of args) code.push(...this.#address(this.#placeOf(arg)));
+    code.push(['i32.const', into], call(walk));
+    if (shape > 1) return;
+    const local = this.#c.func.local('f32');
+    code.push(['i32.const', 0], ['f32.load', into], set(local));
+    this.#body.known.set(id, [local]);
   }
 
   /** One lane of a vector. */

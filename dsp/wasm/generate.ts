@@ -126,6 +126,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   const routines: Func[] = [];
   const scratch = { address: 0, bytes: 0 };
   const transforms = new Map<number, { readonly forward: number; readonly transpose: number }>();
+  const named = new Map<string, number>();
   const lists = new ListKeys();
   const room: Room = {
     temps: (bytes) => memory.take(bytes),
@@ -144,6 +145,14 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       const known = data.get(key) ?? { address: take(bytes.length), bytes };
       data.set(key, known);
       return known.address;
+    },
+    routine: (name, make) => {
+      const known = named.get(name);
+      if (known !== undefined) return known;
+      const index = graphs.length + RESETS + routines.length;
+      routines.push(make(name));
+      named.set(name, index);
+      return index;
     },
     transform: (size) => {
       const known = transforms.get(size);

@@ -27,6 +27,8 @@ export interface Room {
   readonly doubles: (values: readonly number[]) => number;
   /** The functions that transform real signals of this length. */
   readonly transform: (size: number) => { readonly forward: number; readonly transpose: number };
+  /** The function of this name, made where it is called first. */
+  readonly routine: (name: string, make: (name: string) => Func) => number;
 }
 
 /** A function under construction: its graph, and where everything is. */

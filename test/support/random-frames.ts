@@ -35,6 +35,17 @@ export function addFrames(
     return b.node('mul', [b.node('param', [], [below(3)]), b.node('slider', [], [below(2)])]);
   };
 
+  /** Sums so far, or what it costs to move the masses of a vector to those of a constant. */
+  const walked = (v: NodeId, lanes: number): NodeId => {
+    if (next() < 0.6) return bounded(b.node(pick(['cumulate', 'cumulateT']), [v]));
+    const masses = b.node('add', [b.node('mul', [v, v]), b.real(0.05)]);
+    const other = Array.from({ length: lanes }, () => Math.fround(next() + 0.05));
+    const places = other.map((_, k) => k / 4);
+    const pair = [masses, b.node('const', [], other)];
+    const operands = next() < 0.5 ? pair : pair.toReversed();
+    return bounded(b.node('transport', [...operands, b.node('const', [], places)], [pick([1, 2])]));
+  };
+
   const addHop = (hop: number): void => {
     const vectors: NodeId[] = [];
     const units: NodeId[] = [];
@@ -47,7 +58,8 @@ export function addFrames(
       const n = b.shape(v);
       const like = vectors.filter((w) => b.shape(w) === n);
       const kind = next();
-      if (kind < 0.1) keep(collect());
+      if (n > 1 && next() < 0.12) keep(walked(v, n));
+      else if (kind < 0.1) keep(collect());
       else if (kind < 0.2) {
         const other = like.length > 0 && next() < 0.6 ? pick(like) : still();
         keep(bounded(b.node(pick(['add', 'sub', 'mul']), next() < 0.5 ? [v, other] : [other, v])));

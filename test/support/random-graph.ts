@@ -107,6 +107,9 @@ export function randomGraph(next: () => number, options: Options): RandomGraph {
     } else {
       reals.push(half(b.node('laneSum', [v])));
       vectors.push(b.node('tanh', [v]));
+      if (n > 1 && next() < 0.4) {
+        vectors.push(bounded(b.node(next() < 0.5 ? 'cumulate' : 'cumulateT', [v])));
+      }
     }
   };
 
