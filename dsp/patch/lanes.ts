@@ -31,7 +31,7 @@ const MAX_TOTAL = 2 ** 18;
 const FRAME_LANES = 16;
 
 /** Constants: numbers in memory. */
-const CONSTANTS: ReadonlySet<string> = new Set(['vector', 'window']);
+const CONSTANTS: ReadonlySet<string> = new Set(['vector', 'window', 'ramp']);
 
 /** Nodes that move signals of any number of lanes. */
 const MOVERS: ReadonlySet<string> = new Set(['delay', 'mem', 'align', 'runningSum', 'runningMean']);

@@ -52,7 +52,7 @@ const isBorder = (op: string): boolean => op === 'frames' || op === 'overlapAdd'
 function ownRate(node: PatchNode): number | undefined {
   if (node.op === 'frames') return node.hop;
   if (node.op === 'delay') return node.hop;
-  if (node.op === 'window' || node.op === 'vector') return 0;
+  if (node.op === 'window' || node.op === 'vector' || node.op === 'ramp') return 0;
   if (node.op === 'table' || takesFrames(node.op)) return isBorder(node.op) ? 1 : undefined;
   return 1;
 }

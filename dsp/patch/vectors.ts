@@ -1,7 +1,8 @@
 /**
  * Nodes of a patch that make, take apart or mix the lanes of vectors, and the layers of neural
  * networks: their fields, how many operands they take, how many lanes these must have, and what they
- * become. Frames and spectra, in `frames.ts`, are rows of the same table.
+ * become. Frames and spectra, in `frames.ts`, and what learns from them, in `tracking.ts`, are rows of the
+ * same table.
  *
  * Invariant: what `misfit` lets through, `build` can build. Operations that work lane by lane are not
  * here: they take vectors as they are.
@@ -25,6 +26,7 @@ import {
   wants,
 } from './rule.ts';
 import type { LaneRule, Misfit } from './rule.ts';
+import { TRACKING_OPS, TRACKING_SCHEMAS } from './tracking.ts';
 
 /** Of frames too: `lanes.ts` knows what is one. */
 const long = z
@@ -65,6 +67,7 @@ export const VECTOR_SCHEMAS = [
   node('lstm', { units: lanes }),
   node('gru', { units: lanes }),
   ...FRAME_SCHEMAS,
+  ...TRACKING_SCHEMAS,
 ] as const;
 
 export type VectorNode = z.infer<(typeof VECTOR_SCHEMAS)[number]>;
@@ -247,6 +250,7 @@ export const VECTOR_OPS: { readonly [Op in VectorOp]: LaneRule<NodeOf<Op>> } = {
     build: (b, _, x) => gru(b, x[0]!, weightsOf(x), x[4] ?? null),
   },
   ...FRAME_OPS,
+  ...TRACKING_OPS,
 };
 
 export const VECTOR_OP_NAMES = Object.keys(VECTOR_OPS) as readonly VectorOp[];

@@ -17,6 +17,7 @@ import { ELEMENTARY } from '../../../dsp/patch/functions.ts';
 import { OSCILLATORS } from '../../../dsp/patch/oscillators.ts';
 import { PLAIN_OPS, nodeOps } from '../../../dsp/patch/names.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
+import { TRACKING_OP_NAMES, isTrackingOp } from '../../../dsp/patch/tracking.ts';
 import type { PatchFunction } from '../../../dsp/patch/terms.ts';
 import {
   ORDERS,
@@ -107,9 +108,11 @@ test('the table of operations is the op table', () => {
     'Filters and followers. Their states start at 0; a `cutoff` is in Hz and held to [10, 0.49 · sample rate], `q` to [0.01, 1000], `gainDb` to ±120, with derivative 0 outside. Below some 100 Hz use the state-variable ones: in single precision a biquad is 0.1 % off at DC for a cutoff of 100 Hz at 48 kHz, 4 % for 20 Hz:\n',
     functionTable(FILTERS),
     'Vectors and neural layers, real; operands in brackets may be left out. A bias is a lane per output, or one number for all:\n',
-    vectorTable(VECTOR_OP_NAMES.filter((op) => !isFrameOp(op))),
+    vectorTable(VECTOR_OP_NAMES.filter((op) => !isFrameOp(op) && !isTrackingOp(op))),
     'Frames and spectra, real:\n',
     vectorTable(FRAME_OP_NAMES),
+    'Sums, transport, and losses that find a frequency or a delay from afar, real:\n',
+    vectorTable(TRACKING_OP_NAMES),
     `Windows by the place t from 0 to 1, 1 not included: ${windows.join(', ')}.\n`,
     `Activations: ${ACTIVATION_NAMES.map((name) => `\`${name}\``).join(', ')}; \`linear\`, none at all, if not given.\n`,
     'Starting values, `{ "init": …, "seed": 0, "scale": 1, "fanIn": …, "fanOut": … }`, held to the range of the parameter:\n',
