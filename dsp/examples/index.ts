@@ -9,6 +9,7 @@ import { printDiagnostics } from '../diagnostic.ts';
 import { parsePatch } from '../patch/schema.ts';
 import type { Patch } from '../patch/schema.ts';
 import dcSquared from './dc-squared.json' with { type: 'json' };
+import delay from './delay.json' with { type: 'json' };
 import dense from './dense.json' with { type: 'json' };
 import equaliser from './equaliser.json' with { type: 'json' };
 import gainDc from './gain-dc.json' with { type: 'json' };
@@ -16,6 +17,8 @@ import gainScheduler from './gain-scheduler.json' with { type: 'json' };
 import gain from './gain.json' with { type: 'json' };
 import loopback from './loopback.json' with { type: 'json' };
 import onePole from './one-pole.json' with { type: 'json' };
+import oscillatorSpectrum from './oscillator-spectrum.json' with { type: 'json' };
+import pitchTracker from './pitch-tracker.json' with { type: 'json' };
 import rig from './rig.json' with { type: 'json' };
 
 function checked(json: unknown): Patch {
@@ -26,7 +29,19 @@ function checked(json: unknown): Patch {
 
 /** Patches to learn with, by name, from the simplest on. */
 export const EXAMPLES: Readonly<Record<string, Patch>> = Object.fromEntries(
-  [gain, gainScheduler, gainDc, dcSquared, onePole, loopback, dense, equaliser].map((json) => {
+  [
+    gain,
+    gainScheduler,
+    gainDc,
+    dcSquared,
+    onePole,
+    loopback,
+    dense,
+    equaliser,
+    oscillatorSpectrum,
+    pitchTracker,
+    delay,
+  ].map((json) => {
     const patch = checked(json);
     return [patch.name, patch];
   }),

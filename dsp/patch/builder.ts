@@ -16,6 +16,7 @@ import type { trainingSchema } from './schema.ts';
 import type { PlainOp } from './names.ts';
 import type { Expectation, Operand, Patch, PatchNode } from './schema.ts';
 import type { SurrogateOf } from './surrogates.ts';
+import { isConstant } from './vectors.ts';
 import type { VectorNode, VectorOp } from './vectors.ts';
 
 /** The id of a node or control of the patch under construction. */
@@ -75,7 +76,7 @@ export class PatchBuilder {
     fields: Omit<Extract<VectorNode, { op: Op }>, 'op' | 'in'>,
     id?: string,
   ): Signal {
-    const inputs = op === 'vector' || op === 'window' ? {} : { in: [...operands] };
+    const inputs = isConstant(op) ? {} : { in: [...operands] };
     return this.#add({ op, ...inputs, ...fields } as unknown as PatchNode, id);
   }
 

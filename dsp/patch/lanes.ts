@@ -20,7 +20,7 @@ import { inferRates } from './rates.ts';
 import { MAX_FRAME, MAX_LANES } from './rule.ts';
 import type { Patch, PatchNode } from './schema.ts';
 import { operandsOf, settle } from './settle.ts';
-import { isVectorOp, ruleOf } from './vectors.ts';
+import { isConstant, isVectorOp, ruleOf } from './vectors.ts';
 import type { VectorNode } from './vectors.ts';
 
 export type LanesOf = ReadonlyMap<string, number>;
@@ -29,9 +29,6 @@ export type LanesOf = ReadonlyMap<string, number>;
 const MAX_TOTAL = 2 ** 18;
 /** Frames lie in memory, and their lanes share one loop: they count for so much less. */
 const FRAME_LANES = 16;
-
-/** Constants: numbers in memory. */
-const CONSTANTS: ReadonlySet<string> = new Set(['vector', 'window', 'ramp']);
 
 /** Nodes that move signals of any number of lanes. */
 const MOVERS: ReadonlySet<string> = new Set(['delay', 'mem', 'align', 'runningSum', 'runningMean']);
@@ -78,7 +75,7 @@ export function checkLanes(patch: Patch): Diagnostic[] {
   const rates = inferRates(patch);
   for (const [id, node] of Object.entries(patch.nodes)) {
     const own = known.get(id) ?? 1;
-    if (!CONSTANTS.has(node.op)) {
+    if (!isConstant(node.op)) {
       const isFrame = (rates.get(id) ?? 0) > 1;
       total += isFrame ? own / FRAME_LANES : own;
       const most = isFrame ? MAX_FRAME + 2 : MAX_LANES;

@@ -20,7 +20,7 @@ import { termsOf } from './objective.ts';
 import type { Operand } from './operand.ts';
 import type { Patch, PatchNode } from './schema.ts';
 import { operandsOf, settle } from './settle.ts';
-import { isVectorOp } from './vectors.ts';
+import { isConstant, isVectorOp } from './vectors.ts';
 
 /** By node: samples from one value to the next, 0 for what is no signal. */
 export type RatesOf = ReadonlyMap<string, number>;
@@ -52,7 +52,7 @@ const isBorder = (op: string): boolean => op === 'frames' || op === 'overlapAdd'
 function ownRate(node: PatchNode): number | undefined {
   if (node.op === 'frames') return node.hop;
   if (node.op === 'delay') return node.hop;
-  if (node.op === 'window' || node.op === 'vector' || node.op === 'ramp') return 0;
+  if (isConstant(node.op)) return 0;
   if (node.op === 'table' || takesFrames(node.op)) return isBorder(node.op) ? 1 : undefined;
   return 1;
 }

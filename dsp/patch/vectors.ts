@@ -257,6 +257,10 @@ export const VECTOR_OP_NAMES = Object.keys(VECTOR_OPS) as readonly VectorOp[];
 
 export const isVectorOp = (op: string): op is VectorOp => Object.hasOwn(VECTOR_OPS, op);
 
+/** Is it a vector of numbers that are written in the patch? */
+export const isConstant = (op: string): boolean =>
+  isVectorOp(op) && VECTOR_OPS[op].operands.length === 0;
+
 /** The row of a node's operation, its type narrowed to the node's. */
 export const ruleOf = <Op extends VectorOp>({ op }: { readonly op: Op }): LaneRule<NodeOf<Op>> =>
   VECTOR_OPS[op];
