@@ -18,7 +18,7 @@ import { isDelay, isSignal, nodeOf } from './ir/graph.ts';
 import type { Graph, NodeId } from './ir/graph.ts';
 import { OPS } from './ir/ops.ts';
 import type { GraphName, Program } from './ir/program.ts';
-import { lossOf, wrongWindow } from './learn/losses/table.ts';
+import { lossOf, wrongOptions, wrongWindow } from './learn/losses/table.ts';
 import type { Lowered } from './patch/lower.ts';
 import { termsOf } from './patch/objective.ts';
 import { bankOf, placesOfParams } from './patch/params.ts';
@@ -82,6 +82,10 @@ export function plan(
   }
 
   for (const { estimate, target, loss, path } of terms) {
+    const invalid = wrongOptions(loss, sampleRate);
+    if (invalid !== null) {
+      return fail(diagnostic('PATCH_SIGNAL_RANGE', pathOf([...path, 'loss']), invalid));
+    }
     const misfit = wrongWindow(loss, training.window, sampleRate);
     if (misfit !== null) return fail(diagnostic('PATCH_SIGNAL_RANGE', 'training.window', misfit));
     if (estimate !== target) continue;

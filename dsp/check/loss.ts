@@ -14,7 +14,7 @@ import { diagnostic, fail, ok } from '../diagnostic.ts';
 import type { Result } from '../diagnostic.ts';
 import { Builder } from '../ir/builder.ts';
 import type { Program } from '../ir/program.ts';
-import { lossOf, wrongWindow } from '../learn/losses/table.ts';
+import { lossOf, wrongOptions, wrongWindow } from '../learn/losses/table.ts';
 import type { LossChoice } from '../learn/losses/table.ts';
 import { resolutions } from '../learn/losses/stft.ts';
 import type { Resolution } from '../learn/losses/stft.ts';
@@ -128,6 +128,8 @@ export function lossMeter(
   window: number,
   { sampleRate = 48000, by = 'interpreter' }: LossOptions = {},
 ): Result<LossMeter> {
+  const invalid = wrongOptions(choice, sampleRate);
+  if (invalid !== null) return fail(diagnostic('PATCH_SIGNAL_RANGE', 'loss', invalid));
   const wrong = wrongWindow(choice, window, sampleRate);
   if (wrong !== null) return fail(diagnostic('PATCH_SIGNAL_RANGE', 'window', wrong));
   const program = programOf(choice, window, sampleRate);

@@ -27,6 +27,8 @@ export interface LossRow<Shape extends z.ZodRawShape = z.ZodRawShape> {
   /** What it is for, where it holds, and what its options do. */
   readonly doc: string;
   readonly build: (options: z.infer<z.ZodObject<Shape>>, sampleRate: number) => Loss;
+  /** Why its options do not go together. */
+  readonly invalid?: (options: z.infer<z.ZodObject<Shape>>, sampleRate: number) => string | null;
   /** Why it cannot be taken over a window of so many samples. */
   readonly wrong?: (
     options: z.infer<z.ZodObject<Shape>>,

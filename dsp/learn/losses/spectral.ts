@@ -164,16 +164,14 @@ const melOf = (o: MelOptions, size: number, sampleRate: number) =>
     sampleRate,
   });
 
-function wrongMel(o: MelOptions, window: number, sampleRate: number): string | null {
-  const misfitting = misframed('mel', MEL_SIZES)(o, window);
-  if (misfitting !== null) return misfitting;
+function wrongMel(o: MelOptions, sampleRate: number): string | null {
   const [low, high] = [o.low ?? 0, o.high ?? sampleRate / 2];
   if (high > sampleRate / 2) {
     return `the bands of "mel" must end at or below Nyquist: expected "high" at most ${sampleRate / 2} Hz, got ${high} Hz`;
   }
   if (low >= high)
     return `no room for the bands of "mel": expected "low" below ${high} Hz, got ${low} Hz`;
-  for (const size of sizesFor(window, o, MEL_SIZES)) {
+  for (const size of o.sizes ?? MEL_SIZES) {
     const empty = emptyBand(melOf(o, size, sampleRate));
     if (empty !== null) return bandless('mel', size, empty);
   }
@@ -249,7 +247,8 @@ export const SPECTRAL = {
         o,
         MEL_SIZES,
       ),
-    wrong: wrongMel,
+    invalid: wrongMel,
+    wrong: misframed('mel', MEL_SIZES),
   }),
   klDivergence: row({
     options: { ...framing, spectrum },

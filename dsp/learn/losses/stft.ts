@@ -90,7 +90,7 @@ const resolutionOf = ({ size = 1024, hop: step = 256, length: long }: One): Reso
   length: long ?? size,
 });
 
-/** The frames of each resolution; the three lists must be of one length, which `wrong` says. */
+/** The frames of each resolution; the three lists must be of one length, which `unequal` says. */
 function resolutionsOf({ sizes, hops, lengths }: Several): readonly Resolution[] {
   const all = sizes ?? SIZES;
   return all.map((size, k) => ({
@@ -162,12 +162,11 @@ function stft(at: Resolution, o: Terms, sampleRate: number): Loss {
 const sumOf = (b: Builder, some: readonly NodeId[]): NodeId =>
   some.reduce((sum, x) => add(b, sum, x));
 
-/** Why resolutions and terms do not fit, or null. */
-function wrong(
+/** Why resolutions and terms do not go together, or null. */
+function invalid(
   name: string,
   all: readonly Resolution[],
   o: Terms,
-  window: number,
   sampleRate: number,
 ): string | null {
   const weights = [o.convergence ?? 1, o.logMagnitude ?? 1, o.linearMagnitude ?? 0, o.phase ?? 0];
@@ -178,11 +177,18 @@ function wrong(
     if (at.length > at.size) {
       return `the window of "${name}" must go into its frame: expected a length of at most ${at.size} samples, got ${at.length}`;
     }
-    const misfitting = misfit(at.size, at.hop, window);
-    if (misfitting !== null) return misfitting;
     if (o.bands === undefined) continue;
     const empty = emptyBand(slaney(o.bands, at.size, sampleRate));
     if (empty !== null) return bandless(name, at.size, empty);
+  }
+  return null;
+}
+
+/** The first resolution that does not fit the training window. */
+function misfitting(all: readonly Resolution[], window: number): string | null {
+  for (const { size, hop: step } of all) {
+    const wrong = misfit(size, step, window);
+    if (wrong !== null) return wrong;
   }
   return null;
 }
@@ -217,7 +223,8 @@ export const STFT = {
     unit: 'a ratio of amplitudes, and 1 is 8.7 dB in every bin',
     doc: `auraloss’s STFT loss, over the frames that lie in the window (it pads a recording by reflection instead). \`size\` 1024, \`hop\` 256, \`length\` of the window as \`size\`; the training window is a multiple of the hop. ${TERMS}. Where magnitudes fall to √eps the slope of the logarithm is 1e4, which single precision fills with noise: of recordings without any noise, gradients are good to some percent. It is a local loss: it does not find a frequency from afar`,
     build: (o, sampleRate) => stft(resolutionOf(o), o, sampleRate),
-    wrong: (o, window, sampleRate) => wrong('stft', [resolutionOf(o)], o, window, sampleRate),
+    invalid: (o, sampleRate) => invalid('stft', [resolutionOf(o)], o, sampleRate),
+    wrong: (o, window) => misfitting([resolutionOf(o)], window),
   }),
   multiStft: row({
     options: { ...several, ...terms },
@@ -237,7 +244,7 @@ export const STFT = {
           1 / all.length,
         );
     },
-    wrong: (o, window, sampleRate) =>
-      unequal(o) ?? wrong('multiStft', resolutionsOf(o), o, window, sampleRate),
+    invalid: (o, sampleRate) => unequal(o) ?? invalid('multiStft', resolutionsOf(o), o, sampleRate),
+    wrong: (o, window) => misfitting(resolutionsOf(o), window),
   }),
 } as const;

@@ -58,6 +58,12 @@ export const kindOf = (choice: LossChoice): LossKind => parts(choice).kind;
 /** What the signals that it compares may be. */
 export const takenBy = (choice: LossChoice): Takes => parts(choice).row.takes;
 
+/** Why the options of a loss do not go together, or null. */
+export function wrongOptions(choice: LossChoice, sampleRate: number): string | null {
+  const { row, options } = parts(choice);
+  return row.invalid?.(options, sampleRate) ?? null;
+}
+
 /** Why a loss cannot be taken over a window of so many samples, or null. */
 export function wrongWindow(choice: LossChoice, window: number, sampleRate: number): string | null {
   const { row, options } = parts(choice);

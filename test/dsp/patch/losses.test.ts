@@ -108,6 +108,12 @@ describe('a spectral loss', () => {
       /training\.window: frames of 512 samples .* multiple of the hop of 128 samples, got 576/u,
     ],
     [
+      { kind: 'stft', length: 2000 },
+      1024,
+      /SIGNAL_RANGE training\.loss: .* length .* 1024 samples/u,
+    ],
+    [{ kind: 'huber', detla: 1 }, 512, /training\.loss\.detla: unknown field "detla"/u],
+    [
       { kind: 'logSpectral', sizes: [1024] },
       512,
       /window: .*expected at least 1024 samples, got 512/u,
