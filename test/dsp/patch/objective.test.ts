@@ -37,6 +37,7 @@ function patchOf(objective: Partial<Training>): Patch {
       const frame = p.vector('frames', [sound], { size: 64, hop: 32 });
       p.vector('magnitude', [p.vector('rfft', [frame], {})], {}, name);
     }
+    p.vector('vector', [], { values: numbers(33, 4) }, 'shape');
     p.vector('sumLanes', ['E' as never], {}, 'level');
     return { training: { ...SETTINGS, ...objective } };
   });
@@ -73,6 +74,7 @@ describe('a training of several terms', () => {
     { estimate: 'E', target: 'T', loss: 'mse', carry: 64 },
     { estimate: 'E', target: 'gain', loss: 'mae' },
     { estimate: 'E', target: 'T', loss: { kind: 'mse', of: 'windowMeans' } },
+    { estimate: 'E', target: 'shape', loss: 'mse' },
     { estimate: 'gain', target: 'pole', loss: 'mse' },
     { terms: [mse, { estimate: 'pole', loss: 'value', weight: -0.1 }] },
     {
@@ -125,7 +127,8 @@ test.each(['snr', { kind: 'esr', preEmphasis: 0.9 }, { kind: 'stft', size: 64, h
 
 describe('misuse is told', () => {
   const bad = (objective: object): string[] => {
-    const parsed = parsePatch({ ...patchOf(mse), training: { ...SETTINGS, ...objective } });
+    const params = { ...patchOf(mse).params, weights: { initial: 0.5, size: 33, min: -1, max: 1 } };
+    const parsed = parsePatch({ ...patchOf(mse), params, training: { ...SETTINGS, ...objective } });
     const found = parsed.ok
       ? compile(parsed.value, { sampleRate: RATE, maxBlock: 64, latency: 0 })
       : parsed;
@@ -147,6 +150,10 @@ describe('misuse is told', () => {
     ],
     [{ terms: [{ ...mse, estimate: 'E' }] }, [/terms\[0\]\.target: lanes of .*33 lanes, got 1/u]],
     [{ estimate: 'level', target: 't', loss: 'mse' }, [/target: rates .* every 32 .*got samples/u]],
+    [
+      { estimate: 'E', target: 'weights', loss: 'mse' },
+      [/target: a vector beside frames.* 33 lanes/u],
+    ],
     [{ estimate: 't', loss: 'value' }, [/no parameter has a gradient at "t": /u]],
     [{ estimate: 'level', loss: 'value', window: 100 }, [/training\.window: .*multiple of .* 32/u]],
   ])('%o', (objective, words) => {
