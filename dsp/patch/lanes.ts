@@ -124,7 +124,7 @@ export function checkLanes(patch: Patch): Diagnostic[] {
       // Frames stand beside numbers and constants: a vector that moves has no frames of its own.
       const isFramed = [estimate, target].some((id) => (rates.get(id) ?? 0) > 1);
       for (const [field, id] of Object.entries({ estimate, target })) {
-        const isStill = rates.get(id) === 0 && !CONSTANTS.has(patch.nodes[id]?.op ?? '');
+        const isStill = rates.get(id) === 0 && !isConstant(patch.nodes[id]?.op ?? '');
         if (!isFramed || !isStill || lanesOf(id) === 1) continue;
         const what = `a vector beside frames, and no frame itself: expected frames, a constant or a number, got ${lanesOf(id)} lanes`;
         const hint = 'subtract them in the patch, and learn the mean with the loss "value"';
