@@ -7,7 +7,7 @@
  */
 
 import type { Control } from './control.ts';
-import type { GraphName } from './ir/program.ts';
+import type { GraphName, GuardSettings } from './ir/program.ts';
 
 /**
  * A state that has a name: what another version of the program finds it by. In memory it is
@@ -140,5 +140,8 @@ export interface Artifact {
   readonly outputs: number;
   readonly sliders: readonly Control[];
   readonly params: readonly Control[];
+  /** Inputs that the program listens to, from 0. */
+  readonly listens: readonly number[];
+  readonly guards: GuardSettings;
   readonly report: CompileReport;
 }

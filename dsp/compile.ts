@@ -11,6 +11,7 @@ import type { Result } from './diagnostic.ts';
 import { plan } from './plan.ts';
 import type { Mode, Watch } from './plan.ts';
 import type { Graph } from './ir/graph.ts';
+import { NO_GUARDS } from './ir/program.ts';
 import type { GraphName, Program } from './ir/program.ts';
 import { liveSize } from './passes/fold.ts';
 import { lower } from './patch/lower.ts';
@@ -119,6 +120,8 @@ export function assemble(
     outputs: program.outputs,
     sliders: program.sliders,
     params: program.params,
+    listens: listensTo(program.stream),
+    guards: program.guards ?? NO_GUARDS,
     report: {
       nodes: {
         stream: liveSize(program.stream),
@@ -134,6 +137,12 @@ export function assemble(
       mode: program.reasons,
     },
   });
+}
+
+/** Channels of the inputs that matter, in order. */
+function listensTo(stream: Graph): number[] {
+  const channels = stream.nodes.flatMap(({ op, attrs }) => (op === 'input' ? [attrs[0] ?? 0] : []));
+  return [...new Set(channels)].sort((a, b) => a - b);
 }
 
 function reportGraphs(

@@ -19,6 +19,7 @@ import type { Graph, NodeId } from './ir/graph.ts';
 import { OPS } from './ir/ops.ts';
 import type { GraphName, Program } from './ir/program.ts';
 import { lossOf, wrongOptions, wrongWindow } from './learn/losses/table.ts';
+import { guardsOf } from './learn/guards.ts';
 import type { Lowered } from './patch/lower.ts';
 import { termsOf } from './patch/objective.ts';
 import { bankOf, placesOfParams } from './patch/params.ts';
@@ -61,6 +62,7 @@ export function plan(
     outputs: patch.outputs.length,
     sliders: named(patch.sliders),
     params: bankOf(patch.params, patch.training?.groups),
+    guards: guardsOf(patch.training?.guards),
   };
   const { training } = patch;
   const { terms, graph, sampleRate } = lowered;

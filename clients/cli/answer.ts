@@ -38,7 +38,7 @@ export const CLI_CODES = {
   CLI_SOUND_CHANNELS: 'the sound does not have the channels that the patch listens to',
   CLI_SOUND_EMPTY: 'a sound file holds no frames',
   CLI_TARGET_NOT_INPUT: 'a target file was given, and the training target is not an input',
-  CLI_NOT_FINITE: 'training met a loss or gradient that is not finite',
+  CLI_LEARNING_STOPPED: 'a guard of the training tripped',
   CLI_HOST_UNREACHABLE: 'no host answers at this address',
   CLI_NOT_STARTED: 'the daemon did not start',
   CLI_INTERNAL: 'the command failed in a way that it should not',

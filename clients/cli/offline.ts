@@ -6,7 +6,9 @@
  */
 
 import type { Artifact } from '../../dsp/artifact.ts';
-import type { Schedule } from '../../dsp/learn/schedule.ts';
+import type { Schedule } from '../../dsp/learn/schedules/schedule.ts';
+import { causeOf } from '../../dsp/run/faults.ts';
+import type { Cause } from '../../dsp/run/faults.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import type { SoundStream } from './sound.ts';
 
@@ -60,8 +62,10 @@ export interface Outcome {
   readonly trace: readonly TracePoint[];
   /** Per goal: frames after which it was met, and stayed met; null where it is not. */
   readonly settled: readonly (number | null)[];
-  /** Frames done when a loss or gradient was not finite and learning stopped; null where all went well. */
+  /** Frames done when a guard stopped learning; null where all went well. */
   readonly stoppedAt: number | null;
+  /** Why it did; null where all went well. */
+  readonly cause: Cause | null;
   /** Spent in the program, the sound's making left out. */
   readonly secondsTaken: number;
 }
@@ -135,6 +139,8 @@ export function runOffline(run: OfflineRun): Outcome {
     trace,
     settled: first === null ? settled.map(() => null) : settled,
     stoppedAt: instance.fault === 0 ? null : done,
+    cause:
+      instance.fault === 0 ? null : causeOf(instance.fault, instance.faultDetail, artifact.params),
     secondsTaken: milliseconds / 1000,
   };
 }

@@ -63,7 +63,11 @@ export async function call<K extends OperationId>(
   let response: Response;
   let text: string;
   try {
-    response = await fetch(new URL(`${API_PREFIX}${address}`, url), {
+    const target = new URL(`${API_PREFIX}${address}`, url);
+    if (method === 'GET') {
+      for (const [key, value] of Object.entries(body)) target.searchParams.set(key, String(value));
+    }
+    response = await fetch(target, {
       method,
       headers,
       ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),

@@ -18,6 +18,22 @@ import type { Graph, Node } from './graph.ts';
 
 export type GraphName = 'stream' | 'loss' | 'backward' | 'update';
 
+/** What stops learning by itself, and when none is done; Infinity and null: never. */
+export interface GuardSettings {
+  readonly maxLoss: number;
+  /** Largest 2-norm of all gradients. */
+  readonly maxGradient: number;
+  /** Share of its range that a step may carry a parameter over if it ends at an end of it. */
+  readonly leap: number;
+  readonly rising: {
+    readonly factor: number;
+    readonly move: number;
+    readonly times: number;
+  } | null;
+  /** Peak of the inputs, 1 at full scale: no steps are taken up to it; 0 takes them always. */
+  readonly silence: number;
+}
+
 export interface Program {
   readonly name: string;
   readonly stream: Graph;
@@ -39,7 +55,18 @@ export interface Program {
   readonly outputs: number;
   readonly sliders: readonly Control[];
   readonly params: readonly Control[];
+  /** Absent: none but those against what is not finite. */
+  readonly guards?: GuardSettings;
 }
+
+/** For a program that says nothing. */
+export const NO_GUARDS: GuardSettings = {
+  maxLoss: Infinity,
+  maxGradient: Infinity,
+  leap: Infinity,
+  rising: null,
+  silence: 0,
+};
 
 /** Where graphs find numbers that are no controls: `scalar` indices. */
 export const updateScalars = {

@@ -110,9 +110,9 @@ const FIELDS = [
   ...LOSS_FIELDS,
   ...OPTIMISER_FIELDS,
   ...(
-    'format name title doc sliders params nodes outputs training expect estimate target loss terms weight window mode carry optimiser weightDecay clip norm groups params learn schedule kind ' +
+    'format name title doc sliders params nodes outputs training expect estimate target loss terms weight window mode carry optimiser weightDecay clip norm groups params learn schedule guards kind ' +
     'size fanIn fanOut lanes from values units taps dilation activation hop bands low high ' +
-    'rate delta every factor final steps initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
+    'rate delta every factor final steps milestones power after growth peak rise divide finalDivide shape threePhase up down patience threshold relative cooldown lowest epsilon warmup start glide at maxLoss maxGradient leap rising move times silence initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
   ).split(' '),
 ];
 
@@ -130,6 +130,7 @@ export function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
     case 'invalid_union': {
       if (issue.path.at(-1) === 'initial') return fromInitial(issue, path, got);
       if (issue.path.at(-1) === 'loss') return fromLoss(issue, path, got);
+      if (issue.path.at(-2) === 'guards') return fromGuard(issue, path, got);
       const op = (issue.input as { op?: unknown } | undefined)?.op;
       if (issue.discriminator === 'op') {
         const known = nodeOps();
@@ -186,6 +187,17 @@ function fromInitial(issue: z.core.$ZodIssueInvalidUnion, path: string, got: str
   }
   const expected = 'expected a number, a list of numbers or { "init": … }';
   return [diagnostic('PATCH_INVALID', path, `${expected}, got ${got}`)];
+}
+
+/** A switch, or settings: what is said of the one that was meant. */
+function fromGuard(issue: z.core.$ZodIssueInvalidUnion, path: string, got: string): Diagnostic[] {
+  const meant = issue.errors.at(-1) ?? [];
+  const isSettings = typeof issue.input === 'object' && issue.input !== null;
+  if ((isSettings || typeof issue.input === 'number') && meant.length > 0) {
+    return meant.flatMap((inner) => fromIssue({ ...inner, path: [...issue.path, ...inner.path] }));
+  }
+  const message = `expected false, which turns it off, or its settings, got ${got}`;
+  return [diagnostic('PATCH_INVALID', path, message)];
 }
 
 /** A name or an object: what is said of the one that was meant. */

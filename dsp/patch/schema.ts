@@ -13,8 +13,9 @@ import type { ControlSpec } from '../control.ts';
 import { diagnostic, fail, ok, show } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
+import { guardsSchema } from '../learn/guards.ts';
 import { optimiserSchema, rateFactor } from '../learn/optimisers/table.ts';
-import { scheduleSchema } from '../learn/schedule.ts';
+import { scheduleSchema } from '../learn/schedules/schedule.ts';
 import { BEYOND, DELAY_INTERPOLATIONS } from './delays.ts';
 import { fromIssue, onePerPath } from './explain.ts';
 import { hopSchema } from './frames.ts';
@@ -195,6 +196,7 @@ export const trainingFields = {
   /** By name, what learns in its own way. */
   groups: z.record(idSchema, groupSchema).optional(),
   schedule: scheduleSchema,
+  guards: guardsSchema.optional(),
 };
 
 export const trainingSchema = z.strictObject({

@@ -3,21 +3,22 @@
  *
  * Threads: whoever owns the instance calls everything; in the daemon that is the audio thread.
  * Invariants: after construction nothing allocates, throws or waits; results do not depend on how
- * the stream is cut into blocks; a parameter that a finite loss has not confirmed is taken back when
- * the loss or a gradient is not finite; a window that was recorded in part by another program
- * teaches nothing.
+ * the stream is cut into blocks; when a guard trips (`guards.ts`) learning stops within the block, the
+ * last good parameters return and the optimiser forgets; no step is taken while what the program
+ * listens to is silent, none moves a parameter while all gradients are 0; a window that was recorded in part by another program,
+ * or had a sample that is not finite, teaches nothing.
  */
 
 import type { Artifact } from '../artifact.ts';
-import { writeLearningRate } from '../learn/schedule.ts';
-import type { Schedule } from '../learn/schedule.ts';
+import { Pace } from '../learn/schedules/pace.ts';
+import { encode } from '../learn/schedules/schedule.ts';
+import type { Schedule } from '../learn/schedules/schedule.ts';
 import { copyStates } from './adopt.ts';
 import type { Adoption } from './adopt.ts';
+import { DETAIL, FAULT } from './faults.ts';
+import { ParameterGuard } from './guards.ts';
 import type { Kernel, Samples } from './kernel.ts';
 import { wasmKernel } from './wasm-kernel.ts';
-
-/** Why learning stopped by itself. */
-export const FAULT = { none: 0, notFinite: 1 } as const;
 
 export class Instance {
   readonly artifact: Artifact;
@@ -31,8 +32,6 @@ export class Instance {
   readonly frozen: Float64Array;
   /** Per parameter: a factor of the learning rate. */
   readonly rates: Float64Array;
-  /** Off: loss and gradients are still measured, parameters stay. */
-  learning = false;
   /** Set by the host while what is heard says nothing of what is played: no step is taken. */
   held = false;
   /** Set by the host: another program has taken over, this one only sounds on. */
@@ -43,15 +42,21 @@ export class Instance {
   windows = 0;
   /** Of the last finished window. */
   loss = 0;
+  /** Why learning stopped by itself: a code of `faults.ts`. */
   fault: number = FAULT.none;
 
   readonly #kernel: Kernel;
   readonly #window: number;
-  readonly #confirmed: Float64Array;
-  #schedule: Schedule = { kind: 'constant', rate: 0 };
+  readonly #guard: ParameterGuard;
+  readonly #pace = new Pace();
+  /** Largest magnitude heard in this window so far. */
+  readonly #heard = new Float64Array(1);
+  #learning = false;
   #position = 0;
   /** Gradients of the windows since the last step, added up, and how many. */
   readonly #sums: Float64Array;
+  /** Mean loss of the windows of the last step. */
+  readonly #meanLoss = new Float64Array(1);
   #gathered = 0;
   /** So many windows, the present one included, are not recorded whole: no step, no loss. */
   #partial = 0;
@@ -69,7 +74,7 @@ export class Instance {
     this.rates = this.#kernel.rates;
     this.#sums = new Float64Array(artifact.every > 1 ? artifact.params.length : 0);
     this.#window = artifact.window;
-    this.#confirmed = new Float64Array(artifact.params.length);
+    this.#guard = new ParameterGuard(artifact, this.params, this.gradients, this.frozen);
     artifact.sliders.forEach((control, k) => {
       this.sliders[k] = control.initial;
     });
@@ -84,30 +89,70 @@ export class Instance {
     return this.#kernel.learningRate[0]!;
   }
 
+  /** Off: loss and gradients are still measured, parameters stay. Turned on, a fault is forgotten. */
+  get learning(): boolean {
+    return this.#learning;
+  }
+  set learning(on: boolean) {
+    if (on && !this.#learning) {
+      this.fault = FAULT.none;
+      this.#guard.restart();
+    }
+    this.#learning = on;
+  }
+
+  /** Numbers of the fault, at DETAIL of `faults.ts`. */
+  get faultDetail(): Float64Array {
+    return this.#guard.detail;
+  }
+
+  /** What the schedule remembers of the losses. */
+  get paceMemory(): Float64Array {
+    return this.#pace.memory;
+  }
+
   setSchedule(schedule: Schedule): void {
-    this.#schedule = schedule;
-    writeLearningRate(schedule, this.step, this.#kernel.learningRate);
+    this.follow(encode(schedule));
+  }
+
+  /** As `setSchedule`, from its numbers; allocates nothing. */
+  follow(code: Float64Array): void {
+    this.#pace.follow(code);
+    this.#pace.write(this.step, this.#kernel.learningRate);
   }
 
   /** Processes the first `frames` frames, `maxBlock` at most, of the inputs into the outputs. */
   process(frames: number): void {
     const total = Math.min(frames, this.artifact.maxBlock);
-    if (this.#window === 0) {
-      this.#kernel.stream(0, 0, total);
-      return;
-    }
     let done = 0;
     while (done < total) {
-      const left = this.#window - this.#position;
+      const left = this.#window === 0 ? total : this.#window - this.#position;
       const count = total - done < left ? total - done : left;
+      this.#listen(done, count);
       this.#kernel.stream(done, this.#position, count);
       done += count;
+      if (this.#window === 0) break;
       this.#position += count;
       if (this.#position === this.#window) {
         this.#position = 0;
         this.#endWindow();
       }
     }
+    if (this.#learning) this.#checkOutputs(total);
+  }
+
+  /**
+   * Something that the program hears or plays was not finite: learning stops, and nothing is learned
+   * from this window.
+   *
+   * @param fault  FAULT.input or FAULT.output
+   * @param index  channel, −1 where it is not known
+   */
+  distrust(fault: number, index: number): void {
+    if (this.#window === 0 || this.retired) return;
+    if (fault === FAULT.input && this.artifact.listens.length === 0) return;
+    if (this.#learning) this.#trip(this.#guard.note(fault, index));
+    this.#partial = Math.max(this.#partial, this.#unrecorded());
   }
 
   /** Signal state as at the start; parameters, step and sliders stay. */
@@ -126,17 +171,18 @@ export class Instance {
     this.#kernel.restart();
     this.#gathered = 0;
     this.step = 0;
-    writeLearningRate(this.#schedule, 0, this.#kernel.learningRate);
+    this.#pace.restart();
+    this.#pace.write(0, this.#kernel.learningRate);
   }
 
   /** Goes on from parameters that are known to be good, after `step` optimiser steps. */
   resume(params: ArrayLike<number>, step: number): void {
     for (let k = 0; k < this.params.length; k++) {
       this.params[k] = params[k]!;
-      this.#confirmed[k] = params[k]!;
     }
+    this.#guard.restart();
     this.step = step;
-    writeLearningRate(this.#schedule, step, this.#kernel.learningRate);
+    this.#pace.write(step, this.#kernel.learningRate);
   }
 
   /**
@@ -154,9 +200,8 @@ export class Instance {
       const target = params[k + 1]!;
       const { min, max } = this.artifact.params[target]!;
       this.params[target] = from.params[source]!;
-      this.#confirmed[target] = from.#confirmed[source]!;
       hold(this.params, target, min, max);
-      hold(this.#confirmed, target, min, max);
+      this.#guard.adopt(target, from.#guard, source);
       this.frozen[target] = from.frozen[source]!;
       const { rate = 1 } = from.artifact.params[source]!;
       if (from.rates[source]! !== rate) this.rates[target] = from.rates[source]!;
@@ -171,7 +216,10 @@ export class Instance {
     this.step = from.step;
     this.windows = from.windows;
     this.loss = from.loss;
-    writeLearningRate(this.#schedule, this.step, this.#kernel.learningRate);
+    this.#pace.adopt(from.#pace);
+    this.#pace.write(this.step, this.#kernel.learningRate);
+    this.#guard.adoptLoss(from.#guard);
+    this.#heard[0] = from.#heard[0]!;
     this.#position = this.#window === 0 ? 0 : from.#position % this.#window;
     const before = from.#kernel.words;
     const after = this.#kernel.words;
@@ -194,19 +242,22 @@ export class Instance {
   reset(): void {
     for (let k = 0; k < this.params.length; k++) {
       if (this.frozen[k] === 0) this.params[k] = this.artifact.params[k]!.initial;
-      this.#confirmed[k] = this.params[k]!;
       this.gradients[k] = 0;
     }
+    this.#guard.restart();
     this.step = 0;
     this.loss = 0;
     this.fault = FAULT.none;
-    writeLearningRate(this.#schedule, 0, this.#kernel.learningRate);
+    this.#pace.restart();
+    this.#pace.write(0, this.#kernel.learningRate);
     this.resetState();
   }
 
   #endWindow(): void {
     if (this.retired) return;
     const kernel = this.#kernel;
+    const isSilent = this.#heard[0]! < this.artifact.guards.silence;
+    this.#heard[0] = 0;
     kernel.backward();
     this.windows++;
     if (this.#partial > 0) {
@@ -214,20 +265,34 @@ export class Instance {
       for (let k = 0; k < this.gradients.length; k++) this.gradients[k] = 0;
       return;
     }
-    const loss = kernel.loss[0]!;
-    if (!this.#isFinite(loss)) {
-      this.#takeBack();
+    const isHushed = isSilent && this.artifact.listens.length > 0;
+    const isActive = this.#learning && !this.held && !isHushed;
+    const fault = this.#guard.judge(kernel.loss, isActive);
+    if (fault !== FAULT.none) {
+      const isFinite = fault !== FAULT.loss && fault !== FAULT.gradient;
+      if (isFinite) this.loss = kernel.loss[0]!;
+      this.#trip(fault);
+      if (!isFinite) kernel.reset();
       return;
     }
-    this.loss = loss;
-    this.#confirmed.set(this.params);
-    writeLearningRate(this.#schedule, this.step, kernel.learningRate);
-    if (!this.learning || this.held) {
-      this.#gathered = 0;
+    this.loss = kernel.loss[0]!;
+    this.#pace.write(this.step, kernel.learningRate);
+    if (!isActive) {
+      if (!isHushed) this.#gathered = 0;
       return;
     }
     if (this.artifact.every > 1 && !this.#gather()) return;
-    kernel.update();
+    // Momentum and decay do not move what has no gradient; the step and the schedule go on.
+    if (!this.#guard.flat) {
+      this.#guard.beforeStep();
+      kernel.update();
+      const leap = this.#guard.afterStep();
+      if (leap !== FAULT.none) {
+        this.#trip(leap);
+        return;
+      }
+    }
+    this.#pace.observe(this.step, this.artifact.every > 1 ? this.#meanLoss : kernel.loss);
     this.step++;
   }
 
@@ -236,33 +301,68 @@ export class Instance {
     const { gradients } = this;
     const sums = this.#sums;
     const { every } = this.artifact;
-    if (this.#gathered === 0) sums.fill(0);
+    const loss = this.#meanLoss;
+    if (this.#gathered === 0) {
+      sums.fill(0);
+      loss[0] = 0;
+    }
+    loss[0]! += this.loss;
     for (let k = 0; k < sums.length; k++) sums[k]! += gradients[k]!;
     this.#gathered++;
     if (this.#gathered < every) return false;
     for (let k = 0; k < sums.length; k++) gradients[k] = sums[k]! / every;
+    loss[0]! /= every;
     this.#gathered = 0;
     return true;
   }
 
-  #isFinite(loss: number): boolean {
-    // What is finite times 0 is 0; all else is not a number, and stays so.
-    let sum = loss * 0;
-    const { gradients } = this;
-    for (let k = 0; k < gradients.length; k++) sum += gradients[k]! * 0;
-    return sum === 0;
+  /** Inputs that are not finite become silence; how loud the others are counts for the window. */
+  #listen(from: number, count: number): void {
+    const { listens } = this.artifact;
+    const end = from + count;
+    let peak = this.#heard[0]!;
+    for (let k = 0; k < listens.length; k++) {
+      const channel = this.inputs[listens[k]!]!;
+      let sum = 0;
+      let loudest = 0;
+      for (let i = from; i < end; i++) {
+        const x = channel[i]!;
+        sum += x - x;
+        const size = x < 0 ? -x : x;
+        if (size > loudest) loudest = size;
+      }
+      if (sum !== 0) {
+        for (let i = from; i < end; i++) channel[i] = 0;
+        this.distrust(FAULT.input, listens[k]!);
+      } else if (loudest > peak) {
+        peak = loudest;
+      }
+    }
+    this.#heard[0] = peak;
   }
 
-  /** The last parameters that a finite loss has seen return; learning stops. */
-  #takeBack(): void {
-    for (let k = 0; k < this.params.length; k++) {
-      this.params[k] = this.#confirmed[k]!;
-      this.gradients[k] = 0;
+  #checkOutputs(frames: number): void {
+    for (let c = 0; c < this.outputs.length; c++) {
+      const channel = this.outputs[c]!;
+      let sum = 0;
+      for (let i = 0; i < frames; i++) sum += channel[i]! - channel[i]!;
+      if (sum === 0) continue;
+      this.distrust(FAULT.output, c);
+      this.#kernel.reset();
+      return;
     }
-    this.learning = false;
-    this.fault = FAULT.notFinite;
+  }
+
+  /** Learning stops, the last good parameters return, the optimiser forgets. */
+  #trip(fault: number): void {
+    this.gradients.fill(0);
+    if (!this.#learning) return;
+    this.#guard.takeBack();
+    this.#kernel.restart();
     this.#gathered = 0;
-    this.#kernel.reset();
+    this.#guard.detail[DETAIL.step] = this.step;
+    this.#learning = false;
+    this.fault = fault;
   }
 }
 

@@ -9,7 +9,7 @@
 
 import { z } from 'zod';
 import { rateFactor } from '../../dsp/learn/optimisers/table.ts';
-import { scheduleSchema } from '../../dsp/learn/schedule.ts';
+import { scheduleChangeSchema } from '../../dsp/learn/schedules/schedule.ts';
 import { patchSchema } from '../../dsp/patch/schema.ts';
 import type { ErrorCode } from './errors.ts';
 import type { OperationId } from './routes.ts';
@@ -38,7 +38,7 @@ const revision = { revision: s.revisionSchema };
 const COMPILES = ['PATCH_INVALID', 'COMPILE_FAILED', 'ENGINE_REFUSED'] as const;
 
 const trainingAnswer = s.trainingStateSchema.extend(revision);
-const scheduleAnswer = z.object({ ...revision, schedule: scheduleSchema });
+const scheduleAnswer = s.schedulePositionSchema.extend(revision);
 
 export const OPERATIONS = {
   'status.get': {
@@ -207,16 +207,23 @@ export const OPERATIONS = {
   },
   'schedule.get': {
     summary: 'Learning-rate schedule',
-    doc: 'A function of the optimiser step.',
+    doc: 'A function of the optimiser step, with where it is and its rate now.',
     input: nothing,
     output: scheduleAnswer,
     errors: ['NOT_TRAINABLE'],
   },
   'schedule.set': {
     summary: 'Exchange the learning-rate schedule',
-    doc: 'In flight; the step goes on.',
-    input: scheduleSchema,
+    doc: 'In flight; the step goes on. With `begin: "now"` it begins at the present step, without at its own `start`, step 0 if not given; with `glideSteps` the rate goes over in a straight line of so many steps. The answer has the step as `start` and the line as `glide`, so that a preview of it is what happens.',
+    input: scheduleChangeSchema,
     output: scheduleAnswer,
+    errors: ['NOT_TRAINABLE'],
+  },
+  'schedule.ahead': {
+    summary: 'The learning rates from now on',
+    doc: 'Of the schedule in use, from the present step on: steps from, from + stride, ...',
+    input: s.aheadInputSchema,
+    output: s.aheadSchema,
     errors: ['NOT_TRAINABLE'],
   },
   'schedule.preview': {

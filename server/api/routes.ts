@@ -34,6 +34,7 @@ export const ROUTES = {
   'training.restart': ['POST', '/training/restart'],
   'schedule.get': ['GET', '/schedule'],
   'schedule.set': ['PUT', '/schedule'],
+  'schedule.ahead': ['GET', '/schedule/preview'],
   'schedule.preview': ['POST', '/schedule/preview'],
 } as const satisfies Record<string, readonly ['GET' | 'PUT' | 'POST' | 'PATCH', string]>;
 

@@ -7,7 +7,8 @@
  */
 
 import { z } from 'zod';
-import { scheduleSchema } from '../../dsp/learn/schedule.ts';
+import { scheduleChangeSchema, scheduleSchema } from '../../dsp/learn/schedules/schedule.ts';
+import { FAULT_NAMES } from '../../dsp/run/faults.ts';
 import {
   expectationSchema,
   idSchema,
@@ -60,9 +61,18 @@ export const progressSchema = z.object({
   step: z.number().describe('Optimiser steps done.'),
   loss: known.describe('Of the last finished window.'),
   learningRate: known.describe('Of the last step, or of the next one before the first.'),
-  fault: z
-    .boolean()
-    .describe('Learning met a loss or gradient that is not finite, and was stopped.'),
+  fault: z.boolean().describe('A guard stopped learning; it is forgotten when learning starts.'),
+  cause: z
+    .object({
+      guard: z.enum(FAULT_NAMES),
+      value: known.describe('What was met; null where it is no finite number.'),
+      bound: known.describe('What it was compared with; null where it had to be finite.'),
+      step: z.number().describe('Optimiser steps done.'),
+      param: z.string().nullable().describe('The parameter, where it was one.'),
+      message: z.string().describe('All of it, in a sentence.'),
+    })
+    .nullable()
+    .describe('Which guard stopped learning, and why; null while none did.'),
 });
 
 export const statusSchema = z.object({
@@ -127,7 +137,7 @@ const { schedule: _schedule, ...settingsFields } = trainingFields;
 export const trainingSettingsSchema = z.object(settingsFields);
 
 export const trainingUpdateSchema = z
-  .strictObject({ ...trainingFields, running: z.boolean() })
+  .strictObject({ ...trainingFields, schedule: scheduleChangeSchema, running: z.boolean() })
   .partial();
 
 export const trainingStateSchema = progressSchema.extend({
@@ -136,10 +146,42 @@ export const trainingStateSchema = progressSchema.extend({
 });
 
 export const previewInputSchema = z.strictObject({
-  schedule: scheduleSchema.optional().describe('The one in use when absent.'),
+  schedule: scheduleChangeSchema.optional().describe('The one in use when absent.'),
   from: z.int().min(0).max(1e12).default(0).describe('First step.'),
   count: z.int().min(1).max(10_000).default(256).describe('How many values.'),
   stride: z.int().min(1).max(1e9).default(1).describe('Steps from one value to the next.'),
+  losses: z
+    .array(z.number())
+    .max(100_000)
+    .optional()
+    .describe(
+      'For a plateau: losses of the steps from `from` on, the last for all that follow; one is a loss that stays. Without them its rate stays.',
+    ),
+});
+
+/** Numbers of a query come as text. */
+export const aheadInputSchema = z.strictObject({
+  count: z.coerce.number().int().min(1).max(10_000).default(256).describe('How many rates.'),
+  stride: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1e9)
+    .default(1)
+    .describe('Steps from one to the next.'),
+});
+
+export const aheadSchema = z.object({
+  from: z.number().describe('The present step.'),
+  stride: z.int(),
+  rates: z.array(z.number()),
+});
+
+export const schedulePositionSchema = z.object({
+  schedule: scheduleSchema,
+  step: z.number().describe('Optimiser steps done.'),
+  position: z.number().describe('Steps since the schedule began.'),
+  learningRate: z.number().describe('Of the next step.'),
 });
 
 export const exampleSchema = z.object({
@@ -186,5 +228,7 @@ export type TrainingUpdate = z.output<typeof trainingUpdateSchema>;
 export type Selection = z.output<typeof selectionSchema>;
 export type PatchInfo = z.output<typeof patchInfoSchema>;
 export type OutputState = z.output<typeof outputSchema>;
+export type AheadOutput = z.output<typeof aheadSchema>;
+export type SchedulePosition = z.output<typeof schedulePositionSchema>;
 export type PreviewInput = z.output<typeof previewInputSchema>;
 export type Device = z.output<typeof deviceSchema>;

@@ -147,7 +147,7 @@ function describe(id: OperationId, fields: readonly string[]): Record<string, un
     summary,
     description: doc,
     ...(fields.length > 0 ? { params: part(true) } : {}),
-    ...(takes ? { body } : {}),
+    ...(takes ? { [ROUTES[id][0] === 'GET' ? 'querystring' : 'body']: body } : {}),
     response: {
       200: { description: summary, content: { 'application/json': { schema: output } } },
       ...Object.fromEntries(problems),

@@ -119,6 +119,7 @@ const RUNNERS: Runners = {
 
   'schedule.get': ({ session }) => session.schedule(),
   'schedule.set': ({ session }, schedule, origin) => session.setSchedule(schedule, origin),
+  'schedule.ahead': ({ session }, input) => session.ahead(input),
   'schedule.preview': ({ session }, input) => session.preview(input),
 };
 

@@ -12,14 +12,18 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AudioSettings } from '../../config/schema.ts';
 import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
-import { learningRate, type Schedule } from '../../dsp/learn/schedule.ts';
+import { MAX_FOLLOWED, goOver, preview } from '../../dsp/learn/schedules/schedule.ts';
+import type { Schedule, ScheduleChange } from '../../dsp/learn/schedules/schedule.ts';
 import { withObjective } from '../../dsp/patch/objective.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
+import { causeOf } from '../../dsp/run/faults.ts';
 import type {
   OutputState,
   Param,
   PatchInfo,
+  AheadOutput,
   PreviewInput,
+  SchedulePosition,
   Selection,
   Status,
   TrainingState,
@@ -175,19 +179,37 @@ export class Session {
     return { ...s.trainingOf(this.#state, this.output().muted), revision: this.#revision };
   }
 
-  schedule(): Outcome<Revised<{ readonly schedule: Schedule }>> {
+  schedule(): Outcome<Revised<SchedulePosition>> {
     const { training } = this.#state.patch;
     if (training === undefined) return s.untrainable(this.#state);
-    return answer({ schedule: training.schedule, revision: this.#revision });
+    const { schedule } = training;
+    const { step } = this.#state;
+    const position = Math.max(0, step - (schedule.start ?? 0));
+    const learningRate = s.learningRateOf(this.#state) ?? 0;
+    return answer({ schedule, step, position, learningRate, revision: this.#revision });
+  }
+
+  /** The rates that the schedule in use will have from the present step on. */
+  ahead(input: Omit<PreviewInput, 'schedule' | 'from' | 'losses'>): Outcome<AheadOutput> {
+    const from = this.#state.step;
+    const rates = this.preview({ ...input, from });
+    return rates.ok ? answer({ from, stride: input.stride, rates: rates.value }) : rates;
   }
 
   preview(input: PreviewInput): Outcome<number[]> {
-    const schedule = input.schedule ?? this.#state.patch.training?.schedule;
+    const { from, count, stride, losses } = input;
+    const inUse = this.#state.patch.training?.schedule;
+    const schedule = input.schedule === undefined ? inUse : this.#goOver(input.schedule);
     if (schedule === undefined) return s.untrainable(this.#state);
-    const { from, count, stride } = input;
-    return answer(
-      Array.from({ length: count }, (_, i) => learningRate(schedule, from + i * stride)),
-    );
+    if (schedule.kind === 'plateau' && losses !== undefined && count * stride > MAX_FOLLOWED) {
+      const got = count * stride;
+      const message = `count · stride: expected at most ${MAX_FOLLOWED} steps of a plateau, got ${got}`;
+      return refuse('INVALID_INPUT', message);
+    }
+    // What the one in use has seen counts from the present step on.
+    const isOurs = input.schedule === undefined && from >= this.#state.step;
+    const memory = isOurs ? this.#state.paceMemory : undefined;
+    return answer(preview(schedule, { from, count, stride, losses, memory }));
   }
 
   /** Compiles for the device of now, and plays nothing. */
@@ -247,8 +269,9 @@ export class Session {
     return this.#serially(async () => {
       const { training } = this.#state.patch;
       if (training === undefined) return s.untrainable(this.#state);
-      const { running, ...settings } = change;
-      const wanted = withObjective(training, defined(settings));
+      const { running, schedule, ...settings } = change;
+      const next = schedule === undefined ? training.schedule : this.#goOver(schedule);
+      const wanted = { ...withObjective(training, defined(settings)), schedule: next };
       const learning = running ?? this.#state.learning;
       // The schedule is data that the program reads: all else is compiled into it.
       if (!isDeepStrictEqual({ ...wanted, schedule: null }, { ...training, schedule: null })) {
@@ -258,21 +281,20 @@ export class Session {
       }
       const scheduled = s.withSchedule(this.#state, wanted.schedule);
       if (!scheduled.ok) return scheduled;
-      return this.#train(s.withLearning(scheduled.value, learning), origin);
+      const isAsked = running !== undefined;
+      return this.#train(s.withLearning(scheduled.value, learning), origin, isAsked);
     });
   }
 
   setLearning(learning: boolean, origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
-    return this.#serially(() => this.#train(s.withLearning(this.#state, learning), origin));
+    return this.#serially(() => this.#train(s.withLearning(this.#state, learning), origin, true));
   }
 
-  setSchedule(
-    schedule: Schedule,
-    origin: Origin,
-  ): Promise<Outcome<Revised<{ readonly schedule: Schedule }>>> {
+  setSchedule(change: ScheduleChange, origin: Origin): Promise<Outcome<Revised<SchedulePosition>>> {
     return this.#serially(() => {
-      const trained = this.#train(s.withSchedule(this.#state, schedule), origin);
-      return trained.ok ? answer({ schedule, revision: trained.value.revision }) : trained;
+      const scheduled = s.withSchedule(this.#state, this.#goOver(change));
+      const trained = this.#train(scheduled, origin, false);
+      return trained.ok ? this.schedule() : trained;
     });
   }
 
@@ -344,9 +366,11 @@ export class Session {
     this.#state = s.withMeasurement(this.#state, measurement, (id) => this.#held.has(id));
     const settled = !this.#held.has(LEARNING);
     if (settled && measurement.fault !== 0 && this.#state.learning) {
-      this.#state = { ...this.#state, learning: false, fault: true };
+      const { fault, faultDetail } = measurement;
+      const cause = causeOf(fault, faultDetail, this.#state.artifact?.params ?? []);
+      this.#state = { ...this.#state, learning: false, fault: true, cause };
       this.#engine.setTraining({ learning: false });
-      this.#log.warn({ fault: measurement.fault }, 'learning met a value that is not finite');
+      this.#log.warn({ cause }, `learning was stopped: ${cause.message}`);
       this.#revise();
       this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), undefined);
     }
@@ -421,12 +445,13 @@ export class Session {
     if (compiled.kind === 'refused') {
       return refuse('PATCH_INVALID', summary(compiled.diagnostics), compiled.diagnostics);
     }
-    const { patch, artifact } = compiled;
+    const { artifact } = compiled;
     this.#touched = new Set();
     const learning =
       how.learning ?? (this.#state.learning || this.#state.patch.training === undefined);
     // An edit of what plays goes on where it was; another patch starts as it is written.
-    const isEdit = patch.name === this.#state.patch.name;
+    const isEdit = compiled.patch.name === this.#state.patch.name;
+    const patch = isEdit ? compiled.patch : s.fromStepZero(compiled.patch);
     const step = isEdit ? this.#state.step : 0;
     const kept = isEdit ? this.#state : only(this.#state, new Set());
     const wanted = s.stateOf(patch, { ...kept, learning, step });
@@ -454,8 +479,21 @@ export class Session {
     return answer({ ...s.infoOf(patch, artifact), revision: this.#revision });
   }
 
-  /** Makes a new training state the state of record and tells the engine. */
-  #train(next: Outcome<s.State>, origin: Origin): Outcome<Revised<TrainingState>> {
+  /** The schedule that a client means, with the present step and rate in it. */
+  #goOver(change: ScheduleChange): Schedule {
+    const { step } = this.#state;
+    return goOver(change, { step, rate: s.learningRateOf(this.#state) ?? 0 });
+  }
+
+  /**
+   * Makes a new training state the state of record and tells the engine; whether it learns only when
+   * somebody said so, because a guard may have tripped that is not known here yet.
+   */
+  #train(
+    next: Outcome<s.State>,
+    origin: Origin,
+    isAsked: boolean,
+  ): Outcome<Revised<TrainingState>> {
     if (!next.ok) return next;
     const before = this.#state;
     this.#state = next.value;
@@ -463,7 +501,7 @@ export class Session {
     const schedule = patch.training?.schedule;
     if (learning && !before.learning) this.#hold(LEARNING);
     this.#engine.setTraining({
-      learning,
+      ...(isAsked || learning !== before.learning ? { learning } : {}),
       ...(schedule === undefined || schedule === before.patch.training?.schedule
         ? {}
         : { schedule }),

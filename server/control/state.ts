@@ -9,10 +9,11 @@
 import type { Artifact } from '../../dsp/artifact.ts';
 import type { ControlSpec } from '../../dsp/control.ts';
 import { nearest } from '../../dsp/diagnostic.ts';
-import { learningRate, type Schedule } from '../../dsp/learn/schedule.ts';
+import { fromTheStart, preview, type Schedule } from '../../dsp/learn/schedules/schedule.ts';
 import { bankOf } from '../../dsp/patch/params.ts';
 import type { Params } from '../../dsp/patch/params.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
+import type { Cause } from '../../dsp/run/faults.ts';
 import type { Param, PatchInfo, TrainingState } from '../api/schemas.ts';
 import type { Measurement, Program } from '../engine/types.ts';
 import { answer, refuse, type Outcome } from './outcome.ts';
@@ -35,7 +36,11 @@ export interface State {
   readonly loss: number | null;
   /** Of the last step; null before the first. */
   readonly rate: number | null;
+  /** Of the last step taken: what the schedule remembers of the losses. */
+  readonly paceMemory: readonly number[];
+  /** Whether a guard stopped learning, and why. */
   readonly fault: boolean;
+  readonly cause: Cause | null;
 }
 
 /** What a client wants of sliders and parameters. */
@@ -52,6 +57,7 @@ export interface Kept {
   readonly rates: ReadonlyMap<string, number>;
   readonly learning: boolean;
   readonly step: number;
+  readonly paceMemory?: readonly number[] | undefined;
 }
 
 const NOTHING_KEPT: Kept = {
@@ -79,7 +85,9 @@ export function stateOf(patch: Patch, kept: Kept = NOTHING_KEPT): State {
     step: kept.step,
     loss: null,
     rate: null,
+    paceMemory: kept.paceMemory ?? [],
     fault: false,
+    cause: null,
   };
 }
 
@@ -95,6 +103,7 @@ export function programOf(state: State, artifact: Artifact): Program {
     schedule: state.patch.training?.schedule ?? { kind: 'constant', rate: 0 },
     learning: state.learning,
     step: state.step,
+    paceMemory: [...state.paceMemory],
   };
 }
 
@@ -133,12 +142,28 @@ export function withParams(state: State, change: ParamChange): Outcome<State> {
 export function withSchedule(state: State, schedule: Schedule): Outcome<State> {
   const { training } = state.patch;
   if (training === undefined) return untrainable(state);
-  return answer({ ...state, patch: { ...state.patch, training: { ...training, schedule } } });
+  const patch = { ...state.patch, training: { ...training, schedule } };
+  return answer({ ...state, patch, paceMemory: [] });
+}
+
+/** A patch whose schedule begins at step 0, as it does for a learner that begins. */
+export function fromStepZero(patch: Patch): Patch {
+  const { training } = patch;
+  if (training === undefined) return patch;
+  return { ...patch, training: { ...training, schedule: fromTheStart(training.schedule) } };
+}
+
+/** The learning rate of the next step; null without training. */
+export function learningRateOf({ patch, step, paceMemory }: State): number | null {
+  const schedule = patch.training?.schedule;
+  if (schedule === undefined) return null;
+  return preview(schedule, { from: step, count: 1, stride: 1, memory: paceMemory })[0] ?? null;
 }
 
 export function withLearning(state: State, learning: boolean): Outcome<State> {
   if (learning && state.patch.training === undefined) return untrainable(state);
-  return answer({ ...state, learning, fault: learning ? false : state.fault });
+  const { fault, cause } = learning ? { fault: false, cause: null } : state;
+  return answer({ ...state, learning, fault, cause });
 }
 
 /** Learnable parameters that are not frozen to their initial values, progress to its start; sliders stay. */
@@ -147,13 +172,25 @@ export function withReset(state: State): State {
   for (const [id, spec] of learnablesOf(state.patch)) {
     if (!state.frozen.has(id)) values.set(id, spec.initial);
   }
-  return { ...state, values, gradients: new Map(), step: 0, loss: null, rate: null, fault: false };
+  return {
+    ...state,
+    patch: fromStepZero(state.patch),
+    values,
+    gradients: new Map(),
+    step: 0,
+    loss: null,
+    rate: null,
+    paceMemory: [],
+    fault: false,
+    cause: null,
+  };
 }
 
 /** The optimiser as at the start, what was learned stays. */
 export function withRestart(state: State): Outcome<State> {
   if (state.patch.training === undefined) return untrainable(state);
-  return answer({ ...state, step: 0, loss: null, rate: null });
+  const patch = fromStepZero(state.patch);
+  return answer({ ...state, patch, step: 0, loss: null, rate: null, paceMemory: [] });
 }
 
 /** The factor of the learning rate of a learnable parameter: as set, else the patch's. */
@@ -183,6 +220,7 @@ export function withMeasurement(
     values,
     gradients,
     step: measurement.step,
+    paceMemory: Array.from(measurement.paceMemory),
     loss: measurement.step > 0 ? finite(measurement.loss) : null,
     rate: measurement.step > 0 ? finite(measurement.learningRate) : null,
   };
@@ -228,10 +266,10 @@ export function progressOf(
   state: State,
   muted: boolean,
 ): Omit<TrainingState, 'settings' | 'schedule'> {
-  const { learning, step, loss, rate, fault, patch, artifact } = state;
-  const next = patch.training && learningRate(patch.training.schedule, step);
+  const { learning, step, loss, rate, fault, cause, artifact } = state;
   const waiting = learning && muted && artifact?.throughDevice === true;
-  return { running: learning, waiting, step, loss, learningRate: rate ?? next ?? null, fault };
+  const learningRate = rate ?? learningRateOf(state);
+  return { running: learning, waiting, step, loss, learningRate, fault, cause };
 }
 
 export function trainingOf(state: State, muted: boolean): TrainingState {

@@ -12,6 +12,7 @@ import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { REMEMBERED } from '../../dsp/learn/schedules/numbers.ts';
 import { parsePatch, patchSchema, type Patch } from '../../dsp/patch/schema.ts';
 import type { Logger } from '../engine/supervisor.ts';
 import type { Kept, State } from './state.ts';
@@ -29,6 +30,8 @@ const savedSchema = z.strictObject({
   rates: z.record(z.string(), z.number()).default({}),
   learning: z.boolean(),
   step: z.number().min(0),
+  /** What the schedule remembers of the losses. */
+  paceMemory: z.array(z.number()).max(REMEMBERED).optional(),
 });
 
 export interface Restored {
@@ -74,7 +77,7 @@ export class Store {
       this.#log.info({ file: this.#path }, 'another patch is configured: starting afresh');
       return undefined;
     }
-    const { patch, values, frozen, rates, learning, step } = saved;
+    const { patch, values, frozen, rates, learning, step, paceMemory } = saved;
     return {
       patch,
       kept: {
@@ -83,6 +86,7 @@ export class Store {
         rates: new Map(Object.entries(rates)),
         learning,
         step,
+        paceMemory,
       },
     };
   }
@@ -113,6 +117,7 @@ export class Store {
       rates: Object.fromEntries(state.rates),
       learning: state.learning,
       step: state.step,
+      ...(state.paceMemory.some((x) => x !== 0) ? { paceMemory: [...state.paceMemory] } : {}),
     };
     const text = `${JSON.stringify(saved, null, 2)}\n`;
     if (text === this.#written) return;

@@ -124,6 +124,7 @@ async function main(): Promise<void> {
       instance.frozen.set(mail.start.frozen.map(Number));
       instance.rates.set(mail.start.rates);
       instance.setSchedule(mail.start.schedule);
+      if (mail.start.paceMemory !== undefined) instance.paceMemory.set(mail.start.paceMemory);
       instance.learning = mail.start.learning;
       instance.resume(mail.start.params, mail.start.step);
       const rows = recordLayout(params.length, info.inputs, info.outputs);

@@ -8,6 +8,8 @@
  * numbers and is guarded by a version that is odd while it is being written.
  * Doubles are aligned, which 64-bit processors read and write whole.
  */
+import { CODE } from '../../dsp/learn/schedules/numbers.ts';
+import { encode } from '../../dsp/learn/schedules/schedule.ts';
 import type { Schedule } from './types.ts';
 
 /** Words of the engine-wide switches. */
@@ -75,16 +77,15 @@ export interface Steered {
   /** Per parameter: a factor of the learning rate. */
   readonly rates: Float64Array;
   learning: boolean;
-  setSchedule(schedule: Schedule): void;
+  /** Goes over to a schedule, from its numbers. */
+  follow(code: Float64Array): void;
   reset(): void;
   restart(): void;
 }
 
 const CHANGES = 0;
 const VERSION = 1;
-const KIND = 2;
-const LEARNING = 3;
-const KINDS = ['constant', 'exponential', 'step', 'cosine'] as const;
+const LEARNING = 2;
 
 interface Views {
   readonly words: Int32Array;
@@ -117,7 +118,7 @@ function views(buffer: SharedArrayBuffer, sliders: number, params: number): View
   return {
     words: new Int32Array(buffer, 0, 4),
     stamps: doubles(stamps),
-    schedule: doubles(3),
+    schedule: doubles(CODE),
     sliders: doubles(sliders),
     params: doubles(params),
     rates: doubles(params),
@@ -126,7 +127,7 @@ function views(buffer: SharedArrayBuffer, sliders: number, params: number): View
 }
 
 function bytes(sliders: number, params: number): number {
-  return 16 + 8 * (PARAM_STAMPS + 3 * params + 3 + sliders + 2 * params) + params;
+  return 16 + 8 * (PARAM_STAMPS + 3 * params + CODE + sliders + 2 * params) + params;
 }
 
 /** The main thread's side. Indices must be in range: the supervisor checks them. */
@@ -177,25 +178,9 @@ export class ProgramControls {
 
   setSchedule(schedule: Schedule): void {
     const { words, schedule: numbers } = this.#views;
+    const code = encode(schedule);
     Atomics.add(words, VERSION, 1);
-    Atomics.store(words, KIND, KINDS.indexOf(schedule.kind));
-    numbers[0] = schedule.rate;
-    switch (schedule.kind) {
-      case 'constant':
-        break;
-      case 'exponential':
-        numbers[1] = schedule.delta;
-        numbers[2] = schedule.every;
-        break;
-      case 'step':
-        numbers[1] = schedule.factor;
-        numbers[2] = schedule.every;
-        break;
-      case 'cosine':
-        numbers[1] = schedule.final;
-        numbers[2] = schedule.steps;
-        break;
-    }
+    numbers.set(code);
     Atomics.add(words, VERSION, 1);
   }
 
@@ -228,11 +213,8 @@ export class ControlReader {
   #changes = 0;
   #version = 0;
   #seen = 0;
-  /** One reusable object per kind, so that a new schedule costs no allocation here. */
-  readonly #constant = { kind: 'constant' as const, rate: 0 };
-  readonly #exponential = { kind: 'exponential' as const, rate: 0, delta: 0, every: 1 };
-  readonly #step = { kind: 'step' as const, rate: 0, factor: 1, every: 1 };
-  readonly #cosine = { kind: 'cosine' as const, rate: 0, final: 0, steps: 1 };
+  /** A copy, so that what is followed was read whole. */
+  readonly #code = new Float64Array(CODE);
 
   constructor(buffer: SharedArrayBuffer, sliders: number, params: number) {
     this.#views = views(buffer, sliders, params);
@@ -280,35 +262,9 @@ export class ControlReader {
 
   #applySchedule(target: Steered, version: number): void {
     const { words, schedule } = this.#views;
-    const kind = KINDS[Atomics.load(words, KIND)]!;
-    const rate = schedule[0]!;
-    const second = schedule[1]!;
-    const third = schedule[2]!;
+    for (let k = 0; k < CODE; k++) this.#code[k] = schedule[k]!;
     if (Atomics.load(words, VERSION) !== version) return;
     this.#version = version;
-    switch (kind) {
-      case 'constant':
-        this.#constant.rate = rate;
-        target.setSchedule(this.#constant);
-        break;
-      case 'exponential':
-        this.#exponential.rate = rate;
-        this.#exponential.delta = second;
-        this.#exponential.every = third;
-        target.setSchedule(this.#exponential);
-        break;
-      case 'step':
-        this.#step.rate = rate;
-        this.#step.factor = second;
-        this.#step.every = third;
-        target.setSchedule(this.#step);
-        break;
-      case 'cosine':
-        this.#cosine.rate = rate;
-        this.#cosine.final = second;
-        this.#cosine.steps = third;
-        target.setSchedule(this.#cosine);
-        break;
-    }
+    target.follow(this.#code);
   }
 }

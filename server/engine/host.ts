@@ -15,6 +15,7 @@
  */
 import type { Samples } from '../../dsp/run/kernel.ts';
 import type { Adoption } from '../../dsp/run/adopt.ts';
+import { FAULT } from '../../dsp/run/faults.ts';
 import type { Probe } from './calibration.ts';
 import type { ControlReader, Steered, Switches } from './controls.ts';
 import { addLevels, clearLevels, createLevels, LoadMeter } from './meter.ts';
@@ -53,12 +54,18 @@ export interface Playable extends Steered {
   readonly loss: number;
   readonly learningRate: number;
   readonly fault: number;
+  /** Numbers of the fault. */
+  readonly faultDetail: Float64Array;
+  /** What the schedule remembers of the losses. */
+  readonly paceMemory: Float64Array;
   /** Set by the host: no optimiser steps for now. */
   held: boolean;
   /** Set by the host: it sounds on while another takes over, and learns no more. */
   retired: boolean;
   /** Goes on where `from` is. */
   adopt(from: Playable, plan: Adoption): void;
+  /** A sample that it hears or plays was not finite: it must not learn from it. */
+  distrust(fault: number, index: number): void;
   process(frames: number): void;
   resetState(): void;
 }
@@ -181,7 +188,11 @@ export class Host {
       this.#mail = mail;
       this.#options.onMail();
     }
-    if (!guard(this.#inputs, frames)) this.#nanBlocks++;
+    if (!guard(this.#inputs, frames)) {
+      this.#nanBlocks++;
+      const { instance } = this.#deck;
+      if (instance !== null) instance.distrust(FAULT.input, -1);
+    }
     addLevels(this.#inputLevels, this.#inputs, frames);
     if (this.#next !== null && this.#leaving === null) this.#goOver(this.#next);
     if (this.#fade.target === 0 && this.#fade.left === 0) this.#turn();
@@ -268,7 +279,10 @@ export class Host {
     }
     if (controls !== null) controls.apply(instance);
     this.#holdLearning(instance, frames);
-    if (!this.#run(instance, outputs, frames)) instance.resetState();
+    if (!this.#run(instance, outputs, frames)) {
+      instance.distrust(FAULT.output, -1);
+      instance.resetState();
+    }
     if (this.#leaving !== null) this.#mixLeaving(this.#leaving, frames);
   }
 
@@ -357,6 +371,8 @@ export class Host {
         row[FIELD.learningRate] = instance.learningRate;
         row[FIELD.learning] = instance.learning ? 1 : 0;
         row[FIELD.fault] = instance.fault;
+        row.set(instance.faultDetail, FIELD.faultDetail);
+        row.set(instance.paceMemory, FIELD.paceMemory);
         row.set(instance.params, layout.params);
         row.set(instance.gradients, layout.gradients);
       }

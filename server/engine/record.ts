@@ -5,6 +5,7 @@
  * main thread turns them into Measurements. What only the supervisor knows (xruns, frames of
  * earlier engine processes) is added there.
  */
+import { REMEMBERED } from '../../dsp/learn/schedules/numbers.ts';
 import type { Measurement } from './types.ts';
 
 /** Places of the single values at the head of a row. */
@@ -19,8 +20,10 @@ export const FIELD = {
   lateBlocks: 7,
   nanBlocks: 8,
   load: 9, // mean, p99, max
+  faultDetail: 12,
+  paceMemory: 16,
 } as const;
-const HEAD = 12;
+const HEAD = FIELD.paceMemory + REMEMBERED;
 
 export interface RecordLayout {
   readonly params: number;
@@ -58,6 +61,8 @@ export function decode(row: Float64Array, layout: RecordLayout): Measurement {
     learningRate: row[FIELD.learningRate]!,
     learning: row[FIELD.learning] === 1,
     fault: row[FIELD.fault]!,
+    faultDetail: Float64Array.from(row.subarray(FIELD.faultDetail, FIELD.paceMemory)),
+    paceMemory: Float64Array.from(row.subarray(FIELD.paceMemory, HEAD)),
     params: Float64Array.from(row.subarray(layout.params, layout.gradients)),
     gradients: Float64Array.from(row.subarray(layout.gradients, layout.inputPeak)),
     inputPeak: Float32Array.from(row.subarray(layout.inputPeak, layout.inputRms)),

@@ -8,6 +8,8 @@
  * It does not compile, does not open devices, and asks nothing of a process that does not answer.
  */
 import type { Result } from '../../dsp/diagnostic.ts';
+import { fromTheStart } from '../../dsp/learn/schedules/schedule.ts';
+import { causeOf } from '../../dsp/run/faults.ts';
 import { failure, success } from '../audio/problem.ts';
 import { listDevices } from './devices.ts';
 import type { EngineProcess } from './engine-process.ts';
@@ -224,7 +226,7 @@ export class Supervisor {
   setTraining(change: { readonly learning?: boolean; readonly schedule?: Schedule }): void {
     const { learning, schedule } = change;
     if (schedule !== undefined) {
-      this.#remember(() => ({ schedule }));
+      this.#remember(() => ({ schedule, paceMemory: [] }));
       this.#steer({ what: 'schedule', schedule });
     }
     if (learning !== undefined) {
@@ -236,6 +238,8 @@ export class Supervisor {
   /** Parameters that are not frozen to their initial values, signal state to zero, step 0. */
   reset(): void {
     this.#remember((p) => ({
+      schedule: fromTheStart(p.schedule),
+      paceMemory: [],
       params: p.artifact.params.map((c, k) => (p.frozen[k] === true ? p.params[k]! : c.initial)),
       step: 0,
     }));
@@ -244,7 +248,7 @@ export class Supervisor {
 
   /** The optimiser forgets what it remembers, step 0; parameters and signal state stay. */
   restart(): void {
-    this.#remember(() => ({ step: 0 }));
+    this.#remember((p) => ({ step: 0, schedule: fromTheStart(p.schedule), paceMemory: [] }));
     this.#steer({ what: 'restart' });
   }
 
@@ -436,7 +440,8 @@ export class Supervisor {
     const memory = this.#memory;
     if (memory !== null && raw.program === memory.generation) {
       const { learning, step } = raw;
-      memory.program = { ...memory.program, params: Array.from(raw.params), learning, step };
+      const [params, paceMemory] = [Array.from(raw.params), Array.from(raw.paceMemory)];
+      memory.program = { ...memory.program, params, learning, step, paceMemory };
     }
     this.#status = {
       ...this.#status,
@@ -450,7 +455,9 @@ export class Supervisor {
     if (nanBlocks > this.#lastNan)
       this.#event('nan', 'a block with non-finite samples was silenced');
     if (raw.fault !== 0 && this.#lastFault === 0) {
-      this.#event('fault', 'learning met a non-finite loss or gradient and was switched off');
+      const controls = memory?.program.artifact.params ?? [];
+      const { message } = causeOf(raw.fault, raw.faultDetail, controls);
+      this.#event('fault', `learning was stopped: ${message}`);
     }
     this.#lastNan = nanBlocks;
     this.#lastFault = raw.fault;

@@ -9,12 +9,12 @@
 import type { AudioSettings } from '../../config/schema.ts';
 import type { Artifact } from '../../dsp/artifact.ts';
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
-import type { Schedule } from '../../dsp/learn/schedule.ts';
+import type { Schedule } from '../../dsp/learn/schedules/schedule.ts';
 
 export type { AudioSettings } from '../../config/schema.ts';
 export type { Artifact } from '../../dsp/artifact.ts';
 export type { Diagnostic, Result } from '../../dsp/diagnostic.ts';
-export type { Schedule } from '../../dsp/learn/schedule.ts';
+export type { Schedule } from '../../dsp/learn/schedules/schedule.ts';
 
 /**
  * starting    first open under way
@@ -75,6 +75,8 @@ export interface Program {
   readonly schedule: Schedule;
   readonly learning: boolean;
   readonly step: number;
+  /** What the schedule remembers of the losses; nothing if absent. */
+  readonly paceMemory?: readonly number[];
 }
 
 /** What the audio thread saw in about a sixtieth of a second. */
@@ -85,7 +87,11 @@ export interface Measurement {
   readonly loss: number;
   readonly learningRate: number;
   readonly learning: boolean;
+  /** A code of `dsp/run/faults.ts`, and its numbers. */
   readonly fault: number;
+  readonly faultDetail: Float64Array;
+  /** What the schedule remembers of the losses. */
+  readonly paceMemory: Float64Array;
   readonly params: Float64Array;
   readonly gradients: Float64Array;
   readonly inputPeak: Float32Array;
@@ -110,7 +116,7 @@ export interface EngineEvent {
     | 'ended' // an input file came to its end
     | 'xrun'
     | 'nan'
-    | 'fault' // learning met a non-finite loss or gradient and went off
+    | 'fault' // a guard of the training tripped, and learning went off
     | 'realtime' // what became of the request for real-time scheduling
     | 'program-refused'; // the remembered program does not fit the device opened
   readonly message: string;

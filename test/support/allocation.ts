@@ -9,7 +9,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 import { compile } from '../../dsp/compile.ts';
 import { EXAMPLES, RIG } from '../../dsp/examples/index.ts';
-import type { Schedule } from '../../dsp/learn/schedule.ts';
+import type { Schedule } from '../../dsp/learn/schedules/schedule.ts';
 import { planAdoption } from '../../dsp/run/adopt.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { openVirtual } from '../../server/audio/virtual.ts';
@@ -20,7 +20,8 @@ import { Ring } from '../../server/engine/ring.ts';
 
 setFlagsFromString('--no-liftoff');
 
-const WARM_UP = 30_000;
+/** Ten rounds through all kinds of schedules, so that the code of each is compiled. */
+const WARM_UP = 120_000;
 const BLOCKS = 20_000;
 const RATE = 48000;
 const FRAMES = 128;
@@ -75,6 +76,13 @@ const SCHEDULES: readonly Schedule[] = [
   { kind: 'exponential', rate: 0.5, delta: -0.1, every: 100 },
   { kind: 'step', rate: 0.5, factor: 0.5, every: 1000 },
   { kind: 'cosine', rate: 0.5, final: 0.01, steps: 5000 },
+  { kind: 'multiStep', rate: 0.5, factor: 0.5, milestones: [100, 20_000] },
+  { kind: 'linear', rate: 0.5, final: 0.1, steps: 50_000, warmup: { steps: 90_000 } },
+  { kind: 'polynomial', rate: 0.5, steps: 50_000, power: 1.5 },
+  { kind: 'cosineRestarts', rate: 0.5, steps: 50, growth: 2 },
+  { kind: 'oneCycle', peak: 0.5, steps: 50_000, start: 1000 },
+  { kind: 'cyclic', rate: 0.01, peak: 0.5, up: 70, mode: 'triangular2' },
+  { kind: 'plateau', rate: 0.5, factor: 0.9, patience: 3, every: 3 },
 ];
 const { steer, instance } = copies[0]!;
 let left = 0;

@@ -18,7 +18,7 @@ export const status: Register = (program, deliver) => {
           const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
           const known = (x: number | null): string => (x === null ? 'none yet' : number(x));
           const learning = training.fault
-            ? 'stopped, loss not finite'
+            ? `stopped: ${training.cause?.message ?? 'a guard tripped'}`
             : training.waiting
               ? 'waits until the output is unmuted'
               : training.running

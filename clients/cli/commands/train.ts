@@ -119,9 +119,9 @@ function run(name: string, options: Options, around: Surroundings): Answer {
     return refuse(
       [
         finding(
-          'CLI_NOT_FINITE',
+          'CLI_LEARNING_STOPPED',
           'training',
-          `learning stopped after ${number(at)} s and ${count(outcome.steps)} steps: expected a finite loss and finite gradients, got others`,
+          `learning stopped after ${number(at)} s: ${outcome.cause?.message ?? 'a guard tripped'}`,
           'lower the learning rate, or look at the signals for silence and divisions by zero',
         ),
       ],

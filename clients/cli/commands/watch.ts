@@ -98,8 +98,8 @@ async function snapshot(client: Client, state: WatchState): Promise<Answer> {
     value: state.values.get(p.id) ?? p.value,
     gradient: p.kind === 'slider' ? null : (state.gradients.get(p.id) ?? p.gradient),
   }));
-  const { settings, schedule, running, fault } = state.training;
-  const training = { running, fault, step, loss, learningRate, schedule, settings };
+  const { settings, schedule, running, fault, cause } = state.training;
+  const training = { running, fault, cause, step, loss, learningRate, schedule, settings };
   const document = { url, telemetry: complete(), status, training, params, levels, load };
   return answer(document, '');
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Param } from '../../../server/api/schemas.ts';
-import type { Schedule } from '../../../dsp/learn/schedule.ts';
+import { describeSchedule } from '../schedules.ts';
 import {
   clip,
   count,
@@ -135,24 +135,14 @@ function lossLines(state: WatchState, columns: number, style: Style): string[] {
 }
 
 function learning(state: WatchState, style: Style): string {
-  if (state.fault) return paint(style, 'red', 'stopped: loss not finite');
+  if (state.fault) {
+    const guard = state.training.cause?.guard;
+    return paint(style, 'red', guard === undefined ? 'stopped' : `stopped: ${guard}`);
+  }
   if (state.training.settings === null) return dim(style, 'no training');
   return state.learning
     ? paint(style, 'green', 'learning')
     : paint(style, 'yellow', 'not learning');
-}
-
-export function describeSchedule(s: Schedule): string {
-  switch (s.kind) {
-    case 'constant':
-      return 'constant';
-    case 'exponential':
-      return `exponential: ${number(s.rate)}, e^${number(s.delta)} every ${count(s.every)}`;
-    case 'step':
-      return `step: ${number(s.rate)}, x ${number(s.factor)} every ${count(s.every)}`;
-    case 'cosine':
-      return `cosine: ${number(s.rate)} to ${number(s.final)} in ${count(s.steps)}`;
-  }
 }
 
 // --- parameters ----------------------------------------------------------------------------------

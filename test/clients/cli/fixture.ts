@@ -67,6 +67,7 @@ export function snapshot(
         loss: 0.01,
         learningRate: 1,
         fault: false,
+        cause: null,
       },
     },
     training: {
@@ -76,6 +77,7 @@ export function snapshot(
       loss: 0.01,
       learningRate: 1,
       fault: false,
+      cause: null,
       settings: {
         estimate: 'estimate',
         target: 'target',

@@ -83,11 +83,32 @@ describe('a running host', () => {
     const messages = (wrong.document as unknown as ErrorDocument).error.diagnostics.map(
       (d) => d.message,
     );
-    expect(messages).toEqual([
+    expect(messages.sort()).toEqual([
       '--every: not taken for a cosine schedule',
       '--final: needed for a cosine schedule, got nothing',
       '--steps: needed for a cosine schedule, got nothing',
     ]);
+    const now = await host(
+      'schedule',
+      'linear',
+      '--rate',
+      '1',
+      '--final',
+      '0',
+      '--steps',
+      '1000',
+      '--glide',
+      '7',
+    );
+    const { schedule } = now.document as { schedule: { start: number; glide: object } };
+    expect(schedule.glide).toMatchObject({ at: schedule.start, steps: 7 });
+    const zero = await host(...step, '--from-zero');
+    expect(zero.document).toMatchObject({ ...wanted, position: expect.any(Number) });
+    const ahead = await host('schedule', 'preview', '--count', '3');
+    expect(ahead.document).toMatchObject({
+      stride: 1,
+      rates: [0, 1, 2].map(() => expect.any(Number)),
+    });
   });
 
   it('gives one snapshot of telemetry to watch --json', async () => {

@@ -152,7 +152,8 @@ describe('train on a shipped example', () => {
 
   it('says when the loss grew and a parameter stands at the edge of its range', async () => {
     const onePole = structuredClone(EXAMPLES['one-pole']!);
-    const training = { ...onePole.training!, schedule: { kind: 'constant', rate: 100 } };
+    const guards = { leap: false, rising: false };
+    const training = { ...onePole.training!, schedule: { kind: 'constant', rate: 100 }, guards };
     const file = textFile('wild.json', JSON.stringify({ ...onePole, training }));
     const { exit, stdout } = await livegrad(['train', file]);
     expect(exit).toBe(3);
@@ -352,6 +353,6 @@ describe('train refuses', () => {
     );
     const { exit, document } = await livegradJson<ErrorDocument>('train', file);
     expect(exit).toBe(3);
-    expect(document.error.code).toBe('CLI_NOT_FINITE');
+    expect(document.error.code).toBe('CLI_LEARNING_STOPPED');
   });
 });

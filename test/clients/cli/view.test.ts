@@ -120,7 +120,7 @@ describe('the picture', () => {
     takeFrame(state, frame('loss', [1], { learning: false }));
     expect(draw(state).join('\n')).toContain('not learning');
     takeFrame(state, frame('loss', [Number.NaN], { learning: false, fault: true }));
-    expect(draw(state).join('\n')).toContain('stopped: loss not finite');
+    expect(draw(state).join('\n')).toContain('stopped');
     expect(draw(state).join('\n')).toMatch(/^loss {3}none yet/m);
     takeFrame(state, frame('loss', [0]));
     takeChange(state, {

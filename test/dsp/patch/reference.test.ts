@@ -10,6 +10,13 @@ import { INITS } from '../../../dsp/blocks/initial.ts';
 import { WINDOWS } from '../../../dsp/blocks/spectra.ts';
 import { OPS } from '../../../dsp/ir/ops.ts';
 import type { OpSpec, Signature } from '../../../dsp/ir/ops.ts';
+import { GUARDS } from '../../../dsp/learn/guards.ts';
+import {
+  SCHEDULES,
+  SCHEDULE_KINDS,
+  fieldsOf,
+  neededOf,
+} from '../../../dsp/learn/schedules/kinds.ts';
 import { LOSS_KINDS, rowOf } from '../../../dsp/learn/losses/table.ts';
 import { FRAME_OP_NAMES, isFrameOp } from '../../../dsp/patch/frames.ts';
 import { FILTERS } from '../../../dsp/patch/filters.ts';
@@ -32,6 +39,8 @@ import { tableOf } from '../../support/markdown.ts';
 const FILE = new URL('../../../dsp/patch/README.md', import.meta.url);
 const [BEGIN, END] = ['<!-- operations -->\n', '<!-- end -->'] as const;
 const BEGIN_LOSSES = '<!-- losses -->\n';
+const BEGIN_SCHEDULES = '<!-- schedules -->\n';
+const BEGIN_GUARDS = '<!-- guards -->\n';
 
 const TYPES: Readonly<Record<Signature, string>> = {
   real: 'real',
@@ -138,6 +147,22 @@ test('the table of losses is the table of losses', () => {
     return `- **\`${kind}\`**: ${doc}.${named}\n`;
   });
   kept(BEGIN_LOSSES, `${table}\n${notes.join('')}`);
+});
+
+test('the tables of schedules and guards are those of their rows', () => {
+  const rows = SCHEDULE_KINDS.map((kind) => {
+    const { equation, source, doc } = SCHEDULES[kind];
+    const needed = neededOf(kind);
+    const fields = fieldsOf(kind).map((f) => (needed.includes(f) ? `\`${f}\`` : `[\`${f}\`]`));
+    return [`\`${kind}\``, fields.join(', '), equation, source, doc];
+  });
+  kept(BEGIN_SCHEDULES, tableOf([['kind', 'fields', 'rate', 'in PyTorch', 'says'], ...rows]));
+  const guards = Object.entries(GUARDS).map(([name, [otherwise, doc]]) => [
+    `\`${name}\``,
+    otherwise,
+    doc,
+  ]);
+  kept(BEGIN_GUARDS, tableOf([['field', 'if not given', 'stops learning at'], ...guards]));
 });
 
 /** A part of the file is what is made of the tables; with UPDATE_GOLDEN=1 it becomes it. */

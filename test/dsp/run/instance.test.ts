@@ -9,7 +9,7 @@ import type { CompileOptions } from '../../../dsp/compile.ts';
 import { EXAMPLES, RIG } from '../../../dsp/examples/index.ts';
 import { buildPatch } from '../../../dsp/patch/builder.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
-import { FAULT } from '../../../dsp/run/instance.ts';
+import { FAULT } from '../../../dsp/run/faults.ts';
 import type { Instance } from '../../../dsp/run/instance.ts';
 import { compiledInstance } from '../../support/program.ts';
 
@@ -139,7 +139,7 @@ describe('an instance', () => {
     instance.inputs[0]!.fill(NaN);
     instance.process(128);
     instance.process(128);
-    expect(instance.fault).toBe(FAULT.notFinite);
+    expect(instance.fault).toBe(FAULT.input);
     expect(instance.params[0]).toBe(0.4);
   });
 
@@ -195,7 +195,7 @@ describe('an instance', () => {
     instance.inputs[0]![5] = NaN;
     instance.process(128);
     instance.process(128);
-    expect(instance.fault).toBe(FAULT.notFinite);
+    expect(instance.fault).toBe(FAULT.input);
     expect(instance.learning).toBe(false);
     expect(instance.params[0]).toBeCloseTo(good, 1);
     expect(Number.isFinite(instance.params[0]!)).toBe(true);

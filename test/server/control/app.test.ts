@@ -1,7 +1,7 @@
 /** REST by injection: routes, bodies, health and the OpenAPI document. */
 
 import { afterEach, expect, test } from 'vitest';
-import { learningRate } from '../../../dsp/learn/schedule.ts';
+import { learningRate } from '../../../dsp/learn/schedules/schedule.ts';
 import type { Training } from '../../../dsp/patch/schema.ts';
 import { OPERATIONS } from '../../../server/api/operations.ts';
 import { API_PREFIX, OPERATION_IDS, ROUTES } from '../../../server/api/routes.ts';
@@ -196,7 +196,7 @@ test('wrong input says every field that is wrong', async () => {
 });
 
 test.each([
-  ['GET', '/schedule/preview', 'POST'],
+  ['PUT', '/schedule/preview', 'GET, POST'],
   ['POST', '/status', 'GET'],
   ['DELETE', '/patch', 'GET, PUT'],
 ] as const)('%s %s is not allowed, and Allow says what is', async (method, path, allow) => {

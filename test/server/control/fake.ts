@@ -146,6 +146,8 @@ export class FakeEngine implements Engine {
       learningRate: 0.5,
       learning: true,
       fault: 0,
+      faultDetail: new Float64Array(4),
+      paceMemory: new Float64Array(6),
       params: Float64Array.from(params),
       gradients: Float64Array.from(params, (_, i) => -0.25 * (i + 1)),
       inputPeak: Float32Array.of(0.5, 0.25),

@@ -1,6 +1,9 @@
 /** The session: transitions, revisions, who is told, and what the engine is told. */
 
 import { afterEach, expect, test } from 'vitest';
+import { Pace } from '../../../dsp/learn/schedules/pace.ts';
+import { encode } from '../../../dsp/learn/schedules/schedule.ts';
+import { FAULT } from '../../../dsp/run/faults.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import type { Change } from '../../../server/api/socket.ts';
 import { bench, example, type Bench, type BenchOptions } from './fake.ts';
@@ -125,12 +128,22 @@ test('a value just set is not overwritten by a measurement that is older', async
 test('a fault stops learning, once, and is told', async () => {
   const { session, engine, told } = await start();
   engine.frames = 48000;
-  engine.crank({ fault: 1, learning: false });
-  engine.crank({ fault: 1, learning: false });
+  const faultDetail = Float64Array.of(12.5, 4, 77, -1);
+  engine.crank({ fault: FAULT.rising, faultDetail, learning: false });
+  engine.crank({ fault: FAULT.rising, faultDetail, learning: false });
   expect(session.state).toMatchObject({ learning: false, fault: true });
+  expect(session.training().cause).toEqual({
+    guard: 'rising',
+    value: 12.5,
+    bound: 4,
+    step: 77,
+    param: null,
+    message:
+      'the loss rose step by step to 12.5: expected at most 4 (after 77 steps); the last good parameters are back',
+  });
   expect(told.map((change) => change.kind)).toEqual(['training.changed']);
   await session.setLearning(true, undefined);
-  expect(session.state).toMatchObject({ learning: true, fault: false });
+  expect(session.state).toMatchObject({ learning: true, fault: false, cause: null });
   engine.crank({ fault: 1, learning: false });
   expect(session.state.learning).toBe(true);
 });
@@ -221,7 +234,7 @@ test('schedule and learning go to the engine without compiling', async () => {
   await session.setSchedule(schedule, undefined);
   await session.setLearning(false, undefined);
   expect(engine.calls).toEqual([
-    `training ${JSON.stringify({ learning: true, schedule })}`,
+    `training ${JSON.stringify({ schedule })}`,
     `training ${JSON.stringify({ learning: false })}`,
   ]);
   expect(session.state.patch.training?.schedule).toEqual(schedule);
@@ -409,4 +422,43 @@ test('values and step of the last run are gone on with', async () => {
     learning: false,
     step: 77,
   });
+});
+
+test('a schedule begins now if it is told to, glides, and its preview is what was put', async () => {
+  const { session, engine } = await start();
+  engine.frames = 48000;
+  engine.crank({ step: 500 });
+  const linear = { kind: 'linear', rate: 0.5, final: 0, steps: 100 } as const;
+  const change = { ...linear, begin: 'now', glideSteps: 10 } as const;
+  const before = session.preview({ schedule: change, from: 500, count: 40, stride: 1 });
+  const set = await session.setSchedule(change, undefined);
+  const schedule = { ...linear, start: 500, glide: { at: 500, steps: 10, from: 1 } };
+  const position = { schedule, step: 500, position: 0, learningRate: 1 };
+  expect(set).toMatchObject({ ok: true, value: position });
+  const rates = before.ok ? before.value : [];
+  expect([rates[0], rates[20]]).toEqual([1, 0.4]);
+  const ahead = session.ahead({ count: 40, stride: 1 });
+  expect(ahead).toEqual({ ok: true, value: { from: 500, stride: 1, rates } });
+  // From step 0 again it is as written.
+  await session.reset(undefined);
+  expect(session.schedule()).toMatchObject({ value: { schedule: linear, position: 0 } });
+  expect(session.state.patch.training?.schedule).toEqual(linear);
+});
+
+test('a plateau is previewed from what it has seen, and not through too many steps', async () => {
+  const { session, engine } = await start();
+  const plateau = { kind: 'plateau', rate: 1, factor: 0.5, patience: 2 } as const;
+  await session.setSchedule(plateau, undefined);
+  const pace = new Pace();
+  pace.follow(encode(plateau));
+  for (let t = 0; t < 5; t++) pace.observe(t, Float64Array.of(1));
+  engine.frames = 48000;
+  engine.crank({ step: 5, paceMemory: pace.memory });
+  expect(session.schedule()).toMatchObject({ value: { learningRate: 0.5 } });
+  expect(session.preview({ from: 5, count: 4, stride: 1, losses: [1] })).toEqual({
+    ok: true,
+    value: [0.5, 0.5, 0.25, 0.25],
+  });
+  const long = session.preview({ from: 5, count: 10_000, stride: 1e6, losses: [1] });
+  expect(codeOf(long)).toBe('INVALID_INPUT');
 });

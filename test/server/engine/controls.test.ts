@@ -2,6 +2,7 @@
 import { beforeEach, expect, test } from 'vitest';
 
 import { ControlReader, ProgramControls, Switches } from '../../../server/engine/controls.ts';
+import { encode } from '../../../dsp/learn/schedules/schedule.ts';
 import type { Schedule } from '../../../server/engine/types.ts';
 
 class Target {
@@ -9,12 +10,12 @@ class Target {
   readonly params = Float64Array.of(10, 20);
   readonly frozen = new Float64Array(2);
   readonly rates = Float64Array.of(1, 1);
-  readonly schedules: Schedule[] = [];
+  readonly schedules: number[][] = [];
   learning = false;
   resets = 0;
   restarts = 0;
-  setSchedule(schedule: Schedule): void {
-    this.schedules.push({ ...schedule });
+  follow(code: Float64Array): void {
+    this.schedules.push([...code]);
   }
   restart(): void {
     this.restarts++;
@@ -86,7 +87,21 @@ test('every kind of schedule arrives whole, and only the newest', () => {
     { kind: 'constant', rate: 0.1 },
     { kind: 'exponential', rate: 0.2, delta: -0.5, every: 10 },
     { kind: 'step', rate: 0.3, factor: 0.5, every: 20 },
-    { kind: 'cosine', rate: 0.4, final: 0.01, steps: 1000 },
+    {
+      kind: 'cosine',
+      rate: 0.4,
+      final: 0.01,
+      steps: 1000,
+      start: 70,
+      glide: { at: 70, steps: 9, from: 2 },
+    },
+    {
+      kind: 'multiStep',
+      rate: 0.5,
+      factor: 0.5,
+      milestones: Array.from({ length: 32 }, (_, k) => k),
+    },
+    { kind: 'plateau', rate: 0.6, warmup: { steps: 10 } },
   ];
   for (const schedule of schedules) {
     writer.setSchedule({ kind: 'constant', rate: 99 });
@@ -94,7 +109,7 @@ test('every kind of schedule arrives whole, and only the newest', () => {
     reader.apply(target);
     reader.apply(target);
   }
-  expect(target.schedules).toEqual(schedules);
+  expect(target.schedules).toEqual(schedules.map((schedule) => [...encode(schedule)]));
 });
 
 test('switches are seen through the shared buffer', () => {

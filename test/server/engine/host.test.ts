@@ -4,6 +4,7 @@
  */
 import { beforeEach, expect, test } from 'vitest';
 
+import { FAULT } from '../../../dsp/run/faults.ts';
 import { compile } from '../../../dsp/compile.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
@@ -224,6 +225,7 @@ test('an input that is not finite is silenced and counted, and learning is not h
 test('a program that puts out what is not finite is silenced, counted and starts afresh', () => {
   const program = deck(1, 1);
   let resets = 0;
+  const faults: number[] = [];
   const instance: Playable = {
     inputs: [new Float32Array(FRAMES)],
     outputs: [new Float32Array(FRAMES).fill(Number.POSITIVE_INFINITY)],
@@ -237,11 +239,14 @@ test('a program that puts out what is not finite is silenced, counted and starts
     loss: 0,
     learningRate: 0,
     fault: 0,
+    faultDetail: new Float64Array(4),
+    paceMemory: new Float64Array(6),
     held: false,
     retired: false,
     adopt: () => undefined,
     process: () => undefined,
-    setSchedule: () => undefined,
+    follow: () => undefined,
+    distrust: (fault) => void faults.push(fault),
     reset: () => undefined,
     restart: () => undefined,
     resetState: () => void resets++,
@@ -251,6 +256,7 @@ test('a program that puts out what is not finite is silenced, counted and starts
   const [left] = play(5);
   expect(left!.every((x) => x === 0)).toBe(true);
   expect(resets).toBe(5);
+  expect(faults).toEqual(Array.from({ length: 5 }, () => FAULT.output));
 });
 
 test('steers and learns: the row tells parameters, gradients, loss and step', () => {
