@@ -38,7 +38,7 @@ const FLOOR = 1e-4;
 
 export const sizeSchema = z.literal([64, 128, 256, 512, 1024, 2048, 4096, 8192]);
 
-const framing = {
+export const framing = {
   sizes: z.array(sizeSchema).min(1).max(8).optional(),
   overlap: z.literal([1, 2, 4, 8]).optional(),
   window: z.enum(WINDOW_KINDS).optional(),
@@ -58,7 +58,7 @@ const sizesFor = (
   sizes ?? usual.filter((one) => 2 * one <= window && window % (one / overlap) === 0);
 
 /** Why frames do not fit a window, or null. */
-const misframed =
+export const misframed =
   (name: string, usual = SIZES) =>
   (options: Framing, window: number): string | null => {
     const { overlap = OVERLAP } = options;
@@ -92,7 +92,7 @@ type Apart = (
 ) => NodeId;
 
 /** The mean over the frames of the window and the lengths of frames. */
-const framewise =
+export const framewise =
   (apart: Apart, options: Framing, usual = SIZES): Loss =>
   (b, estimate, target, window) => {
     const { overlap = OVERLAP, window: kind = 'hann', floor = FLOOR } = options;
@@ -184,7 +184,7 @@ export const bandless = (name: string, size: number, band: number): string =>
 
 const ABOUT_FRAMES =
   '`sizes`: lengths of frames, by default those of 2048, 512 and 128 that go into the training window at least twice; `overlap`: frames over each sample, 1, 2, 4 (default) or 8, and the training window a multiple of every size / overlap; `window`: `hann` by default; `floor`: 1e-4 by default, the magnitude, 1 being that of a sine of amplitude 1, below which bins count as silent';
-const SAME = 'Frames as of `logSpectral`';
+export const SAME = 'Frames as of `logSpectral`';
 const LOCAL =
   'a local loss: it does not find a frequency from afar, as bins that do not overlap have no slope';
 

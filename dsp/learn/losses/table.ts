@@ -12,8 +12,9 @@ import { RATIOS } from './ratios.ts';
 import type { LossRow, Takes } from './row.ts';
 import { SPECTRAL } from './spectral.ts';
 import { STFT } from './stft.ts';
+import { TRANSPORT } from './transport.ts';
 
-export const LOSSES = { ...POINTWISE, ...RATIOS, ...SPECTRAL, ...STFT } as const;
+export const LOSSES = { ...POINTWISE, ...RATIOS, ...SPECTRAL, ...STFT, ...TRANSPORT } as const;
 
 export type LossKind = keyof typeof LOSSES;
 

@@ -187,6 +187,9 @@ const CHOICES: readonly LossChoice[] = [
   { kind: 'stft', size: 128, hop: 64, length: 100, distance: 'l2', linearMagnitude: 2, phase: 0.1 },
   { kind: 'stft', size: 256, hop: 64, bands: 10, scaleInvariant: true },
   { kind: 'stft', size: 64, hop: 16, logFactor: 10, logFloor: 1, convergence: 0 },
+  { kind: 'transport', sizes: [128] },
+  { kind: 'transport', order: 'w1', axis: 'linear', sizes: [64], gate: 0 },
+  { kind: 'transport', order: 'cramer', sizes: [64, 128], spectrum: 'magnitude', gate: 0.01 },
   { kind: 'multiStft', sizes: [64, 256], hops: [16, 128], lengths: [48, 200] },
 ];
 
@@ -290,4 +293,34 @@ test('bins that are summed hear no difference between two sines', () => {
   const bins = measured({ kind: 'binSum', ...options }, low!, high!, {}).loss;
   expect(bins).toBeLessThan(1e-3);
   expect(measured({ kind: 'logSpectral', ...options }, low!, high!, {}).loss).toBeGreaterThan(1);
+});
+
+describe('transport', () => {
+  const apart = (from: number, to: number, choice: Extract<LossChoice, { kind: 'transport' }>) => {
+    const [e, t] = [from, to].map((f) => signal(2048, (n) => 0.5 * Math.sin(turn(f, n) + 1)));
+    return measured({ ...choice, sizes: [2048], overlap: 1 }, e!, t!, {});
+  };
+
+  test('of two sines is their distance, however far apart', () => {
+    for (const [from, to] of [
+      [500, 9000],
+      [9000, 500],
+      [4000, 4800],
+    ] as const) {
+      const octaves = Math.abs(Math.log2(from / to));
+      expect(apart(from, to, { kind: 'transport' }).loss).toBeCloseTo(octaves ** 2, 0);
+      const options = { kind: 'transport', order: 'w1', axis: 'linear' } as const;
+      expect(apart(from, to, options).loss).toBeCloseTo(Math.abs(from - to) / 1000, 1);
+      const { loss } = apart(from, to, { kind: 'transport', order: 'cramer' });
+      expect(loss).toBeCloseTo(octaves, 0);
+    }
+  });
+
+  test('does not hear how loud the sounds are', () => {
+    const [e, t] = [signal(512, target), signal(512, estimate)];
+    const quiet = t.map((x) => 0.01 * x);
+    const choice: LossChoice = { kind: 'transport', sizes: [256] };
+    const { loss } = measured(choice, e, t, {});
+    expect(measured(choice, e, quiet, {}).loss / loss).toBeCloseTo(1, 6);
+  });
 });
