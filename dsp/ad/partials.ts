@@ -205,6 +205,10 @@ export const PARTIALS = {
     ],
   },
 
+  solve: {
+    none: 'it belongs to the step of an optimiser, through which nothing is differentiated',
+  },
+
   frames: {
     linear: [
       {

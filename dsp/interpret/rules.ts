@@ -7,6 +7,7 @@
  */
 
 import { rfft, rfftTranspose } from './fourier.ts';
+import { solve } from './solve.ts';
 import { transportCost, transportSlope } from './transport.ts';
 import type { OpKind } from '../ir/ops.ts';
 import type { ValueType } from '../ir/ops.ts';
@@ -43,6 +44,7 @@ const STRUCTURE = [
   'matvec',
   'matvecT',
   'outer',
+  'solve',
   'rfft',
   'rfftT',
   'lookup',
@@ -176,6 +178,7 @@ export const STRUCTURES = {
       for (let r = 0; r < a!.length; r++) into[k * a!.length + r] = a![r]! * b![k]!;
     }
   },
+  solve: (into, _, [a, ridge, c]) => solve(into, a!, ridge!, c!),
   rfft: (into, _, [a]) => into.set(rfft(Float64Array.from(a!))),
   rfftT: (into, _, [a]) => into.set(rfftTranspose(Float64Array.from(a!))),
   lookup: (into, _, [a, i]) => {

@@ -435,6 +435,10 @@ export function resultShape(
       return first * second;
     case 'quotient':
       return first % second === 0 ? first / second : undefined;
+    case 'unknowns': {
+      const unknowns = args.at(-1)!;
+      return second === unknowns && first === unknowns * unknowns ? unknowns : undefined;
+    }
   }
 }
 

@@ -47,7 +47,8 @@ export type Signature =
  * `one`: a number. `attr`: its last attribute says. `values`: as many as it has attributes.
  * `each`: operands have one lane or the same number of lanes, and so has the result.
  * `source`: as what is delayed. `stored`: as what is put into a line or table, at indices that are
- * numbers. `joined`: all lanes of all operands. `product`, `quotient`: of the operands' numbers of lanes. `spectrum`: real and imaginary parts of N/2 + 1 bins for N lanes;
+ * numbers. `joined`: all lanes of all operands. `product`, `quotient`: of the operands' numbers of lanes.
+ * `unknowns`: those of the last operand, which the first has squared. `spectrum`: real and imaginary parts of N/2 + 1 bins for N lanes;
  * `fromSpectrum`: the other way. `alike`: operands have the same number of lanes, more than one, and
  * so has the result. `measured`: the same operands, the result is a number.
  */
@@ -61,6 +62,7 @@ export type Lanes =
   | 'joined'
   | 'product'
   | 'quotient'
+  | 'unknowns'
   | 'spectrum'
   | 'fromSpectrum'
   | 'alike'
@@ -326,6 +328,13 @@ export const OPS = {
     'the matrix a, transposed, times the vector b of its rows',
   ),
   outer: structure(2, 'product', [], 4, 'the matrix a·bᵀ'),
+  solve: structure(
+    3,
+    'unknowns',
+    [],
+    64,
+    'x with (a + diag b)·x = c, a symmetric and not negative; an unknown that nothing decides is 0',
+  ),
 
   // Frames: vectors that come every `hop` samples, at samples hop − 1, 2·hop − 1, …
   frames: structure(

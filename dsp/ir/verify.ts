@@ -47,6 +47,7 @@ export function verify(graph: Graph, after: string): Graph {
       broken(at, 'belongs to a backward graph');
     }
     if (domain !== 'stream' && node.op === 'overlap') broken(at, 'belongs to a stream graph');
+    if (domain !== 'once' && node.op === 'solve') broken(at, 'belongs to a graph without time');
     if (domain === 'backward' && node.op === 'frames' && !isTape(nodes[node.args[0]!]!.op)) {
       broken(at, 'looks back from a graph that runs backwards: only a tape knows what was before');
     }

@@ -171,6 +171,8 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
       }
       case 'outer':
         return outer(w, operand(a), operand(b), lanes[0]!, lanes[1]!);
+      case 'solve':
+        throw new Error('equations are solved in graphs without time');
       case 'lookup': {
         const [index] = operand(b) as [Local];
         if (lanes[0] === 1) return [copyOf(body, operand(a)[0]!)];

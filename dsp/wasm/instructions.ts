@@ -189,7 +189,23 @@ export const INSTRUCTIONS = {
   'f64x2.extract_lane': { bytes: [0xfd, 0x21], immediate: 'lane' },
   'f32x4.demote_f64x2_zero': { bytes: [0xfd, 0x5e], immediate: 'none' },
   'f64x2.promote_low_f32x4': { bytes: [0xfd, 0x5f], immediate: 'none' },
+  'v128.load64_splat': { bytes: [0xfd, 0x0a], immediate: 'memory' },
+  'f64x2.splat': { bytes: [0xfd, 0x14], immediate: 'none' },
+  'f64x2.eq': { bytes: [0xfd, 0x47], immediate: 'none' },
+  'f64x2.ne': { bytes: [0xfd, 0x48], immediate: 'none' },
+  'f64x2.lt': { bytes: [0xfd, 0x49], immediate: 'none' },
+  'f64x2.gt': { bytes: [0xfd, 0x4a], immediate: 'none' },
+  'f64x2.le': { bytes: [0xfd, 0x4b], immediate: 'none' },
+  'f64x2.ge': { bytes: [0xfd, 0x4c], immediate: 'none' },
+  'f64x2.abs': { bytes: [0xfd, 0xec, 0x01], immediate: 'none' },
+  'f64x2.neg': { bytes: [0xfd, 0xed, 0x01], immediate: 'none' },
+  'f64x2.sqrt': { bytes: [0xfd, 0xef, 0x01], immediate: 'none' },
   'f64x2.add': { bytes: [0xfd, 0xf0, 0x01], immediate: 'none' },
+  'f64x2.sub': { bytes: [0xfd, 0xf1, 0x01], immediate: 'none' },
+  'f64x2.mul': { bytes: [0xfd, 0xf2, 0x01], immediate: 'none' },
+  'f64x2.div': { bytes: [0xfd, 0xf3, 0x01], immediate: 'none' },
+  'f64x2.pmin': { bytes: [0xfd, 0xf6, 0x01], immediate: 'none' },
+  'f64x2.pmax': { bytes: [0xfd, 0xf7, 0x01], immediate: 'none' },
   'f32x4.relaxed_madd': { bytes: [0xfd, 0x85, 0x02], immediate: 'none' },
   'f32x4.relaxed_nmadd': { bytes: [0xfd, 0x86, 0x02], immediate: 'none' },
   'i32x4.trunc_sat_f32x4_s': { bytes: [0xfd, 0xf8, 0x01], immediate: 'none' },
@@ -201,5 +217,5 @@ export type Mnemonic = keyof typeof INSTRUCTIONS;
 /** Natural alignment of a memory instruction, as a power of two. */
 export function alignmentOf(name: Mnemonic): number {
   if (name === 'v128.load' || name === 'v128.store') return 4;
-  return name.startsWith('f64') ? 3 : 2;
+  return name.startsWith('f64') || name === 'v128.load64_splat' ? 3 : 2;
 }

@@ -1,22 +1,24 @@
 /**
  * A graph without time → the body of one function, in double precision: the optimiser's step.
  *
- * Numbers are straight code; vectors are loops over their lanes, one lane a round, and what has as
- * many lanes and waits for nothing shares one loop. A slice is another address, what is joined is
- * copied before the loops that use it. Invariant: every state is read before the first
- * is written.
+ * Numbers are straight code; vectors are loops over their lanes, two lanes a round where every
+ * operation has a form for two, and what has as many lanes and waits for nothing shares one loop.
+ * What works on whole vectors and matrices comes behind the loops of its phase. Invariant: every
+ * state is read before the first is written.
  */
 
 import { isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import type { OpKind } from '../ir/ops.ts';
-import { isValueOp } from '../interpret/rules.ts';
+import { isStructureOp, isValueOp } from '../interpret/rules.ts';
 import { makeBody } from './body.ts';
 import type { Body } from './body.ts';
+import { matvecDouble, matvecTDouble, outerDouble, solveDouble, solveScratch } from './doubles.ts';
+import type { Mnemonic } from './instructions.ts';
 import type { Storage } from './memory.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
-import { WASM_RULES } from './rules.ts';
+import { COMPARISONS, WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
 import type { Ports } from './emit.ts';
 import type { Room } from './operands.ts';
@@ -37,22 +39,34 @@ export function emitOnce(
   /** Vectors that another loop, a state or an output needs: [lanes] of doubles. */
   const arrays = new Map<NodeId, number>();
   const needed = new Set<NodeId>(graph.delays.values());
-  graph.nodes.forEach(({ op, args }, id) => {
-    for (const arg of args) {
-      const isElsewhere = phase[arg] !== phase[id] || shapeOf(arg) !== shapeOf(id as NodeId);
-      if (isElsewhere || isMoved(op)) needed.add(arg);
+  for (const { node } of graph.outputs) needed.add(node);
+  /** Comparisons of vectors are made again wherever they decide something: nothing to store. */
+  const again = new Set<NodeId>();
+  graph.nodes.forEach(({ op, args, shape }, n) => {
+    const isReal = args.every((arg) => !isInt(arg));
+    if (shape > 1 && isReal && COMPARISONS.has(op) && !needed.has(n as NodeId)) {
+      again.add(n as NodeId);
     }
   });
-  for (const { node } of graph.outputs) needed.add(node);
+  for (const { op, args } of graph.nodes) {
+    if (op !== 'select') for (const arg of args) again.delete(arg);
+    else for (const arg of args.slice(1)) again.delete(arg);
+  }
+  graph.nodes.forEach(({ args: direct }, id) => {
+    const args = direct.flatMap((arg) => (again.has(arg) ? nodeOf(graph, arg).args : [arg]));
+    for (const arg of args) {
+      const isElsewhere =
+        phase[arg] !== phase[id] ||
+        shapeOf(arg) !== shapeOf(id as NodeId) ||
+        isWhole(nodeOf(graph, id as NodeId).op);
+      if (isElsewhere) needed.add(arg);
+    }
+  });
 
   /** Where a leaf or a stored vector lies. */
   const addressOf = (id: NodeId): number | undefined => {
-    const { op, args, attrs } = nodeOf(graph, id);
+    const { op, attrs } = nodeOf(graph, id);
     const [index = 0] = attrs;
-    if (op === 'slice') {
-      const base = addressOf(args[0]!);
-      return base === undefined ? undefined : base + 8 * index;
-    }
     if (op === 'param') return ports.param(index);
     if (op === 'slider') return ports.slider(index);
     if (op === 'scalar') return ports.scalar(index);
@@ -68,6 +82,10 @@ export function emitOnce(
   const operand = (body: Body, id: NodeId, at: Local | null): Local => {
     const known = body.known.get(id)?.[0] ?? values.get(id);
     if (known !== undefined) return known;
+    if (again.has(id)) {
+      compute(body, id, at);
+      return body.known.get(id)![0]!;
+    }
     const { op, attrs } = nodeOf(graph, id);
     const [value = 0] = attrs;
     if (isUniform(id)) {
@@ -97,29 +115,6 @@ export function emitOnce(
     body.known.set(id, [local]);
   };
 
-  /** All lanes of its operands, one after the other. */
-  const emitJoined = (id: NodeId): void => {
-    const body = makeBody(func, 'f64', true);
-    const address = room.temps(8 * shapeOf(id));
-    let to = address;
-    for (const part of nodeOf(graph, id).args) {
-      const bytes = 8 * shapeOf(part);
-      if (shapeOf(part) === 1) {
-        const value = operand(body, part, null);
-        body.code.push(['i32.const', 0], get(value), ['f64.store', to]);
-      } else {
-        const from = addressOf(part);
-        if (from === undefined) throw new Error(`node ${part} is used before it is computed`);
-        body.code.push(['i32.const', to], ['i32.const', from], ['i32.const', bytes]);
-        body.code.push(['memory.copy']);
-      }
-      to += bytes;
-    }
-    func.append(body.prologue);
-    func.append(body.code);
-    arrays.set(id, address);
-  };
-
   const emitNumbers = (members: readonly NodeId[]): void => {
     const body = makeBody(func, 'f64', true);
     for (const id of members) compute(body, id, null);
@@ -128,46 +123,184 @@ export function emitOnce(
     for (const id of members) values.set(id, body.known.get(id)![0]!);
   };
 
+  /** Two lanes of an operand: loaded at byte `at`, or in front of the loop where all are alike. */
+  const pairOf = (body: Body, id: NodeId, at: Local): Local => {
+    const known = body.known.get(id)?.[0];
+    if (known !== undefined) return known;
+    if (again.has(id)) {
+      computePair(body, id, at);
+      return body.known.get(id)![0]!;
+    }
+    const number = values.get(id);
+    const { attrs } = nodeOf(graph, id);
+    const address = addressOf(id);
+    if (number === undefined && !isUniform(id) && shapeOf(id) > 1) {
+      if (address === undefined) throw new Error(`node ${id} is used before it is computed`);
+      const local = func.local('v128');
+      body.code.push(get(at), ['v128.load', address], set(local));
+      body.known.set(id, [local]);
+      return local;
+    }
+    const local = func.fresh('v128');
+    const from: Instr[] =
+      number !== undefined
+        ? [get(number), ['f64x2.splat']]
+        : isUniform(id)
+          ? [['f64.const', attrs[0]!], ['f64x2.splat']]
+          : [
+              ['i32.const', 0],
+              ['v128.load64_splat', address!],
+            ];
+    body.prologue.push(...from, set(local));
+    body.known.set(id, [local]);
+    return local;
+  };
+
+  const computePair = (body: Body, id: NodeId, at: Local): void => {
+    const { op, args } = nodeOf(graph, id);
+    const operands = args.map((a) => pairOf(body, a, at));
+    const local = func.local('v128');
+    const [first, second, third] = operands as [Local, Local?, Local?];
+    body.code.push(
+      ...(op === 'select' ? [second!, third!, first] : operands).map(get),
+      [PAIRED.get(op)!],
+      set(local),
+    );
+    body.known.set(id, [local]);
+  };
+
+  /** Has every operation of a loop a form for two lanes? What compares must then be for a choice. */
+  const isPaired = (members: readonly NodeId[]): boolean =>
+    members.every((id) => {
+      const { op, args } = nodeOf(graph, id);
+      if (isInt(id) && needed.has(id)) return false;
+      if (op === 'splat' || op === 'laneSum') return !args.some(isInt);
+      const choice = op === 'select' ? args[0]! : null;
+      if (choice !== null && !again.has(choice)) return false;
+      return PAIRED.has(op) && args.every((a) => !isInt(a) || a === choice);
+    });
+
   const emitLanes = (lanes: number, members: readonly NodeId[]): void => {
+    const totals = new Map<NodeId, Local>();
+    for (const id of members) {
+      if (nodeOf(graph, id).op !== 'laneSum') continue;
+      const total = func.fresh('f64');
+      totals.set(id, total);
+      func.emit(['f64.const', 0], set(total));
+    }
+    for (const id of members) {
+      if (needed.has(id) && !totals.has(id)) arrays.set(id, room.temps(8 * lanes));
+    }
+    const paired = isPaired(members) ? lanes - (lanes % 2) : 0;
+    emitLoop(members, 'v128', 0, paired, totals);
+    emitLoop(members, 'f64', paired, lanes, totals);
+    for (const [id, total] of totals) values.set(id, total);
+  };
+
+  /** The lanes from one to another, two at a time or one. */
+  const emitLoop = (
+    members: readonly NodeId[],
+    type: 'v128' | 'f64',
+    from: number,
+    to: number,
+    totals: ReadonlyMap<NodeId, Local>,
+  ): void => {
+    if (from === to) return;
+    const isPair = type === 'v128';
     const body = makeBody(func, 'f64');
     const at = func.local('i32');
-    const sums = new Map<NodeId, Local>();
+    const pairTotals = new Map<NodeId, Local>();
     for (const id of members) {
       const { op, args } = nodeOf(graph, id);
-      if (op === 'laneSum') {
-        const sum = func.fresh('f64');
-        sums.set(id, sum);
-        body.prologue.push(['f64.const', 0], set(sum));
-        body.code.push(get(sum), get(operand(body, args[0]!, at)), ['f64.add'], set(sum));
+      const one = (arg: NodeId): Local => (isPair ? pairOf(body, arg, at) : operand(body, arg, at));
+      const total = totals.get(id);
+      if (total !== undefined && isPair) {
+        const pair = func.fresh('v128');
+        pairTotals.set(id, pair);
+        body.prologue.push(['f64.const', 0], ['f64x2.splat'], set(pair));
+        body.code.push(get(pair), get(one(args[0]!)), ['f64x2.add'], set(pair));
         continue;
       }
-      if (op === 'splat') body.known.set(id, [operand(body, args[0]!, at)]);
+      if (total !== undefined) {
+        const lane = one(args[0]!);
+        body.code.push(get(total), get(lane), ['f64.add'], set(total));
+        continue;
+      }
+      if (op === 'splat') body.known.set(id, [one(args[0]!)]);
+      else if (isPair) computePair(body, id, at);
       else compute(body, id, at);
-      if (!needed.has(id)) continue;
-      const address = room.temps(8 * lanes);
-      arrays.set(id, address);
+      const address = needed.has(id) ? arrays.get(id) : undefined;
+      if (address === undefined) continue;
       const [local] = body.known.get(id) as [Local];
-      body.code.push(get(at), get(local), [isInt(id) ? 'i32.store' : 'f64.store', address]);
+      const store = isPair ? 'v128.store' : isInt(id) ? 'i32.store' : 'f64.store';
+      body.code.push(get(at), get(local), [store, address]);
     }
+    const step = isPair ? 2 : 1;
     func.append(body.prologue);
-    func.emit(['i32.const', 0], set(at), ['loop', lanes]);
+    func.emit(['i32.const', 8 * from], set(at), ['loop', (to - from) / step]);
     func.append(body.code);
-    func.emit(get(at), ['i32.const', 8], ['i32.add'], ['local.tee', at.index]);
-    func.emit(['i32.const', 8 * lanes], ['i32.lt_u'], ['br_if', 0], ['end']);
-    for (const [id, sum] of sums) values.set(id, sum);
+    func.emit(get(at), ['i32.const', 8 * step], ['i32.add'], ['local.tee', at.index]);
+    func.emit(['i32.const', 8 * to], ['i32.lt_u'], ['br_if', 0], ['end']);
+    for (const [id, pair] of pairTotals) {
+      const total = totals.get(id)!;
+      for (const lane of [0, 1]) {
+        func.emit(get(total), get(pair), ['f64x2.extract_lane', lane], ['f64.add'], set(total));
+      }
+    }
     const own = new Set([...body.known.values()].flat());
     for (const local of own) if (![...values.values()].includes(local)) func.release(local);
     func.release(at);
+  };
+
+  /** Where all lanes of an operand lie; a number is put there. */
+  const wholeOf = (id: NodeId): number => {
+    const number = values.get(id);
+    const address = number === undefined ? addressOf(id) : undefined;
+    if (address !== undefined) return address;
+    if (number === undefined) throw new Error(`node ${id} is used before it is computed`);
+    const spilled = room.temps(8);
+    func.emit(['i32.const', 0], get(number), ['f64.store', spilled]);
+    return spilled;
+  };
+
+  /** An operation on whole vectors, from memory to memory. */
+  const emitWhole = (id: NodeId): void => {
+    const { op, args, attrs, shape } = nodeOf(graph, id);
+    const into = room.temps(8 * shape);
+    const copy = (from: number, to: number, lanes: number): void => {
+      func.emit(['i32.const', to], ['i32.const', from], ['i32.const', 8 * lanes], ['memory.copy']);
+    };
+    const operands = args.map(wholeOf) as [number, number, number];
+    const [first, second, third] = operands;
+    const lanes = args.map(shapeOf) as [number, number];
+    if (op === 'concat') {
+      let to = into;
+      operands.forEach((from, k) => {
+        copy(from, to, lanes[k]!);
+        to += 8 * lanes[k]!;
+      });
+    } else if (op === 'slice') copy(first + 8 * attrs[0]!, into, shape);
+    else if (op === 'matvec') matvecDouble(func, into, [first, second], shape, lanes[1]);
+    else if (op === 'matvecT') matvecTDouble(func, into, [first, second], lanes[1], shape);
+    else if (op === 'outer') outerDouble(func, into, [first, second], lanes[0], lanes[1]);
+    else if (op === 'solve') {
+      const scratch = room.temps(solveScratch(shape));
+      solveDouble(func, into, [first, second, third], shape, scratch);
+    } else throw new Error(`${op} has no form in double precision`);
+    if (shape > 1) {
+      arrays.set(id, into);
+      return;
+    }
+    const local = func.fresh('f64');
+    func.emit(['i32.const', 0], ['f64.load', into], set(local));
+    values.set(id, local);
   };
 
   func.begin('value');
   for (let p = 0; p <= last; p++) {
     const inPhase = graph.nodes.flatMap(({ op }, n) => {
       const id = n as NodeId;
-      return isMade(op) && phase[n] === p ? [id] : [];
-    });
-    graph.nodes.forEach(({ op }, n) => {
-      if (op === 'concat' && phase[n] === p) emitJoined(n as NodeId);
+      return isLanewise(op) && phase[n] === p && !again.has(id) ? [id] : [];
     });
     emitNumbers(inPhase.filter((id) => loopLanes(graph, id) === 1));
     const byLanes = new Map<number, NodeId[]>();
@@ -176,6 +309,9 @@ export function emitOnce(
       if (lanes > 1) byLanes.set(lanes, [...(byLanes.get(lanes) ?? []), id]);
     }
     for (const [lanes, members] of byLanes) emitLanes(lanes, members);
+    graph.nodes.forEach(({ op }, n) => {
+      if (isWhole(op) && phase[n] === p) emitWhole(n as NodeId);
+    });
   }
 
   // Outputs and states, when everything has been read.
@@ -214,17 +350,37 @@ export function emitOnce(
   func.append(copies);
 }
 
-/** Is it computed, in a loop over lanes if it has several? */
-const isMade = (op: OpKind): boolean => isValueOp(op) || op === 'splat' || op === 'laneSum';
-
-/** Does it only say where lanes are? */
-const isMoved = (op: OpKind): boolean => op === 'slice' || op === 'concat';
-
 /** Lanes of the loop that computes a node: of what a sum adds up. */
 function loopLanes(graph: Graph, id: NodeId): number {
   const { op, args, shape } = nodeOf(graph, id);
   return op === 'laneSum' ? nodeOf(graph, args[0]!).shape : shape;
 }
+
+/** What a loop over lanes computes. */
+const isLanewise = (op: OpKind): boolean => isValueOp(op) || op === 'splat' || op === 'laneSum';
+
+/** What works on whole vectors. */
+const isWhole = (op: OpKind): boolean => isStructureOp(op) && !isLanewise(op);
+
+/** What computes two lanes at once; a comparison makes a mask of them, which `select` takes. */
+const PAIRED: ReadonlyMap<OpKind, Mnemonic> = new Map([
+  ['add', 'f64x2.add'],
+  ['sub', 'f64x2.sub'],
+  ['mul', 'f64x2.mul'],
+  ['div', 'f64x2.div'],
+  ['neg', 'f64x2.neg'],
+  ['abs', 'f64x2.abs'],
+  ['sqrt', 'f64x2.sqrt'],
+  ['min', 'f64x2.pmin'],
+  ['max', 'f64x2.pmax'],
+  ['eq', 'f64x2.eq'],
+  ['ne', 'f64x2.ne'],
+  ['lt', 'f64x2.lt'],
+  ['le', 'f64x2.le'],
+  ['gt', 'f64x2.gt'],
+  ['ge', 'f64x2.ge'],
+  ['select', 'v128.bitselect'],
+]);
 
 /** The number of sums over lanes, and of changes of lanes, in front of each node. */
 function phasesOf(graph: Graph): readonly number[] {
@@ -236,8 +392,8 @@ function phasesOf(graph: Graph): readonly number[] {
     for (const arg of args) {
       const { op: of } = nodeOf(graph, arg);
       // Numbers of a phase come before its loops; all else waits for a phase of its own.
-      const isAhead = isMade(of) && own === 1 && loopLanes(graph, arg) > 1;
-      const waits = of === 'laneSum' || isAhead || (isMade(of) && isMoved(op));
+      const isFromLoop = isLanewise(of) && own === 1 && loopLanes(graph, arg) > 1;
+      const waits = of === 'laneSum' || isWhole(of) || (isFromLoop && !isWhole(op));
       p = Math.max(p, phase[arg]! + (waits ? 1 : 0));
     }
     phase.push(isDelay(op) ? 0 : p);

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Control } from '../../../dsp/control.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
-import { OPTIMISER_KINDS, optimiserSchema } from '../../../dsp/learn/optimisers/table.ts';
+import { OPTIMISER_KINDS, optimiserSchema, rowOf } from '../../../dsp/learn/optimisers/table.ts';
 import type { OptimiserChoice } from '../../../dsp/learn/optimisers/table.ts';
 import { updateGraph } from '../../../dsp/learn/optimisers/update.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
@@ -15,6 +15,9 @@ import { interpreterKernel } from '../../../dsp/run/interpreter-kernel.ts';
 import type { Kernel } from '../../../dsp/run/kernel.ts';
 import { wasmKernel } from '../../../dsp/run/wasm-kernel.ts';
 import { assembled, plainProgram } from '../../support/program.ts';
+
+/** Those that know nothing but the gradient; the others are in curvature.test.ts. */
+const BY_GRADIENT = OPTIMISER_KINDS.filter((kind) => rowOf(kind).measures === undefined);
 
 type Spec = Partial<Omit<Control, 'id'>>;
 type Gradient = (p: readonly number[], step: number) => readonly number[];
@@ -105,7 +108,7 @@ describe.each(KERNELS)('%s', (kind) => {
 
 /** All rows, and what their options turn on. */
 const ALL = [
-  ...OPTIMISER_KINDS.map((kind) => ({ kind })),
+  ...BY_GRADIENT.map((kind) => ({ kind })),
   { kind: 'sgd', momentum: 0.9, dampening: 0.3 },
   { kind: 'sgd', momentum: 0.9, nesterov: true },
   { kind: 'adam', amsgrad: true },
@@ -124,7 +127,8 @@ describe.each(ALL)('$name', ({ choice }) => {
       const [a, b] = KERNELS.map((kind) =>
         walk(kernelOf(choice, specs, kind), start, 0.1, 9, wave),
       );
-      expect(a).toEqual(b);
+      // A sum over lanes has an order of its own.
+      a!.flat().forEach((p, k) => expect(Math.abs(p - b!.flat()[k]!)).toBeLessThan(1e-15));
     }
   });
 
@@ -244,7 +248,7 @@ describe.each(SCALED)('learning as %s', (_, spec, start, slope) => {
   });
 
   test('it is not stuck at an edge, and stays there while it is drawn outwards', () => {
-    for (const kind of OPTIMISER_KINDS) {
+    for (const kind of BY_GRADIENT) {
       for (const [edge, g] of [
         [min, -1],
         [max, 1],

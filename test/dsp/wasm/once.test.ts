@@ -1,6 +1,7 @@
-/** Graphs without time, generated against interpreted: states, vectors, sums over lanes. */
+/** Graphs without time, generated against interpreted: states, vectors, matrices, sums over lanes. */
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { solve } from '../../../dsp/interpret/solve.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { Graph, NodeId } from '../../../dsp/ir/graph.ts';
 import { paramName, updateScalars } from '../../../dsp/ir/program.ts';
@@ -29,13 +30,25 @@ function steps(kernel: Kernel, count: number): number[][] {
   return seen;
 }
 
-function check(lanes: number, write: (b: Builder) => Graph, expected?: (seen: number[][]) => void) {
+function check(
+  lanes: number,
+  write: (b: Builder) => Graph,
+  expected?: (seen: number[][]) => void,
+  tolerance = 0,
+): void {
   const empty = new Builder('stream').finish([]);
   const plain = plainProgram(empty, { inputs: 0, sliders: 0, params: lanes });
   const program: Program = { ...plain, update: optimise(write(new Builder('once'))), window: 4 };
   const artifact = assembled(program, 8);
   const oracle = steps(interpreterKernel(program, 8), 5);
-  expect(steps(wasmKernel(artifact, new WebAssembly.Module(artifact.wasm)), 5)).toEqual(oracle);
+  const made = steps(wasmKernel(artifact, new WebAssembly.Module(artifact.wasm)), 5);
+  made.forEach((params, n) => {
+    params.forEach((p, k) => {
+      const wanted = oracle[n]![k]!;
+      if (tolerance === 0) expect(p).toBe(wanted);
+      else expect(Math.abs(p - wanted)).toBeLessThan(tolerance * Math.max(1, Math.abs(wanted)));
+    });
+  });
   expected?.(oracle);
 }
 
@@ -69,6 +82,8 @@ for (const lanes of [1, 2, 5, 40]) {
         const moved = seen[1]!.map((p, k) => p - seen[0]![k]!);
         expect(Math.hypot(...moved)).toBeLessThan(0.1 + 1e-12);
       },
+      // Sums of more than a few lanes have an order of their own.
+      1e-14,
     );
   });
 
@@ -105,3 +120,88 @@ for (const lanes of [1, 2, 5, 40]) {
     );
   });
 }
+
+/** A symmetric matrix that is surely positive, from the parameters. */
+const positive = (b: Builder, lanes: number): NodeId => {
+  const g = gradient(b, lanes);
+  const half = b.node('add', [
+    b.node('outer', [g, g]),
+    b.node('outer', [value(b, lanes), value(b, lanes)]),
+  ]);
+  return half;
+};
+
+for (const lanes of [1, 2, 3, 5, 8, 17, 40]) {
+  test(`matrices of ${lanes} rows`, () => {
+    check(
+      lanes,
+      (b) => {
+        const g = gradient(b, lanes);
+        const three = b.node('concat', [g, value(b, lanes), b.node('mul', [g, rate(b)])]);
+        const weights = b.node('const', [], [0.5, -0.25, 0.125]);
+        const mixed = b.node('matvec', [three, weights]);
+        const dots = b.node('matvecT', [three, mixed]);
+        const last = b.node('slice', [dots], [2, 1]);
+        const next = b.node('add', [
+          mixed,
+          b.node('mul', [last, b.node('slice', [three], [lanes, lanes])]),
+        ]);
+        return b.finish([{ name: paramName(0), node: next }]);
+      },
+      undefined,
+      1e-13,
+    );
+  });
+
+  test(`equations of ${lanes} unknowns`, () => {
+    check(
+      lanes,
+      (b) => {
+        const ridge = b.node('add', [
+          b.node('mul', [gradient(b, lanes), gradient(b, lanes)]),
+          b.real(1),
+        ]);
+        const spread = b.asLanes(ridge, lanes);
+        return b.finish([
+          {
+            name: paramName(0),
+            node: b.node('solve', [positive(b, lanes), spread, value(b, lanes)]),
+          },
+        ]);
+      },
+      undefined,
+      1e-11,
+    );
+  });
+}
+
+describe('solve', () => {
+  const solved = (
+    a: readonly number[],
+    ridge: readonly number[],
+    c: readonly number[],
+  ): number[] => {
+    const into = new Float64Array(c.length);
+    solve(into, a, ridge, c);
+    return [...into];
+  };
+
+  test('finds the unknowns of an equation', () => {
+    const [x, y] = solved([4, 2, 2, 3], [0, 1], [2, 5]) as [number, number];
+    expect(4 * x + 2 * y).toBeCloseTo(2, 12);
+    expect(2 * x + 4 * y).toBeCloseTo(5, 12);
+  });
+
+  test('leaves at 0 what nothing decides', () => {
+    expect(solved([0], [0], [0])).toEqual([0]);
+    expect(solved([4, 0, 0, 0], [0, 0], [2, 0])).toEqual([0.5, 0]);
+    // The second row is the first again.
+    expect(solved([1, 1, 1, 1], [0, 0], [3, 3])).toEqual([3, 0]);
+  });
+
+  test('holds an unknown whose ridge is huge, as if it were not there', () => {
+    const [x, y] = solved([4, 2, 2, 3], [0, 1e300], [2, 5]) as [number, number];
+    expect(x).toBe(0.5);
+    expect(Math.abs(y)).toBeLessThan(1e-290);
+  });
+});
