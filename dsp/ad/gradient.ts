@@ -20,11 +20,14 @@ import {
 } from '../ir/graph.ts';
 import type { Graph, Node, NodeId, Output } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
-import { gradientName, tapeName } from '../ir/program.ts';
+import { gradientName, measureName, tapeName } from '../ir/program.ts';
+import type { Measure } from '../ir/program.ts';
 import { activity, hasMemory } from './active.ts';
 import type { Activity } from './active.ts';
 import { isPackable, jvp, paramNodes } from './jvp.ts';
 import { plus } from './partials.ts';
+import { difference, joinRow, measured } from './rows.ts';
+import type { Difference, Side } from './rows.ts';
 import { vjp } from './vjp.ts';
 
 /**
@@ -57,6 +60,11 @@ export interface Objective {
   readonly params: number;
   /** Of the numbers in the bank: tangents that are states get their names from them. */
   readonly names?: readonly string[];
+  /**
+   * What the optimiser wants besides the gradient. Parameters in reverse mode must then have no
+   * memory between them and the error, and there is no carry-over.
+   */
+  readonly measures?: readonly Measure[];
 }
 
 /** Which way a parameter is differentiated. */
@@ -190,25 +198,33 @@ export function differentiate(
   };
 
   const gradients = new Map<number, NodeId>();
+  const { measures = [] } = objective;
+  /** How each signal changes with the parameters at each sample. */
+  const rows = new Map(signals.map((signal) => [signal, new Map<number, NodeId>()]));
   for (const group of tangentGroups(stream, through('forward'))) {
     const wrt = group.map(({ node }) => node);
     const reached = activity(stream, wrt, signals).active;
     const name = group.map(({ index }) => objective.names?.[index] ?? index).join('+');
     const tangents = jvp(forward, stream, oneHot(forward, group), reached, group.length, name);
     let gradient: NodeId | null = null;
+    const isShared = group.length > 1;
+    const one = (of: NodeId, lane: number): NodeId =>
+      isShared ? backward.node('slice', [of], [lane, 1]) : of;
     for (const [signal, cotangent] of seeds) {
       const tangent = tangents.get(signal);
       if (tangent === undefined) continue;
-      const products = backward.node('mul', [cotangent, tape(tangent)]);
+      const recorded = tape(tangent);
+      const products = backward.node('mul', [cotangent, recorded]);
       const isVector = nodeOf(stream, signal).shape > 1;
       const term = isVector ? backward.node('laneSum', [products]) : products;
       gradient = plus(backward, gradient, backward.node('sum', [term]));
+      if (measures.length === 0) continue;
+      group.forEach(({ index }, lane) => rows.get(signal)!.set(index, one(recorded, lane)));
     }
     if (gradient === null) continue;
     const total: NodeId = gradient;
-    const isShared = group.length > 1;
     group.forEach(({ index }, lane) => {
-      gradients.set(index, isShared ? backward.node('slice', [total], [lane, 1]) : total);
+      gradients.set(index, one(total, lane));
     });
   }
 
@@ -241,6 +257,15 @@ export function differentiate(
       const cotangent = cotangents.get(param);
       if (cotangent !== undefined) gradients.set(index, cotangent);
     }
+    for (const signal of measures.length > 0 ? signals : []) {
+      // No parameter counts as constant: a row is what each sample alone has to say of it.
+      const unit = new Map([[signal, backward.real(1)]]);
+      const cotangents = vjp(backward, stream, unit, reverse, primal, window, () => false);
+      for (const [index, param] of paramNodes(stream)) {
+        const part = cotangents.get(param);
+        if (part !== undefined) rows.get(signal)!.set(index, part);
+      }
+    }
   }
 
   const lossOutput: Output = { name: 'loss', node: loss };
@@ -249,6 +274,19 @@ export function differentiate(
     const node = gradients.get(k) ?? backward.real(0);
     outputs.push({ name: gradientName(k), node });
     k += backward.shape(node);
+  }
+  const compared = measures.length === 0 ? [] : terms;
+  const differences = compared.map(({ estimate, target, weight = 1 }): Difference => {
+    const pair = [estimate, target ?? estimate] as const;
+    const [e, t] = pair.map((signal) => ({
+      row: joinRow(backward, rows.get(signal) ?? new Map(), objective.params),
+      value: tape(signal),
+    })) as [Side, Side];
+    return { ...difference(backward, e, t), weight };
+  });
+  for (const measure of measures) {
+    const node = measured(backward, measure, differences, window);
+    outputs.push({ name: measureName(measure), node });
   }
   const recorded = tapes.flatMap((node, k) => (node === null ? [] : [{ name: tapeName(k), node }]));
   return {

@@ -9,7 +9,7 @@
  *
  * Invariant: graphs meet by output name only. `out:K` is output channel K; `tape:K` is recorded for
  * the backward graph's `tape` K; `loss`, `gradient:K` and `param:K` go into the banks, a vector into
- * as many places from K on.
+ * as many places from K on; `measure:NAME` goes behind the banks, where the update graph finds it.
  */
 
 import type { Control } from '../control.ts';
@@ -34,12 +34,21 @@ export interface GuardSettings {
   readonly silence: number;
 }
 
+/** What an optimiser may want to know of a window besides the gradient (`ad/rows`). */
+export type Measure = 'error' | 'row' | 'squares' | 'products';
+
+/** Numbers that a measure is, for so many parameters. */
+export const measureLanes = (measure: Measure, params: number): number =>
+  ({ error: 1, row: params, squares: params, products: params * params })[measure];
+
 export interface Program {
   readonly name: string;
   readonly stream: Graph;
   readonly loss: Graph | null;
   readonly backward: Graph | null;
   readonly update: Graph | null;
+  /** Outputs of `backward` for `update` besides the gradient, in the order in which they lie. */
+  readonly measures?: readonly Measure[];
   /** Samples; 0 without training. */
   readonly window: number;
   /** Windows from one step of the optimiser to the next; 1 if not given. */
@@ -75,6 +84,11 @@ export const updateScalars = {
   frozen: (param: number, params: number): number => 1 + params + param,
   /** A factor of the learning rate. */
   rate: (param: number, params: number): number => 1 + 2 * params + param,
+  /** The first number of a measure, behind those before it. */
+  measure: (measure: Measure, measures: readonly Measure[], params: number): number => {
+    const before = measures.slice(0, measures.indexOf(measure));
+    return before.reduce((sum, one) => sum + measureLanes(one, params), 1 + 3 * params);
+  },
   /** Of the direction that derivatives along one direction are taken in. */
   direction: (param: number, params: number): number => 1 + 3 * params + param,
 } as const;
@@ -84,6 +98,7 @@ export const tapeName = (index: number): string => `tape:${index}`;
 export const gradientName = (param: number): string => `gradient:${param}`;
 export const tangentName = (index: number): string => `tangent:${index}`;
 export const productName = (param: number): string => `product:${param}`;
+export const measureName = (measure: Measure): string => `measure:${measure}`;
 export const paramName = (param: number): string => `param:${param}`;
 
 /** A recording of a signal over the training window. */

@@ -9,13 +9,14 @@ import { Interpreter } from '../interpret/interpret.ts';
 import type { Leaves } from '../interpret/interpret.ts';
 import {
   gradientName,
+  measureName,
   outName,
   paramName,
   tapeName,
   tapesOf,
   updateScalars,
 } from '../ir/program.ts';
-import type { Program } from '../ir/program.ts';
+import type { Measure, Program } from '../ir/program.ts';
 import type { Kernel } from './kernel.ts';
 
 const identity = (x: number): number => x;
@@ -30,6 +31,9 @@ export function interpreterKernel(
   round: (x: number) => number = identity,
 ): Kernel {
   const P = program.params.length;
+  const { measures = [] } = program;
+  /** What the backward graph measures besides the gradient. */
+  const measured = new Map<Measure, Float64Array>();
   const stream = new Interpreter(program.stream, round);
   const loss = program.loss === null ? null : new Interpreter(program.loss, round);
   const backward = program.backward === null ? null : new Interpreter(program.backward, round);
@@ -70,6 +74,10 @@ export function interpreterKernel(
       for (let k = 0; k < P; k++) {
         const values = results.get(gradientName(k));
         if (values !== undefined) kernel.gradients.set(values, k);
+      }
+      for (const measure of measures) {
+        const values = results.get(measureName(measure));
+        if (values !== undefined) measured.set(measure, values);
       }
       // The last samples of this window come before the next one.
       recordings.forEach((recording, k) => {
@@ -124,7 +132,11 @@ export function interpreterKernel(
     scalar: (index) => {
       if (index === updateScalars.learningRate) return kernel.learningRate[0]!;
       const banks = [kernel.gradients, kernel.frozen, kernel.rates];
-      return banks[Math.floor((index - 1) / P)]![(index - 1) % P]!;
+      const bank = banks[Math.floor((index - 1) / P)];
+      if (bank !== undefined) return bank[(index - 1) % P]!;
+      const at = (measure: Measure): number => index - updateScalars.measure(measure, measures, P);
+      const measure = measures.findLast((one) => at(one) >= 0);
+      return measure === undefined ? 0 : (measured.get(measure)?.[at(measure)] ?? 0);
     },
     tape: (index, frame, lane) => {
       const { lanes, lead, hop } = tapes[index]!;

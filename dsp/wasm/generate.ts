@@ -9,7 +9,14 @@ import type { Layout, MemoryReport } from '../artifact.ts';
 import type { Graph } from '../ir/graph.ts';
 import { nodeOf } from '../ir/graph.ts';
 import { ListKeys } from '../ir/lists.ts';
-import { gradientName, paramName, tapesOf, updateScalars } from '../ir/program.ts';
+import {
+  gradientName,
+  measureLanes,
+  measureName,
+  paramName,
+  tapesOf,
+  updateScalars,
+} from '../ir/program.ts';
 import type { GraphName, Program } from '../ir/program.ts';
 import { chunksOf, placesOf } from './body.ts';
 import { emitGraph } from './emit.ts';
@@ -64,8 +71,10 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   const P = program.params.length;
   const sliders = memory.doubles(program.sliders.length);
   const params = memory.doubles(P);
-  // Rate, gradients, frozen flags and rate factors are the update graph's scalars, side by side.
-  const scalars = memory.doubles(1 + 3 * P);
+  const { measures = [] } = program;
+  const measured = measures.reduce((sum, measure) => sum + measureLanes(measure, P), 0);
+  // Rate, gradients, frozen flags, rate factors and measures are the update graph's scalars.
+  const scalars = memory.doubles(1 + 3 * P + measured);
   const loss = memory.doubles(1);
   const controlsEnd = memory.top;
   const channels = (count: number): number[] =>
@@ -111,6 +120,10 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   for (let k = 0; k < P; k++) {
     valuePorts.set(gradientName(k), slot(scalars, updateScalars.gradient(k)));
     valuePorts.set(paramName(k), slot(params, k));
+  }
+  for (const measure of measures) {
+    const index = updateScalars.measure(measure, measures, P);
+    valuePorts.set(measureName(measure), slot(scalars, index));
   }
   const portsFrom = (before: number): Ports => ({
     inputs,
