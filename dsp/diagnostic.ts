@@ -37,6 +37,7 @@ export const CODES = {
     'a constant argument is outside of what the operation can do at this sample rate',
   PATCH_NOTHING_TO_LEARN: 'the patch asks for training but no learnable parameter reaches the loss',
   PATCH_NOT_DIFFERENTIABLE: 'a learnable parameter reaches an operation that has no gradient',
+  PATCH_OPTIMISER: 'the optimiser cannot work with the loss, window, mode or number of parameters',
   PATCH_TOO_LARGE: 'the patch needs more nodes or memory than the compiler allows',
 } as const satisfies Record<string, string>;
 

@@ -26,6 +26,7 @@ import { bankOf, placesOfParams } from './patch/params.ts';
 import type { Patch, Training } from './patch/schema.ts';
 import { optimise } from './passes/pipeline.ts';
 import { updateGraph } from './learn/optimisers/update.ts';
+import { measuresOf, rememberedParams, wrongRows, wrongTraining } from './measures.ts';
 
 const FORWARD_BONUS = 2;
 /** Bounds the memory of a compilation that the patch forces into forward mode: four lanes each. */
@@ -94,11 +95,15 @@ export function plan(
     const message = `estimate and target are the same signal: the loss is 0 whatever the parameters are`;
     return fail(diagnostic('PATCH_NOTHING_TO_LEARN', pathOf([...path, 'target']), message));
   }
+  const measures = measuresOf(training);
+  const unfit = wrongTraining(training, base.params.length);
+  if (unfit.length > 0) return fail(...unfit);
   const objective: Objective = {
     terms: terms.map((term) => ({ ...term, loss: lossOf(term.loss, sampleRate) })),
     window: training.window,
     params: base.params.length,
     names: base.params.map((p) => p.id),
+    measures,
   };
   const { active, obstacles } = objectiveActivity(graph, objective);
   if (obstacles.length > 0) {
@@ -132,6 +137,14 @@ export function plan(
     active,
     typeof mode === 'string' ? mode : namesIn(patch, mode),
   );
+  if (measures.length > 0) {
+    const { kind } = training.optimiser;
+    const reversed = learnable.filter((id) => choice.wayOf(id) === 'reverse');
+    const nameOf = (place: number): string => base.params[place]!.id;
+    const signals = signalsOf(objective);
+    const unknown = wrongRows(graph, kind, { reversed, signals, nameOf });
+    if (unknown.length > 0) return fail(...unknown);
+  }
   const fours = (id: NodeId): number => Math.ceil(nodeOf(graph, id).shape / 4);
   const ofAll = [...choice.forward].reduce((sum, id) => sum + fours(id), 0);
   const tangents = tangentGroups(graph, choice.forward).length * ofAll;
@@ -160,7 +173,8 @@ export function plan(
     );
   }
   // Where nothing goes backwards through time there is nothing to carry over.
-  const carried = way === 'forward' || !hasMemory(graph, active) ? 0 : (training.carry ?? 0);
+  const isLocal = way === 'forward' || measures.length > 0 || !hasMemory(graph, active);
+  const carried = isLocal ? 0 : (training.carry ?? 0);
   const hops = new Set(graph.nodes.map(({ hop }) => hop).filter((hop) => hop > 1));
   for (const hop of hops) {
     for (const [name, length] of [
@@ -180,7 +194,7 @@ export function plan(
   const reach = training.window + carried;
   const blind = way === 'forward' ? [] : unseenDelays(graph, active, reach);
   const made = differentiate(graph, { ...objective, carry: carried }, active, choice.wayOf);
-  const update = updateGraph(training.optimiser, base.params);
+  const update = updateGraph(training.optimiser, base.params, training.window);
   watch.done?.('differentiate');
   const graphs = {
     stream: improve('stream', made.stream),
@@ -192,6 +206,7 @@ export function plan(
   return ok({
     ...base,
     ...graphs,
+    measures,
     window: training.window,
     every: training.every ?? 1,
     carry: carried,
@@ -288,6 +303,14 @@ function choose(
         `about ${reverseCost} operations per sample for the gradient`,
       ],
     );
+  }
+  if ((objective.measures ?? []).length > 0) {
+    const remembered = rememberedParams(graph, params, signals);
+    const count = lanes(remembered);
+    return choice(remembered, [
+      `${all}; the optimiser wants to know what each sample says of each of them`,
+      `${named(count)} with memory behind ${count === 1 ? 'it' : 'them'} in forward mode, exact over all time`,
+    ]);
   }
   const limit = FORWARD_BONUS * reverseCost;
   const forwardCost = (some: readonly NodeId[]): number => {

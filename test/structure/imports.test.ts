@@ -30,10 +30,12 @@ const DSP: Readonly<Record<string, readonly string[]>> = {
   'dsp/blocks': ['dsp/ir'],
   'dsp/patch': ['dsp/ir', 'dsp/blocks', 'dsp/learn', 'dsp/control.ts', 'dsp/diagnostic.ts'],
   'dsp/examples': ['dsp/patch', 'dsp/diagnostic.ts'],
+  'dsp/measures.ts': ['dsp/ir', 'dsp/ad', 'dsp/learn', 'dsp/patch', 'dsp/diagnostic.ts'],
   'dsp/plan.ts': [
     'dsp/ir',
     'dsp/ad',
     'dsp/learn',
+    'dsp/measures.ts',
     'dsp/passes',
     'dsp/patch',
     'dsp/control.ts',

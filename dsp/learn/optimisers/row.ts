@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import type { Builder } from '../../ir/builder.ts';
 import type { NodeId } from '../../ir/graph.ts';
+import type { Measure } from '../../ir/program.ts';
 
 /**
  * What a step is made from. An optimiser that needs more than the gradient asks for it by a further
@@ -25,7 +26,21 @@ export interface Inputs {
   readonly rate: NodeId;
   /** [lanes], int: not 0 where a parameter is kept as it is. */
   readonly frozen: NodeId;
+  /** [lanes]: the range, beyond all numbers where the scale has no end. */
+  readonly low: NodeId;
+  readonly high: NodeId;
   readonly lanes: number;
+  /** Samples that the gradient is a mean over. */
+  readonly window: number;
+  /** What the row asks for besides the gradient, in the scale in which parameters learn. */
+  readonly measure: (of: Measure) => NodeId;
+  /**
+   * A state of any size, 0 at first, that belongs to all parameters together: where others come, or
+   * they change places, it starts anew.
+   *
+   * @returns  what it becomes
+   */
+  readonly recall: (name: string, lanes: number, next: (past: NodeId) => NodeId) => NodeId;
   /**
    * A state with a lane for each parameter, 0 at first.
    *
@@ -46,6 +61,15 @@ export interface Row<S extends Shape = Shape> {
   readonly decay: 'coupled' | 'decoupled';
   /** Weight decay where none is asked for; 0 if not given. */
   readonly weightDecay?: number;
+  /**
+   * What it wants to know of a window besides the gradient. Only of squared errors, and clipping is
+   * not for it.
+   */
+  measures?(window: number): readonly Measure[];
+  /** Most parameters, where its cost grows faster than their number. */
+  readonly most?: number;
+  /** The longest window, samples. */
+  readonly longest?: number;
   /** New values. */
   step(inputs: Inputs, options: z.output<z.ZodObject<S>>): NodeId;
 }

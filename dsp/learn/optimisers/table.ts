@@ -7,8 +7,11 @@
 
 import { z } from 'zod';
 import type { NodeId } from '../../ir/graph.ts';
+import { apa } from './apa.ts';
 import { sgd } from './descent.ts';
 import { adam, adamax, adamw, nadam, radam } from './moments.ts';
+import { gaussNewton, rls } from './newton.ts';
+import { nlms } from './nlms.ts';
 import type { Inputs, Row, Shape } from './row.ts';
 import { lion, rprop } from './signs.ts';
 import { adadelta, adagrad, rmsprop } from './squares.ts';
@@ -25,6 +28,10 @@ export const OPTIMISERS = {
   adadelta,
   lion,
   rprop,
+  nlms,
+  apa,
+  rls,
+  gaussNewton,
 } as const;
 
 type Rows = typeof OPTIMISERS;

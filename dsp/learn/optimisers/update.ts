@@ -13,7 +13,8 @@
 import type { Control } from '../../control.ts';
 import { Builder } from '../../ir/builder.ts';
 import type { Graph, NodeId } from '../../ir/graph.ts';
-import { paramName, updateScalars } from '../../ir/program.ts';
+import { measureLanes, paramName, updateScalars } from '../../ir/program.ts';
+import type { Measure } from '../../ir/program.ts';
 import { SCALINGS } from './scaling.ts';
 import { rowOf, stepOf } from './table.ts';
 import type { OptimiserChoice } from './table.ts';
@@ -25,15 +26,16 @@ interface Run {
   readonly controls: readonly Spec[];
 }
 
-type Spec = Omit<Control, 'id' | 'initial'>;
+type Spec = Omit<Control, 'id' | 'initial'> & Partial<Pick<Control, 'id'>>;
 
 /**
  * p ← frozen ? p : clamp(φ(step(φ⁻¹(p), g·φ′, rate·factor)), min, max), for all side by side.
  *
  * @param params  in the order of the bank
+ * @param window  samples that a gradient is a mean over
  * Cost: linear in the parameters, a few operations each and one pass over memory per state.
  */
-export function updateGraph(choice: OptimiserChoice, params: readonly Spec[]): Graph {
+export function updateGraph(choice: OptimiserChoice, params: readonly Spec[], window = 1): Graph {
   const b = new Builder('once');
   const lanes = params.length;
   if (lanes === 0) return b.finish([]);
@@ -86,7 +88,34 @@ export function updateGraph(choice: OptimiserChoice, params: readonly Spec[]): G
     b.close(past, b.asLanes(choose(frozen, past, now), lanes));
     return now;
   };
-  const stepped = stepOf(choice, { b, value, gradient, rate, frozen, lanes, remember });
+  const recall = (name: string, size: number, next: (past: NodeId) => NodeId): NodeId => {
+    const of = `${choice.kind}.${name} of ${digestOf(params.map(({ id = '' }) => id))}`;
+    const past = b.within(of, () => b.feedback('real', 1, 0, size));
+    const now = next(past);
+    b.close(past, b.asLanes(now, size));
+    return now;
+  };
+  const measures = rowOf(choice.kind).measures?.(window) ?? [];
+  const isScaled = runs.some(({ scaled }) => scaled !== null);
+  const slopes = joined(runs.map(({ scaled, count }) => scaled?.slope ?? b.filled(1, count)));
+  const measure = (of: Measure): NodeId => {
+    const place = updateScalars.measure(of, measures, lanes);
+    const plain = bank(place, measureLanes(of, lanes));
+    if (!isScaled || of === 'error') return plain;
+    if (of === 'row') return mul(plain, slopes);
+    return mul(plain, of === 'squares' ? square(slopes) : b.node('outer', [slopes, slopes]));
+  };
+  const ends = (side: 'low' | 'high', none: number): NodeId => {
+    const of = runs.map((run) =>
+      run.scaled === null ? b.asLanes(run[side], run.count) : b.filled(none, run.count),
+    );
+    return joined(of);
+  };
+  const stepped = stepOf(choice, {
+    ...{ b, value, gradient, rate, frozen, lanes, window, measure, remember, recall },
+    low: ends('low', -NO_END),
+    high: ends('high', NO_END),
+  });
 
   return b.finish(
     runs.map(({ from, count, value: p, low, high, isFrozen, u, scaled }) => {
@@ -99,6 +128,18 @@ export function updateGraph(choice: OptimiserChoice, params: readonly Spec[]): G
       return { name: paramName(from), node: choose(isFrozen, p, kept) };
     }),
   );
+}
+
+/** Where a scale has no end. */
+const NO_END = 1e300;
+
+/** A word that other names, or the same in another order, have not (FNV-1a, 32 bits). */
+function digestOf(names: readonly string[]): string {
+  let hash = 0x811c9dc5;
+  for (const char of names.join('\n')) {
+    hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193);
+  }
+  return (hash >>> 0).toString(36);
 }
 
 function runsOf(params: readonly Spec[]): Run[] {

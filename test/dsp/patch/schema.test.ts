@@ -364,6 +364,13 @@ const UNCOMPILABLE: typeof WRONG = [
     /reaches "and", which has no gradient/u,
   ],
   [
+    'steps of least squares for another loss',
+    { ...base, training: { ...training, loss: 'mae', optimiser: { kind: 'nlms' } } },
+    'PATCH_OPTIMISER',
+    'training.loss',
+    /"nlms" takes steps of least squares: expected "mse", got "mae"/u,
+  ],
+  [
     'more delay than allowed',
     {
       ...base,
