@@ -12,11 +12,13 @@ import dcSquared from './dc-squared.json' with { type: 'json' };
 import delay from './delay.json' with { type: 'json' };
 import dense from './dense.json' with { type: 'json' };
 import equaliser from './equaliser.json' with { type: 'json' };
+import frequencyEstimator from './frequency-estimator.json' with { type: 'json' };
 import gainDc from './gain-dc.json' with { type: 'json' };
 import gainScheduler from './gain-scheduler.json' with { type: 'json' };
 import gain from './gain.json' with { type: 'json' };
 import loopback from './loopback.json' with { type: 'json' };
 import onePole from './one-pole.json' with { type: 'json' };
+import oscillator from './oscillator.json' with { type: 'json' };
 import oscillatorSpectrum from './oscillator-spectrum.json' with { type: 'json' };
 import pitchTracker from './pitch-tracker.json' with { type: 'json' };
 import rig from './rig.json' with { type: 'json' };
@@ -38,7 +40,9 @@ export const EXAMPLES: Readonly<Record<string, Patch>> = Object.fromEntries(
     loopback,
     dense,
     equaliser,
+    oscillator,
     oscillatorSpectrum,
+    frequencyEstimator,
     pitchTracker,
     delay,
   ].map((json) => {
