@@ -18,10 +18,9 @@
  * DSP and spectral optimal transport, ICASSP 2024.
  */
 
-type Lanes = ArrayLike<number>;
+import { SILENCE } from '../ir/ops.ts';
 
-/** Less than this altogether is no sound: the scale would leave single precision. */
-export const SILENCE = 1e-24;
+type Lanes = ArrayLike<number>;
 
 const sumOf = (masses: Lanes): number => {
   let sum = 0;

@@ -85,6 +85,9 @@ export interface OpSpec {
   readonly doc: string;
 }
 
+/** Masses to transport that are less than this together are silence: to scale them would overflow. */
+export const SILENCE = 1e-24;
+
 /** What an attribute is where it is left out, at the end of the list. */
 export const ATTR_DEFAULTS: Readonly<Record<string, number>> = { lanes: 1, lag: 0, hop: 1 };
 

@@ -9,8 +9,8 @@
  * Tested: test/dsp/wasm/walks.test.ts.
  */
 
+import { SILENCE } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
-import { SILENCE } from '../interpret/transport.ts';
 import { Func, get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
 import type { Room } from './operands.ts';

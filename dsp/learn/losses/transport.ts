@@ -12,9 +12,9 @@
 import { z } from 'zod';
 import { gated } from '../../blocks/frequency.ts';
 import { powerOf } from '../../blocks/spectra.ts';
-import { SILENCE } from '../../interpret/transport.ts';
 import type { Builder } from '../../ir/builder.ts';
 import type { NodeId } from '../../ir/graph.ts';
+import { SILENCE } from '../../ir/ops.ts';
 import { atLeast, div, mul, row, square, sub } from './row.ts';
 import { SAME, framewise, framing, misframed } from './spectral.ts';
 
