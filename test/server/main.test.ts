@@ -98,6 +98,22 @@ test('it prints one plain line, learns on the virtual rig, and leaves no process
   expect(alive(engine.pid ?? -1)).toBe(false);
 });
 
+test('an oscillator finds its frequency live, and again when it jumps', async () => {
+  const daemon = launch();
+  const client = await ready(daemon);
+  await client.patch.set({ example: 'oscillator-spectrum' });
+  const octaves = async (): Promise<number> => (await client.params.get({ id: 'octaves' })).value;
+  for (const hidden of [12.3, 4.6, 14.2, 8.5]) {
+    await client.params.set({ id: 'hidden/octaves', value: hidden });
+    // A quarter of a second on a free machine.
+    await vi.waitUntil(async () => Math.abs((await octaves()) - hidden) < 0.002, {
+      timeout: 20_000,
+      interval: 50,
+    });
+  }
+  expect((await client.status.get()).engine.state).toBe('running');
+});
+
 test('a restart goes on with patch, values, step and schedule', async () => {
   const first = launch();
   const before = await ready(first);
