@@ -47,6 +47,7 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   angle: 'phase',
   average: 'runningMean',
   clamp: 'clip',
+  cumsum: 'cumulativeSum',
   db2gain: 'dbToGain',
   db2linear: 'dbToGain',
   dcblocker: 'dcBlocker',
@@ -55,6 +56,7 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   istft: 'overlapAdd',
   stft: 'frames',
   divide: 'div',
+  earthMover: 'transport',
   fabs: 'abs',
   fdelay: 'delayBy',
   float: 'toReal',
@@ -62,6 +64,7 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   if: 'select',
   int: 'toInt',
   linear2db: 'gainToDb',
+  linspace: 'ramp',
   log: 'ln',
   lowshelf: 'lowShelf',
   maximum: 'max',
@@ -92,6 +95,7 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   subtract: 'sub',
   tf2: 'biquad',
   times: 'mul',
+  wasserstein: 'transport',
 };
 
 /** What to know about a name that means something else where people know it from. */

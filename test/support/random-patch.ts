@@ -97,6 +97,7 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     const number = pick<Json>([
       { op: 'slice', in: [y], from: below(3), lanes: 1 },
       { op: 'sumLanes', in: [y] },
+      { op: 'sumLanes', in: [add({ op: 'cumulativeSum', in: [y] }, null)] },
       { op: 'dot', in: [y, add({ op: 'softmax', in: [y] }, null)] },
     ]);
     bounded(add(number, null));
