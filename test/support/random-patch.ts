@@ -4,8 +4,11 @@
  * starting values, ints, controls and numbers as outputs, estimate or target.
  */
 
-import { OPTIMISER_KINDS } from '../../dsp/learn/optimisers/table.ts';
+import { OPTIMISER_KINDS, rowOf } from '../../dsp/learn/optimisers/table.ts';
 import { PATCH_FORMAT } from '../../dsp/patch/schema.ts';
+
+/** Those that take any loss, mode and window. */
+const BY_GRADIENT = OPTIMISER_KINDS.filter((kind) => rowOf(kind).measures === undefined);
 
 type Json = Record<string, unknown>;
 
@@ -202,7 +205,7 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     window,
     mode,
     every: pick([1, 1, 3]),
-    optimiser: { kind: pick(OPTIMISER_KINDS) },
+    optimiser: { kind: pick(BY_GRADIENT) },
     schedule: { kind: 'constant', rate: 0.05 },
   };
   return {

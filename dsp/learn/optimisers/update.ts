@@ -112,7 +112,16 @@ export function updateGraph(choice: OptimiserChoice, params: readonly Spec[], wi
     return joined(of);
   };
   const stepped = stepOf(choice, {
-    ...{ b, value, gradient, rate, frozen, lanes, window, measure, remember, recall },
+    b,
+    value,
+    gradient,
+    rate,
+    frozen,
+    lanes,
+    window,
+    measure,
+    remember,
+    recall,
     low: ends('low', -NO_END),
     high: ends('high', NO_END),
   });

@@ -37,6 +37,8 @@ function fir(taps: number, optimiser: Json, training: Json = {}, param: Json = {
       window: 1,
       optimiser,
       schedule: { kind: 'constant', rate: 0.5 },
+      // The optimisers by themselves: nobody steps in.
+      guards: { leap: false, rising: false, silence: false },
       ...training,
     },
   };
@@ -309,8 +311,8 @@ describe('convergence', () => {
 
   test('does not depend on the level', () => {
     for (const kind of ['nlms', 'apa', 'rls']) {
-      const [loud, quiet] = [1, 1e-3].map((level) => after({ kind }, 1, 512, level));
-      expect(Math.abs(loud! - quiet!)).toBeLessThan(6);
+      const [loud, quiet] = [1, 1e-3].map((level) => Math.max(-50, after({ kind }, 1, 512, level)));
+      expect(Math.abs(loud! - quiet!)).toBeLessThan(1);
     }
   });
 });
