@@ -56,6 +56,7 @@ export function plan(
   };
   const named = (controls: Patch['sliders']): Control[] =>
     Object.entries(controls).map(([id, spec]) => ({ ...spec, id }));
+  const { training } = patch;
   const base = {
     name: patch.name,
     throughDevice: lowered.throughDevice,
@@ -63,9 +64,8 @@ export function plan(
     outputs: patch.outputs.length,
     sliders: named(patch.sliders),
     params: bankOf(patch.params, patch.training?.groups),
-    guards: guardsOf(patch.training?.guards),
+    guards: guardsOf(training?.guards, training !== undefined && measuresOf(training).length > 0),
   };
-  const { training } = patch;
   const { terms, graph, sampleRate } = lowered;
   if (training === undefined || terms.length === 0) {
     watch.done?.('differentiate');

@@ -42,7 +42,7 @@ export const GUARDS: {
   maxLoss: ['none', 'a loss above it'],
   maxGradient: ['none', 'gradients whose 2-norm, of all together, is above it'],
   leap: [
-    '0.25; `false`: off',
+    '0.25, off for `apa`, `gaussNewton`, `nlms` and `rls`; `false`: off',
     'a step that carries a parameter over this share of its range and to an end of it, before a sample is played with it',
   ],
   rising: [
@@ -57,9 +57,14 @@ export const GUARDS: {
 
 const RISING = { factor: 4, move: 0.05, times: 3 };
 
-/** With what holds where nothing is said. */
-export function guardsOf(guards: Guards = {}): GuardSettings {
-  const { maxLoss = Infinity, maxGradient = Infinity, leap = 0.25 } = guards;
+/**
+ * With what holds where nothing is said.
+ *
+ * @param mayLeap  an optimiser that solves for the parameters rightly goes to an end of a range in
+ *   one step
+ */
+export function guardsOf(guards: Guards = {}, mayLeap = false): GuardSettings {
+  const { maxLoss = Infinity, maxGradient = Infinity, leap = mayLeap ? false : 0.25 } = guards;
   const { rising = true, silence = -90 } = guards;
   const {
     factor = RISING.factor,
