@@ -7,7 +7,7 @@
  */
 
 import type { Control } from './control.ts';
-import type { GraphName, GuardSettings } from './ir/program.ts';
+import type { GraphName, GuardSettings, Precision } from './ir/program.ts';
 
 /**
  * A state that has a name: what another version of the program finds it by. In memory it is
@@ -28,11 +28,10 @@ export interface StateSlot {
   readonly frames: number;
   /** Of a value. */
   readonly lanes: number;
-  /**
-   * Numbers that a value takes: its lanes, those of a vector in `stream` in whole fours. A number
-   * takes eight bytes in `once`, else four.
-   */
+  /** Numbers that a value takes: its lanes, those of a vector in `stream` in whole 16 bytes. */
   readonly places: number;
+  /** That a number takes; an int is in the first four of them. */
+  readonly bytes: 4 | 8;
   /** 0: it does not move. */
   readonly head: number;
   /** Samples from value to value. */
@@ -61,7 +60,7 @@ export interface Layout {
 }
 
 /**
- * What code is for. `value`: what is computed once a run; `vector`: loops of four samples at a time;
+ * What code is for. `value`: what is computed once a run; `vector`: loops of several samples at a time;
  * `serial`: loops of one; `product`: sums of products over the window; `frame`: loops of one frame;
  * `upkeep`: lines that move on, results that are put where they are asked for.
  */
@@ -111,7 +110,7 @@ export interface CompileReport {
   readonly memory: MemoryReport;
   /** Of the module, without its tables. */
   readonly codeBytes: number;
-  /** Loops of the stream and backward functions: how many run four samples at a time. */
+  /** Loops of the stream and backward functions: how many run several samples at a time. */
   readonly loops: { readonly vector: number; readonly serial: number };
   /** Why this differentiation mode, in sentences. */
   readonly mode: readonly string[];
@@ -133,6 +132,7 @@ export interface Artifact {
   /** Device round trip that `align` was compiled for, frames. */
   readonly latency: number;
   readonly mode: 'forward' | 'reverse' | 'mixed' | 'none';
+  readonly precision: Precision;
   /** Training compares what is played with what is heard: meaningless while the output is muted. */
   readonly throughDevice: boolean;
   /** Channels. */

@@ -12,7 +12,7 @@ import { plan } from './plan.ts';
 import type { Mode, Watch } from './plan.ts';
 import type { Graph } from './ir/graph.ts';
 import { NO_GUARDS } from './ir/program.ts';
-import type { GraphName, Program } from './ir/program.ts';
+import type { GraphName, Precision, Program } from './ir/program.ts';
 import { liveSize } from './passes/fold.ts';
 import { lower } from './patch/lower.ts';
 import type { Patch } from './patch/schema.ts';
@@ -35,6 +35,8 @@ export interface CompileOptions {
   readonly fused?: boolean;
   /** Instead of what the patch asks for. */
   readonly mode?: Mode;
+  /** Of signals and gradients, instead of what the patch asks for. */
+  readonly precision?: Precision;
 }
 
 const MAX_BYTES = 256 * 2 ** 20;
@@ -51,7 +53,8 @@ export function programOf(
   const lowered = lower(patch, options);
   watch.done?.('lower');
   if (!lowered.ok) return lowered;
-  return plan(patch, lowered.value, options.mode ?? patch.training?.mode ?? 'auto', watch);
+  const { mode = patch.training?.mode ?? 'auto', precision = patch.precision } = options;
+  return plan({ ...patch, precision }, lowered.value, mode, watch);
 }
 
 /** The module before encoding: what `compile --print wat` shows. */
@@ -115,6 +118,7 @@ export function assemble(
     every: program.every ?? 1,
     latency: options.latency,
     mode: program.mode,
+    precision: program.precision,
     throughDevice: program.throughDevice,
     inputs: program.inputs,
     outputs: program.outputs,

@@ -59,6 +59,7 @@ export function plan(
   const { training } = patch;
   const base = {
     name: patch.name,
+    precision: patch.precision ?? 'single',
     throughDevice: lowered.throughDevice,
     inputs: lowered.inputs,
     outputs: patch.outputs.length,

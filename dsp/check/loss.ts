@@ -171,6 +171,7 @@ function programOf(choice: LossChoice, window: number, sampleRate: number): Prog
   }));
   return {
     name: 'loss',
+    precision: 'single',
     stream: optimise(made.stream),
     loss: null,
     backward: optimise(made.backward),

@@ -16,6 +16,9 @@ import type { Control } from '../control.ts';
 import { isTape, nodeOf } from './graph.ts';
 import type { Graph, Node } from './graph.ts';
 
+/** Of signals and their gradients; the optimiser works in double precision always. */
+export type Precision = 'single' | 'double';
+
 export type GraphName = 'stream' | 'loss' | 'backward' | 'update';
 
 /** What stops learning by itself, and when none is done; Infinity and null: never. */
@@ -43,6 +46,7 @@ export const measureLanes = (measure: Measure, params: number): number =>
 
 export interface Program {
   readonly name: string;
+  readonly precision: Precision;
   readonly stream: Graph;
   readonly loss: Graph | null;
   readonly backward: Graph | null;

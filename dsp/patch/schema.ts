@@ -233,6 +233,8 @@ export const patchSchema = z.strictObject({
   sliders: z.record(idSchema, controlSchema).default({}),
   params: z.record(idSchema, paramSchema).default({}),
   nodes: z.record(idSchema, nodeSchema),
+  /** Of signals and gradients; `single` where it is missing. Devices are single always. */
+  precision: z.enum(['single', 'double']).optional(),
   /** What is played on output 1, 2, … : nodes or controls. */
   outputs: z.array(operandSchema).max(64).default([]),
   training: trainingSchema.optional(),

@@ -1,26 +1,21 @@
 /**
  * A piece of a function in one form: the code of a loop, or the values between loops.
  *
- * A body holds numbers in its own form, and the lanes of vectors four at a time. Invariant: constants
+ * A body holds numbers in its own form, and the lanes of vectors as many at a time as fit. Invariant: constants
  * are in locals before the code starts, each once; a local that code may read ahead of where it is
  * written is a fresh one, never one that other code of the body uses as well.
  */
 
 import type { NodeId } from '../ir/graph.ts';
+import { intType, isVector, realType, splatReal } from './element.ts';
+import type { Form } from './element.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
-import { intType, realType } from './rules.ts';
-import type { Form, Scope } from './rules.ts';
-import { splatInt, splatReal } from './snippets.ts';
+import type { Scope } from './rules.ts';
+import { splatInt } from './snippets.ts';
 
-/** A number in one local, or a vector in as many as it takes, four lanes each. */
+/** A number in one local, or a vector in as many as it takes, full to its last one. */
 export type Value = readonly Local[];
-
-/** Four lanes to a local; what is behind the last lane does not matter. */
-export const chunksOf = (lanes: number): number => Math.ceil(lanes / 4);
-
-/** Single-precision places that a value takes in memory: vectors are padded to whole chunks. */
-export const placesOf = (lanes: number): number => (lanes === 1 ? 1 : 4 * chunksOf(lanes));
 
 export interface Body {
   readonly form: Form;
@@ -41,7 +36,7 @@ export interface Body {
   readonly kept: Local[];
   /** Where frames of several places lie: by what moves them and how many places. */
   readonly offsets: Map<string, Local>;
-  /** How rules write code: for numbers of this form, and for four lanes. */
+  /** How rules write code: for numbers of this form, and for the lanes of vectors. */
   readonly numbers: Scope;
   readonly lanes: Scope;
 }
@@ -66,7 +61,7 @@ export function makeBody(func: Func, form: Form, once = false): Body {
   };
   const scopeOf = (of: Form): Scope => ({
     form: of,
-    fused: func.fused && of === 'f32x4',
+    fused: func.fused && isVector(of),
     local: (type) => {
       const local = func.local(type);
       scratch.push(local);
@@ -76,13 +71,13 @@ export function makeBody(func: Func, form: Form, once = false): Body {
       hoist(
         `${of} r${Object.is(value, -0) ? '-0' : value}`,
         realType(of),
-        of === 'f32x4' ? splatReal(value) : [`${of}.const`, value],
+        isVector(of) ? splatReal(func.element, value) : [`${of}.const`, value],
       ),
     int: (value) =>
       hoist(
         `${intType(of)} i${value}`,
         intType(of),
-        of === 'f32x4' ? splatInt(value) : ['i32.const', value],
+        isVector(of) ? splatInt(value) : ['i32.const', value],
       ),
     before: (made) => {
       for (const instr of made) code.push(instr);
@@ -103,6 +98,6 @@ export function makeBody(func: Func, form: Form, once = false): Body {
     kept: [],
     offsets: new Map(),
     numbers,
-    lanes: form === 'f32x4' ? numbers : scopeOf('f32x4'),
+    lanes: isVector(form) ? numbers : scopeOf(func.element.vector),
   };
 }

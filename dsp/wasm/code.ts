@@ -1,6 +1,6 @@
 /**
  * Expressions over WebAssembly values, written once for every form: one single- or double-precision
- * number, or four single-precision ones.
+ * number, four single-precision ones, or two of double precision.
  *
  * Invariant: a Code leaves exactly one value on the stack. Conditions are `Mask`s: an i32 in scalar
  * forms, lanes of 0 or −1 in vector form. Bits of a real are an i32, i64 or v128; `bits` and
@@ -8,19 +8,20 @@
  * what is needed again goes through `let`.
  */
 
+import { isVector as isVectorForm, realType } from './element.ts';
+import type { Form } from './element.ts';
 import type { Mnemonic } from './instructions.ts';
 import { get, set } from './module.ts';
 import type { Instr, Local, WasmType } from './module.ts';
-import type { Form, Scope } from './rules.ts';
+import type { Scope } from './rules.ts';
 
 export type Code = readonly Instr[];
 export type Mask = Code & { readonly mask?: never };
 
-const REAL: Readonly<Record<Form, WasmType>> = { f32: 'f32', f64: 'f64', f32x4: 'v128' };
 /** What the bits of a real are. */
-const BITS: Readonly<Record<Form, WasmType>> = { f32: 'i32', f64: 'i64', f32x4: 'v128' };
+const BITS = { f32: 'i32', f64: 'i64', f32x4: 'v128', f64x2: 'v128' } as const;
 /** The instruction set for those bits. */
-const BIT_OPS: Readonly<Record<Form, string>> = { f32: 'i32', f64: 'i64', f32x4: 'i32x4' };
+const BIT_OPS = { f32: 'i32', f64: 'i64', f32x4: 'i32x4', f64x2: 'i64x2' } as const;
 
 export interface Arithmetic {
   readonly form: Form;
@@ -63,8 +64,8 @@ export interface Arithmetic {
 
 export function arithmetic(s: Scope): Arithmetic {
   const { form } = s;
-  const isDouble = form === 'f64';
-  const isVector = form === 'f32x4';
+  const isDouble = form === 'f64' || form === 'f64x2';
+  const isVector = isVectorForm(form);
   const i = BIT_OPS[form];
   const op = (name: string): Instr => [name as Mnemonic];
   const real = (value: number): Code => [s.real(value)];
@@ -88,23 +89,32 @@ export function arithmetic(s: Scope): Arithmetic {
     return [get(local)];
   };
   const shift = (name: string, a: Code, by: number): Code =>
-    isDouble
+    form === 'f64'
       ? [...a, ['i64.const', by], op(`i64.${name}`)]
       : [...a, ['i32.const', by], op(`${i}.${name}`)];
-  const bitsConst = (value: number): Code => (isDouble ? [['i64.const', value]] : [s.int(value)]);
   const bits = (a: Code): Code =>
     isVector ? a : [...a, op(isDouble ? 'i64.reinterpret_f64' : 'i32.reinterpret_f32')];
   const fromBits = (a: Code): Code =>
     isVector ? a : [...a, op(isDouble ? 'f64.reinterpret_i64' : 'f32.reinterpret_i32')];
   const toIntBits = (a: Code): Code => {
-    if (isVector) return [...a, op('i32x4.trunc_sat_f32x4_s')];
+    if (form === 'f32x4') return [...a, op('i32x4.trunc_sat_f32x4_s')];
+    // No instruction does it for two: the low bits of the sum are those of the whole number.
+    if (form === 'f64x2') return [...a, s.real(WHOLE), op('f64x2.add')];
     return [...a, op(isDouble ? 'i64.trunc_sat_f64_s' : 'i32.trunc_sat_f32_s')];
   };
   const fromIntBits = (a: Code): Code => {
-    if (isVector) return [...a, op('f32x4.convert_i32x4_s')];
+    if (form === 'f32x4') return [...a, op('f32x4.convert_i32x4_s')];
+    if (form === 'f64x2') {
+      return [...a, s.real(WHOLE), op('i64x2.add'), s.real(WHOLE), op('f64x2.sub')];
+    }
     return [...a, op(isDouble ? 'f64.convert_i64_s' : 'f32.convert_i32_s')];
   };
   const mantissaBits = isDouble ? 52 : 23;
+  const signBit = (): Instr => (isDouble ? s.real(-0) : s.int(-2147483648));
+  const sqrtHalfBits = (): Code => {
+    if (form === 'f64x2') return [s.real(SQRT_HALF_64)];
+    return isDouble ? [['i64.const', SQRT_HALF_BITS_64]] : [s.int(SQRT_HALF_BITS_32)];
+  };
   const arith: Arithmetic = {
     form,
     isDouble,
@@ -115,7 +125,7 @@ export function arithmetic(s: Scope): Arithmetic {
     div: binary('div'),
     madd: (a, b, c) =>
       s.fused
-        ? [...a, ...b, ...c, ['f32x4.relaxed_madd']]
+        ? [...a, ...b, ...c, op(`${form}.relaxed_madd`)]
         : [...a, ...b, op(`${form}.mul`), ...c, op(`${form}.add`)],
     neg: unary('neg'),
     abs: unary('abs'),
@@ -135,7 +145,7 @@ export function arithmetic(s: Scope): Arithmetic {
       ...condition,
       [isVector ? 'v128.bitselect' : 'select'],
     ],
-    let: (code) => letAs(REAL[form], code),
+    let: (code) => letAs(realType(form), code),
     polynomial: (x, coefficients) =>
       coefficients
         .slice(0, -1)
@@ -144,7 +154,7 @@ export function arithmetic(s: Scope): Arithmetic {
     fromBits,
     copySign: (magnitude, sign) =>
       isVector
-        ? [...magnitude, ...sign, s.int(-2147483648), ['v128.and'], ['v128.or']]
+        ? [...magnitude, ...sign, signBit(), ['v128.and'], ['v128.or']]
         : [...magnitude, ...sign, op(`${form}.copysign`)],
     scale: (a, n) => {
       const shifted = shift('shl', toIntBits(n), mantissaBits);
@@ -153,8 +163,8 @@ export function arithmetic(s: Scope): Arithmetic {
     split: (x) => {
       // Exponent of x / √½, so that the mantissa lies around 1.
       const all = letAs(BITS[form], bits(x));
-      const offset = bitsConst(isDouble ? SQRT_HALF_BITS_64 : SQRT_HALF_BITS_32);
-      const e = letAs(BITS[form], shift('shr_s', bitOp('sub')(all, offset), mantissaBits));
+      const above = bitOp('sub')(all, sqrtHalfBits());
+      const e = letAs(BITS[form], shift('shr_s', above, mantissaBits));
       const mantissa = fromBits(bitOp('sub')(all, shift('shl', e, mantissaBits)));
       return { mantissa: arith.let(mantissa), exponent: fromIntBits(e) };
     },
@@ -165,3 +175,7 @@ export function arithmetic(s: Scope): Arithmetic {
 const SQRT_HALF_BITS_32 = 0x3f3504f3;
 /** Near enough: it only says where the mantissa turns over, and JavaScript holds it exactly. */
 const SQRT_HALF_BITS_64 = 0x3fe6a09e667f3c00;
+/** The number that has them. */
+const SQRT_HALF_64 = new Float64Array(BigInt64Array.of(BigInt(SQRT_HALF_BITS_64)).buffer)[0]!;
+/** 1.5·2⁵²: a whole number that is added to it stands in the lowest bits. */
+const WHOLE = 1.5 * 2 ** 52;

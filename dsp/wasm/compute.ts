@@ -1,7 +1,7 @@
 /**
  * How the code of a body computes: one operation at a time, from locals into locals.
  *
- * Invariant: a number is computed in the form of the body, a vector four lanes at a time; a product of
+ * Invariant: a number is computed in the form of the body, a vector as many lanes at a time as fit; a product of
  * which only one sum is made is made together with it, so that it may be rounded once.
  */
 
@@ -9,24 +9,24 @@ import { isMemory, nodeOf } from '../ir/graph.ts';
 import type { MemoryOp, NodeId } from '../ir/graph.ts';
 import { isStructureOp, isValueOp } from '../interpret/rules.ts';
 import type { StructureOp } from '../interpret/rules.ts';
-import { chunksOf, placesOf } from './body.ts';
 import type { Body, Value } from './body.ts';
+import { chunksOf, intType, isVector as isVectorForm, placesOf, realType } from './element.ts';
 import { addBack, addFrame, placeReturns, readLine } from './lines.ts';
 import type { Returns } from './lines.ts';
 import { call, get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
 import type { FunctionContext, Operands } from './operands.ts';
-import { COMPARISONS, WASM_RULES, intType, realType } from './rules.ts';
+import { COMPARISONS, WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
 import { isFilter } from './schedule.ts';
-import { filterFour, matvec, matvecT, outer } from './matrices.ts';
+import { filter, matvec, matvecT, outer } from './matrices.ts';
 import { concat, dotProduct, laneSum, slice, spill } from './structures.ts';
 import { addAndTake, clear, lookup, scatter, writeAndRead } from './tables.ts';
 import type { Table } from './tables.ts';
 import { walkOf } from './walks.ts';
 
 export interface Computer {
-  /** One value operation on given operands, numbers or four lanes each. */
+  /** One value operation on given operands, numbers or vectors. */
   readonly apply: (body: Body, id: NodeId, operands: readonly Local[], isVector: boolean) => Local;
   /** Computes an operation into locals. */
   readonly compute: (body: Body, id: NodeId) => Value;
@@ -42,7 +42,9 @@ export interface Computer {
 
 export function computerOf(c: FunctionContext, o: Operands): Computer {
   const { func, graph, storage, room, sites, heads, frames } = c;
-  const { at, valueIn, fourOf, copyOf, matrixIn } = o;
+  const { at, valueIn, lanesOf, copyOf, matrixIn } = o;
+  const { element } = func;
+  const chunks = (lanes: number): number => chunksOf(element, lanes);
   const { temps } = room;
   const typeOf = (id: NodeId): 'real' | 'int' => nodeOf(graph, id).type;
   const shapeOf = (id: NodeId): number => nodeOf(graph, id).shape;
@@ -56,7 +58,7 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
   }
   for (const source of graph.delays.values()) users.set(source, Infinity);
 
-  /** One value operation on given operands, numbers or four lanes each. */
+  /** One value operation on given operands, numbers or vectors. */
   const apply = (body: Body, id: NodeId, operands: readonly Local[], isVector: boolean): Local => {
     const node = nodeOf(graph, id);
     if (!isValueOp(node.op)) throw new Error(`${node.op} is not computed from operands`);
@@ -85,12 +87,12 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
   const compute = (body: Body, id: NodeId): Value => {
     const node = nodeOf(graph, id);
     if (isMemory(node.op)) return remember(body, id, node.op);
-    if (body.form === 'f32x4' && isFilter(graph, id)) {
+    if (isVectorForm(body.form) && isFilter(graph, id)) {
       const [weights, frame] = node.args as [NodeId, NodeId];
       const site = sites.sources.get(frame)!;
       const address = matrixIn(body, weights, (arg) => valueIn(body, arg));
       const w = { func, into: body.code };
-      const made = filterFour(w, address, at(body, site), site.address, shapeOf(frame));
+      const made = filter(w, address, at(body, site), site.address, shapeOf(frame));
       body.known.set(id, made);
       return made;
     }
@@ -113,10 +115,10 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
       body.known.set(id, made);
       return made;
     }
-    const isVector = body.form === 'f32x4' || node.shape > 1;
-    const value = Array.from({ length: chunksOf(node.shape) }, (_, chunk) => {
+    const isVector = isVectorForm(body.form) || node.shape > 1;
+    const value = Array.from({ length: chunks(node.shape) }, (_, chunk) => {
       const operands = node.args.map((a) =>
-        isVector ? fourOf(body, a, chunk) : valueIn(body, a)[0]!,
+        isVector ? lanesOf(body, a, chunk) : valueIn(body, a)[0]!,
       );
       return apply(body, id, operands, isVector);
     });
@@ -145,8 +147,8 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
         return slice(w, operand(a), attrs[0]!, shape);
       case 'splat': {
         const [one] = operand(a) as [Local];
-        const spread = typeOf(a) === 'int' ? 'i32x4.splat' : 'f32x4.splat';
-        return Array.from({ length: chunksOf(shape) }, () => {
+        const spread = typeOf(a) === 'int' ? 'i32x4.splat' : (`${element.vector}.splat` as const);
+        return Array.from({ length: chunks(shape) }, () => {
           const four = func.local('v128');
           body.code.push(get(one), [spread], set(four));
           return four;
@@ -156,18 +158,18 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
         const product = products.get(a);
         if (product === undefined) return laneSum(w, operand(a), lanes[0]!);
         const [x, y] = product.map((arg) =>
-          shapeOf(arg) > 1 ? valueIn(body, arg) : [fourOf(body, arg, 0)],
+          shapeOf(arg) > 1 ? valueIn(body, arg) : [lanesOf(body, arg, 0)],
         ) as [Value, Value];
         return dotProduct(w, x, y, lanes[0]!);
       }
       case 'matvec': {
         const columns = lanes[1]!;
         const m = { address: matrixIn(body, a, operand), rows: shape, columns };
-        return matvec(w, m, operand(b), () => temps(16 * chunksOf(columns)));
+        return matvec(w, m, operand(b), () => temps(16 * chunks(columns)));
       }
       case 'matvecT': {
         const m = { address: matrixIn(body, a, operand), rows: lanes[1]!, columns: shape };
-        return matvecT(w, m, operand(b), () => temps(16 * chunksOf(shape)));
+        return matvecT(w, m, operand(b), () => temps(16 * chunks(shape)));
       }
       case 'outer':
         return outer(w, operand(a), operand(b), lanes[0]!, lanes[1]!);
@@ -181,24 +183,24 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
       }
       case 'scatter': {
         const [value, index] = args.map((arg) => operand(arg)[0]!) as [Local, Local];
-        const table = { address: temps(16 * chunksOf(shape)), size: shape, places: 1 };
+        const table = { address: temps(16 * chunks(shape)), size: shape, places: 1 };
         return scatter(w, body.numbers, table, value, index);
       }
       case 'cumulate':
       case 'cumulateT':
       case 'transport':
       case 'transportSlope': {
-        const into = temps(16 * chunksOf(shape));
-        const walk = walkOf(op, attrs, lanes[0]!, room);
+        const into = temps(16 * chunks(shape));
+        const walk = walkOf(op, attrs, lanes[0]!, room, element);
         const from = args.map((arg) => {
-          const address = temps(16 * chunksOf(shapeOf(arg)));
+          const address = temps(16 * chunks(shapeOf(arg)));
           spill(w, operand(arg), address);
           return address;
         });
         for (const address of [...from, into]) body.code.push(['i32.const', address]);
         body.code.push(call(walk));
-        const type = shape > 1 ? 'v128' : 'f32';
-        return Array.from({ length: chunksOf(shape) }, (_, chunk) => {
+        const type = shape > 1 ? 'v128' : element.scalar;
+        return Array.from({ length: chunks(shape) }, (_, chunk) => {
           const made = func.local(type);
           body.code.push(['i32.const', 0], [`${type}.load`, into + 16 * chunk], set(made));
           return made;
@@ -206,13 +208,13 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
       }
       case 'rfft':
       case 'rfftT': {
-        const from = temps(16 * chunksOf(lanes[0]!));
-        const into = temps(16 * chunksOf(shape));
+        const from = temps(16 * chunks(lanes[0]!));
+        const into = temps(16 * chunks(shape));
         spill(w, operand(a), from);
         const { forward, transpose } = room.transform(op === 'rfft' ? shape - 2 : shape);
         body.code.push(['i32.const', from], ['i32.const', into]);
         body.code.push(call(op === 'rfft' ? forward : transpose));
-        return Array.from({ length: chunksOf(shape) }, (_, chunk) => {
+        return Array.from({ length: chunks(shape) }, (_, chunk) => {
           const four = func.local('v128');
           body.code.push(['i32.const', 0], ['v128.load', into + 16 * chunk], set(four));
           return four;
@@ -251,18 +253,19 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
     const { op, args, shape } = nodeOf(graph, id);
     const [x, y] = products.get(product)!;
     const c = args[0] === product ? args[1]! : args[0]!;
-    const isVector = body.form === 'f32x4' || shape > 1;
-    const type = isVector ? 'v128' : 'f32';
-    return Array.from({ length: chunksOf(shape) }, (_, chunk) => {
+    const isVector = isVectorForm(body.form) || shape > 1;
+    const type = isVector ? 'v128' : element.scalar;
+    return Array.from({ length: chunks(shape) }, (_, chunk) => {
       const one = (of: NodeId): Instr =>
-        get(isVector ? fourOf(body, of, chunk) : valueIn(body, of)[0]!);
+        get(isVector ? lanesOf(body, of, chunk) : valueIn(body, of)[0]!);
       const [first, second, third] = [one(x), one(y), one(c)];
       const local = func.local(type);
       if (isVector) {
-        const fused = op === 'add' ? 'f32x4.relaxed_madd' : 'f32x4.relaxed_nmadd';
-        body.code.push(first, second, third, [fused], set(local));
+        const fused = op === 'add' ? 'relaxed_madd' : 'relaxed_nmadd';
+        body.code.push(first, second, third, [`${element.vector}.${fused}`], set(local));
       } else {
-        body.code.push(third, first, second, ['f32.mul'], [`f32.${op as 'add' | 'sub'}`]);
+        const f = element.scalar;
+        body.code.push(third, first, second, [`${f}.mul`], [`${f}.${op as 'add' | 'sub'}`]);
         body.code.push(set(local));
       }
       return local;
@@ -309,15 +312,16 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
   const beginMemory = (id: NodeId): void => {
     const { op, attrs, shape } = nodeOf(graph, id);
     const [size = 1] = attrs;
-    const places = placesOf(shape);
+    const places = placesOf(element, shape);
     const overlap = storage.overlaps.get(id);
-    if (overlap !== undefined) clear(func.body, overlap.base, 4 * (overlap.size + frames));
+    if (overlap !== undefined)
+      clear(func.body, overlap.base, element.bytes * (overlap.size + frames));
     if (op === 'lineT') {
-      const kept = placeReturns(size, frames, places, temps);
+      const kept = placeReturns(element, size, frames, places, temps);
       returns.set(id, kept);
       clear(func.body, kept.address, kept.bytes);
     } else if (op === 'rwtableT') {
-      const bytes = 4 * places * size;
+      const bytes = element.bytes * places * size;
       const table = { address: temps(bytes), size, places };
       returnTables.set(id, table);
       clear(func.body, table.address, bytes);

@@ -4,18 +4,23 @@
  * Every loop loads what it needs into locals (`operands`), computes (`compute`), and stores what other
  * loops, other graphs or later samples need; a recursion's state stays in locals over the loop.
  * Invariants: constants and values that do not change in a loop are in locals before it starts;
- * nothing is called but transforms; the four-samples loop and the one-sample rest compute the same.
+ * nothing is called but transforms; the loop of several samples and the one-sample rest compute the same.
  *
  * A stream function takes (offset, position, length) in bytes of single-precision samples: where in
- * the channel arrays to start, where in the training window, and how much.
+ * the channels to start, where in the training window, and how much. In double precision what comes
+ * in is converted before the first loop and what goes out after the last one (`border`); in between
+ * a sample is eight bytes.
  */
 
 import { isDelay, isFraming, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { isStructureOp, isValueOp } from '../interpret/rules.ts';
-import { chunksOf, makeBody } from './body.ts';
+import { makeBody } from './body.ts';
 import type { Body, Value } from './body.ts';
+import { crossings, fromDevice, toDevice } from './border.ts';
 import { computerOf } from './compute.ts';
+import { chunksOf, fromDouble, isVector, numberType, realType, splatReal } from './element.ts';
+import type { Form } from './element.ts';
 import { emitFrames } from './frames.ts';
 import type { FrameContext } from './frames.ts';
 import type { Line, Storage } from './memory.ts';
@@ -23,12 +28,10 @@ import { get, set } from './module.ts';
 import type { Func, Local } from './module.ts';
 import { operandsOf } from './operands.ts';
 import type { Room } from './operands.ts';
-import { realType } from './rules.ts';
-import type { Form } from './rules.ts';
 import type { Schedule, Stage } from './schedule.ts';
 import { placeSignals } from './sites.ts';
 import type { Channels, Site } from './sites.ts';
-import { sound, soundLanes, splatReal } from './snippets.ts';
+import { sound, soundLanes } from './snippets.ts';
 import { sumOuter } from './matrices.ts';
 import { demote, promote, spill } from './structures.ts';
 import type { Recording } from './matrices.ts';
@@ -39,6 +42,8 @@ import type { Operand } from './tables.ts';
 
 /** Static addresses of what a graph reads and writes. */
 export interface Ports extends Channels {
+  /** The channels of the device, where those that code reads and writes are arrays of their own. */
+  readonly device: Pick<Channels, 'inputs' | 'outputs'> | null;
   /** Binary64 slots. */
   slider(index: number): number;
   param(index: number): number;
@@ -57,8 +62,9 @@ export function emitGraph(
   frames: number,
 ): void {
   const isStream = graph.domain === 'stream';
+  const { element } = func;
   const position = isStream ? func.param(1) : null;
-  const offset = isStream ? func.param(0) : null;
+  const offset = isStream && ports.device === null ? func.param(0) : null;
   const length = isStream ? func.param(2) : null;
   const i = func.local('i32');
   const whole = isStream ? func.local('i32') : null;
@@ -66,7 +72,7 @@ export function emitGraph(
   if (isStream) for (const line of storage.allLines) heads.set(line, func.local('i32'));
   /** Numbers that are not signals. */
   const values = new Map<NodeId, Local>();
-  /** Vectors that are not signals: address of their single-precision lanes. */
+  /** Vectors that are not signals: address of their lanes. */
   const arrays = new Map<NodeId, number>();
 
   const bases = { offset, position, heads };
@@ -75,6 +81,7 @@ export function emitGraph(
   const typeOf = (id: NodeId): 'real' | 'int' => nodeOf(graph, id).type;
   const shapeOf = (id: NodeId): number => nodeOf(graph, id).shape;
   const isSignal = (id: NodeId): boolean => nodeOf(graph, id).hop > 0;
+  const chunks = (lanes: number): number => chunksOf(element, lanes);
   /** Frames that a later stage reads. */
   const recorded = new Map<NodeId, number>();
   const recursiveLines = new Set(
@@ -93,18 +100,18 @@ export function emitGraph(
 
   // ---- Loops -----------------------------------------------------------------------------------
 
-  const bytes = 4 * frames;
+  const bytes = element.bytes * frames;
   const vectorBytes = bytes & ~15;
-  const [fours, rest] = [frames >> 2, frames & 3];
+  const [vectors, rest] = [Math.floor(frames / element.width), frames % element.width];
   let loopLow = 0;
 
   /** Runs a body's code over the samples that `form` takes. */
   const wrap = (body: Body, rounds: number): void => {
-    const step = body.form === 'f32x4' ? 16 : 4;
+    const step = isVector(body.form) ? 16 : element.bytes;
     func.append(body.prologue);
     for (const local of [...body.hoisted, ...body.kept]) func.release(local);
     if (isStream) {
-      const end = body.form === 'f32x4' ? whole! : length!;
+      const end = isVector(body.form) ? whole! : length!;
       func.emit(['block'], get(i), get(end), ['i32.ge_u'], ['br_if', 0]);
       func.emit(['loop', rounds]);
       func.append(body.code);
@@ -115,34 +122,35 @@ export function emitGraph(
       func.append(body.code);
       func.emit(get(i), ['i32.const', step], ['i32.sub'], ['local.tee', i.index]);
       // Downwards: the last round leaves i below the first byte of its part.
-      const low = body.form === 'f32x4' || loopLow === 0 ? 0 : loopLow;
+      const low = isVector(body.form) || loopLow === 0 ? 0 : loopLow;
       func.emit(['i32.const', low], ['i32.ge_s'], ['br_if', 0], ['end']);
     }
   };
 
   /** Runs vector form and one-sample rest of a loop, or only the one-sample form. */
   const run = (kind: 'vector' | 'serial', emitBody: (form: Form) => Body): void => {
+    const { scalar, vector } = element;
     if (isStream) {
       func.emit(['i32.const', 0], set(i));
-      if (kind === 'vector') wrap(emitBody('f32x4'), Math.ceil(frames / 4));
-      else wrap(emitBody('f32'), frames);
+      if (kind === 'vector') wrap(emitBody(vector), Math.ceil(frames / element.width));
+      else wrap(emitBody(scalar), frames);
       return;
     }
     if (kind === 'serial') {
       loopLow = 0;
-      func.emit(['i32.const', bytes - 4], set(i));
-      wrap(emitBody('f32'), frames);
+      func.emit(['i32.const', bytes - element.bytes], set(i));
+      wrap(emitBody(scalar), frames);
       return;
     }
     if (vectorBytes < bytes) {
       loopLow = vectorBytes;
-      func.emit(['i32.const', bytes - 4], set(i));
-      wrap(emitBody('f32'), rest);
+      func.emit(['i32.const', bytes - element.bytes], set(i));
+      wrap(emitBody(scalar), rest);
     }
     if (vectorBytes > 0) {
       loopLow = 0;
       func.emit(['i32.const', vectorBytes - 16], set(i));
-      wrap(emitBody('f32x4'), fours);
+      wrap(emitBody(vector), vectors);
     }
   };
 
@@ -168,12 +176,13 @@ export function emitGraph(
     for (const id of members) {
       const address = storage.carries.get(id);
       if (address === undefined) continue;
-      const type = shapeOf(id) > 1 ? 'v128' : typeOf(id) === 'int' ? 'i32' : 'f32';
-      const state = Array.from({ length: chunksOf(shapeOf(id)) }, () => func.local(type));
+      const type = shapeOf(id) > 1 ? 'v128' : numberType(element, typeOf(id));
+      const state = Array.from({ length: chunks(shapeOf(id)) }, () => func.local(type));
       states.set(id, state);
       state.forEach((local, chunk) => {
-        if (isStream) func.emit(['i32.const', 0], [LOADS[type], address + 16 * chunk], set(local));
-        else func.emit(type === 'v128' ? splatReal(0) : [`${type}.const`, 0], set(local));
+        if (isStream)
+          func.emit(['i32.const', 0], [`${type}.load`, address + 16 * chunk], set(local));
+        else func.emit(type === 'v128' ? splatReal(element, 0) : [`${type}.const`, 0], set(local));
       });
     }
 
@@ -224,7 +233,7 @@ export function emitGraph(
       if (shapeOf(id) === 1) {
         values.set(id, sum.total());
       } else {
-        const address = temps(16 * chunksOf(shapeOf(id)));
+        const address = temps(16 * chunks(shapeOf(id)));
         sum.store(address);
         arrays.set(id, address);
       }
@@ -238,8 +247,9 @@ export function emitGraph(
           else if (typeOf(id) === 'int') {
             // What is sound as a real is not asked of ints.
             func.emit(get(local), ['v128.store', address + 16 * chunk]);
-          } else if (local.type === 'f32') func.emit(...sound(local), ['f32.store', address]);
-          else func.emit(...soundLanes(local), ['v128.store', address + 16 * chunk]);
+          } else if (local.type === 'v128') {
+            func.emit(...soundLanes(element, local), ['v128.store', address + 16 * chunk]);
+          } else func.emit(...sound(element, local), [`${element.scalar}.store`, address]);
         });
       }
     }
@@ -247,7 +257,7 @@ export function emitGraph(
   };
 
   const emitValues = (members: readonly NodeId[]): void => {
-    const body = newBody('f32', true);
+    const body = newBody(element.scalar, true);
     for (const id of members) {
       const node = nodeOf(graph, id);
       if (node.op === 'const' || node.op === 'constInt') continue;
@@ -259,14 +269,15 @@ export function emitGraph(
       }
       if (node.shape > 1) {
         if (node.op !== 'param') throw new Error(`${node.op} has no lanes`);
-        const address = temps(16 * chunksOf(node.shape));
+        const address = temps(16 * chunks(node.shape));
         demote({ func, into: body.code }, ports.param(node.attrs[0]!), address, node.shape);
         arrays.set(id, address);
         continue;
       }
-      const local = func.local('f32');
+      const local = func.local(element.scalar);
       const address = leafAddress(ports, node.op, node.attrs[0]!);
-      body.code.push(['i32.const', 0], ['f64.load', address], ['f32.demote_f64'], set(local));
+      const code = [['f64.load', address] as const, ...fromDouble(element), set(local)];
+      body.code.push(['i32.const', 0], ...code);
       values.set(id, local);
       body.known.set(id, [local]);
     }
@@ -280,7 +291,7 @@ export function emitGraph(
 
   /** A vector that other loops will read. */
   const keepArray = (body: Body, id: NodeId, value: Value): void => {
-    const address = temps(16 * chunksOf(shapeOf(id)));
+    const address = temps(16 * chunks(shapeOf(id)));
     spill({ func, into: body.code }, value, address);
     arrays.set(id, address);
   };
@@ -295,9 +306,9 @@ export function emitGraph(
       const [a, b] = nodeOf(graph, id).args.map((arg): Recording => {
         const site = sites.sources.get(arg);
         if (site === undefined) throw new Error(`signal ${arg} is used before it is computed`);
-        return { address: site.address, stride: 4 * site.places, lanes: shapeOf(arg) };
+        return { address: site.address, stride: element.bytes * site.places, lanes: shapeOf(arg) };
       }) as [Recording, Recording];
-      const address = temps(16 * chunksOf(shapeOf(id)));
+      const address = temps(16 * chunks(shapeOf(id)));
       sumOuter({ func, into: func.body }, a, b, frames, address);
       keepTotal(id, address);
     }
@@ -309,15 +320,15 @@ export function emitGraph(
       arrays.set(id, address);
       return;
     }
-    const local = func.local('f32');
-    func.emit(['i32.const', 0], ['f32.load', address], set(local));
+    const local = func.local(element.scalar);
+    func.emit(['i32.const', 0], [`${element.scalar}.load`, address], set(local));
     values.set(id, local);
   };
 
   /** Numbers at indices, summed over the window place by place. */
   const emitScatters = (id: NodeId): void => {
     const { args, shape } = nodeOf(graph, id);
-    const body = newBody('f32', true);
+    const body = newBody(element.scalar, true);
     const operands = args.map((arg): Operand => {
       if (!isSignal(arg)) return valueIn(body, arg)[0]!;
       const site = sites.sources.get(arg);
@@ -328,7 +339,7 @@ export function emitGraph(
       value: operands[2 * k]!,
       index: operands[2 * k + 1]!,
     }));
-    const address = temps(16 * chunksOf(shape));
+    const address = temps(16 * chunks(shape));
     const w = { func, into: body.code };
     sumScatter(w, body.numbers, pairs, frames, shape, [temps(8 * shape), address]);
     func.append(body.prologue);
@@ -373,20 +384,30 @@ export function emitGraph(
   /** Samples that frames have been added to move up; what comes behind them is empty again. */
   const moveOverlaps = (): void => {
     for (const { base, size } of storage.overlaps.values()) {
+      const kept = element.bytes * size;
       func.emit(['i32.const', base], get(length!), ['i32.const', base], ['i32.add']);
-      func.emit(['i32.const', 4 * size], ['memory.copy']);
-      func.emit(['i32.const', base + 4 * size], ['i32.const', 0], get(length!), ['memory.fill']);
+      func.emit(['i32.const', kept], ['memory.copy']);
+      func.emit(['i32.const', base + kept], ['i32.const', 0], get(length!), ['memory.fill']);
     }
     for (const [hop, address] of storage.phases) {
       func.emit(['i32.const', 0], ['i32.const', 0], ['i32.load', address], get(length!));
-      func.emit(['i32.add'], ['i32.const', 4 * hop], ['i32.rem_u'], ['i32.store', address]);
+      func.emit(['i32.add'], ['i32.const', element.bytes * hop], ['i32.rem_u']);
+      func.emit(['i32.store', address]);
     }
   };
 
   // ---- The function ------------------------------------------------------------------------------
 
   if (isStream) {
-    // Four samples at a time to the end and over it: what is behind is written again.
+    if (ports.device !== null) {
+      for (const bytes of [position!, length!]) {
+        func.emit(get(bytes), ['i32.const', 1], ['i32.shl'], set(bytes));
+      }
+      const heard = graph.nodes.flatMap(({ op, attrs: [k = 0] }) => (op === 'input' ? [k] : []));
+      const pairs = crossings(heard, ports.device.inputs, ports.inputs);
+      fromDevice(func, pairs, func.param(0), length!, frames);
+    }
+    // A vector of samples at a time to the end and over it: what is behind is written again.
     func.emit(get(length!), ['i32.const', 15], ['i32.add']);
     func.emit(['i32.const', -16], ['i32.and'], set(whole!));
     for (const [line, head] of heads) {
@@ -395,13 +416,13 @@ export function emitGraph(
         get(head),
         get(length!),
         ['i32.add'],
-        ['i32.const', line.capacity - 4 * line.depth],
+        ['i32.const', line.capacity - element.bytes * line.depth],
       );
       func.emit(['i32.gt_u'], ['if']);
       func.emit(['i32.const', line.base]);
       func.emit(get(head), ['i32.const', line.places], ['i32.mul']);
       func.emit(['i32.const', line.base], ['i32.add']);
-      func.emit(['i32.const', 4 * line.places * line.depth], ['memory.copy']);
+      func.emit(['i32.const', element.bytes * line.places * line.depth], ['memory.copy']);
       func.emit(['i32.const', 0], set(head));
       func.emit(['end']);
     }
@@ -427,7 +448,7 @@ export function emitGraph(
   });
 
   func.begin('upkeep');
-  const last = newBody('f32', true);
+  const last = newBody(element.scalar, true);
   for (const { name, node } of graph.outputs) {
     const address = ports.value(name);
     if (address === undefined) continue;
@@ -444,6 +465,10 @@ export function emitGraph(
   func.append(last.prologue);
   func.append(last.code);
 
+  if (isStream && ports.device !== null) {
+    const pairs = crossings(ports.outputs.keys(), ports.outputs, ports.device.outputs);
+    toDevice(func, pairs, func.param(0), length!, frames);
+  }
   if (isStream) moveOverlaps();
   // What a recursion writes must not end in denormals: one loop for numbers, one for vectors.
   const decaying = [...heads].filter(([line]) => recursiveLines.has(line));
@@ -454,16 +479,20 @@ export function emitGraph(
       const body = newBody(form);
       for (const [line, head] of lines) {
         const { places } = line;
-        const site: Site = { address: line.base + 4 * places * line.depth, base: head, places };
+        const site: Site = {
+          address: line.base + element.bytes * places * line.depth,
+          base: head,
+          places,
+        };
         const type = places === 1 ? realType(form) : 'v128';
-        for (let chunk = 0; chunk < chunksOf(places); chunk++) {
+        for (let chunk = 0; chunk < chunks(places); chunk++) {
           const value = func.local(type);
           const where = at(body, site);
           const place = site.address + 16 * chunk;
-          const quiet = type === 'v128' ? soundLanes(value) : sound(value);
-          body.code.push(...where, [LOADS[type as 'v128' | 'f32'], place], set(value));
+          const quiet = type === 'v128' ? soundLanes(element, value) : sound(element, value);
+          body.code.push(...where, [`${type}.load`, place], set(value));
           body.code.push(...where, ...quiet);
-          body.code.push([type === 'v128' ? 'v128.store' : 'f32.store', place]);
+          body.code.push([`${type}.store`, place]);
           func.release(value);
         }
       }
@@ -477,9 +506,6 @@ export function emitGraph(
 
 /** For a graph that only passes on what it hears. */
 const EMPTY_STAGE: Stage = { value: [], vector: [], serial: [], product: [], frame: [] };
-
-/** How a state is read. */
-const LOADS = { v128: 'v128.load', f32: 'f32.load', i32: 'i32.load' } as const;
 
 function leafAddress(ports: Ports, op: string, index: number): number {
   if (op === 'slider') return ports.slider(index);

@@ -21,39 +21,43 @@
  */
 
 import { isTransformSize } from '../ir/builder.ts';
+import { SINGLE } from './element.ts';
+import type { Element } from './element.ts';
 import { Func, get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
 import { Writer } from './writer.ts';
 import type { Complex, Place } from './writer.ts';
 
-const LANES = 4;
 const VECTOR = 16;
-/** Of the tables: three complex factors for each of four rows. */
+/** Of the tables: three complex factors for each of a vector of rows. */
 const FACTORS = 6 * VECTOR;
 /** Arrays do not start at equal places of the cache, where loads would wait for unrelated stores. */
 const APART = 64;
 
 /**
- * Constants that both functions of a size read, 3·size bytes: e^(−2πirk/size) for k = 0 … size/8 − 1
- * and r = 1, 2, 3; [size/32, r, real and imaginary, 4].
+ * Constants that both functions of a size read: e^(−2πirk/size) for k = 0 … size/8 − 1 and
+ * r = 1, 2, 3; [size/8/width, r, real and imaginary, width].
  */
-export function fftTables(size: number): Uint8Array {
-  const table = new Float32Array((6 * size) / 8);
+export function fftTables(size: number, element: Element = SINGLE): Uint8Array {
+  const { width } = element;
+  const table = new Array<number>((6 * size) / 8).fill(0);
   for (let k = 0; k < size / 8; k++) {
     for (let r = 1; r <= 3; r++) {
       const angle = (-2 * Math.PI * r * k) / size;
-      const at = Math.floor(k / LANES) * 6 * LANES + (r - 1) * 2 * LANES + (k % LANES);
+      const at = Math.floor(k / width) * 6 * width + (r - 1) * 2 * width + (k % width);
       table[at] = Math.cos(angle);
-      table[at + LANES] = Math.sin(angle);
+      table[at + width] = Math.sin(angle);
     }
   }
-  return new Uint8Array(table.buffer);
+  return element.pack(table);
 }
 
 /** Bytes that a function of this size may write besides its result. */
-export const fftScratch = (size: number): number => 2 * bufferBytes(size);
+export const fftScratch = (size: number, element: Element = SINGLE): number =>
+  2 * bufferBytes(size, element);
 
-const bufferBytes = (size: number): number => 4 * size + 2 * APART;
+const bufferBytes = (size: number, { bytes }: Element): number => bytes * size + 2 * APART;
+const tableBytes = (size: number, { bytes }: Element): number => ((6 * size) / 8) * bytes;
 
 /**
  * Spectrum of a real signal.
@@ -61,14 +65,14 @@ const bufferBytes = (size: number): number => 4 * size + 2 * APART;
  * X(k) = Σₙ x(n)·e^(−2πikn/size)
  *
  * Wasm parameters: src, address of x, [size]; dst, address of the bins 0 to size/2,
- * [2, size/2 + 1]: all real parts, then all imaginary parts. Both single precision; the imaginary
+ * [2, size/2 + 1]: all real parts, then all imaginary parts. Both of the element; the imaginary
  * parts of the first and the last bin are 0.
  *
  * @param size            samples, a power of two from 64 to 8192
  * @param tablesAddress   where `fftTables(size)` lies, a multiple of 16
  * @param scratchAddress  where `fftScratch(size)` bytes are free, a multiple of 16
  * @param fused           may it multiply and add with one rounding, where the machine can?
- * Error: at most 1.5e-7 of the result's RMS, in RMS.
+ * Error: at most 1.5e-7 (double precision: 1e-15) of the result's RMS, in RMS.
  * Cost: 0.42·size·log₂(size) vector operations; 0.63 µs for 1024 samples, transposed
  * 0.66 µs (Node 24.21, Emerald Rapids).
  * Tested: test/dsp/wasm/fft.test.ts.
@@ -79,9 +83,10 @@ export function rfftFunction(
   tablesAddress: number,
   scratchAddress: number,
   fused = false,
+  element: Element = SINGLE,
 ): Func {
   return fftFunction(
-    new Func(name, PARAMS, { internal: true, fused }),
+    new Func(name, PARAMS, { internal: true, fused, element }),
     size,
     [tablesAddress, scratchAddress],
     true,
@@ -103,9 +108,10 @@ export function rfftTransposeFunction(
   tablesAddress: number,
   scratchAddress: number,
   fused = false,
+  element: Element = SINGLE,
 ): Func {
   return fftFunction(
-    new Func(name, PARAMS, { internal: true, fused }),
+    new Func(name, PARAMS, { internal: true, fused, element }),
     size,
     [tablesAddress, scratchAddress],
     false,
@@ -141,14 +147,16 @@ function fftFunction(
   isForward: boolean,
 ): Func {
   if (!isTransformSize(size)) throw new Error(`there is no transform of ${size} samples`);
+  const { element } = func;
+  const { bytes } = element;
   const [src, dst] = [func.param(0), func.param(1)];
   const transform = { func, size, tables, isForward };
   const samples = { base: isForward ? src : dst, re: 0, im: 0 };
-  const bins = { base: isForward ? dst : src, re: 0, im: 4 * (size / 2 + 1) };
-  const buffers = [scratch, scratch + bufferBytes(size)].map((address): Plane => ({
+  const bins = { base: isForward ? dst : src, re: 0, im: bytes * (size / 2 + 1) };
+  const buffers = [scratch, scratch + bufferBytes(size, element)].map((address): Plane => ({
     base: null,
     re: address,
-    im: address + 2 * size + APART,
+    im: address + (bytes / 2) * size + APART,
   }));
   const first = Math.log2(size) % 2 === 0 ? 4 : 8;
   const lengths: number[] = [];
@@ -257,8 +265,8 @@ function firstPass(
   samples: Plane,
   spectra: Plane,
 ): void {
-  const w = new Writer(func, 'f32x4');
-  const row = (4 * size) / radix;
+  const w = new Writer(func, func.element.vector);
+  const row = (func.element.bytes * size) / radix;
   const x = w.pointer(start(samples));
   const y = w.pointer(start(spectra));
   const at = (k: number): Place => ({
@@ -306,16 +314,16 @@ function firstPass(
   w.release(x, y);
 }
 
-/** Spectra of `length` → spectra four times as long, four of them at a time. */
+/** Spectra of `length` → spectra four times as long, a vector of them at a time. */
 function middlePass(
   { func, size, tables, isForward }: Transform,
   length: number,
   from: Plane,
   to: Plane,
 ): void {
-  const w = new Writer(func, 'f32x4');
+  const w = new Writer(func, func.element.vector);
   /** Of the result; a row before it is four times as long. */
-  const row = size / length;
+  const row = ((func.element.bytes / 4) * size) / length;
   const root = roots(w);
   const x = w.pointer(['i32.const', 0]);
   /** Row k of the result, and row L − k. */
@@ -366,7 +374,7 @@ function middlePass(
   });
 
   const table = w.pointer(['i32.const', (row / VECTOR) * FACTORS]);
-  w.repeat(table, ['i32.const', 3 * size], length / 2 - 1, () => {
+  w.repeat(table, ['i32.const', tableBytes(size, func.element)], length / 2 - 1, () => {
     const factors = [0, 1, 2].map((r) => ({
       re: w.splat(table, tables + 2 * VECTOR * r),
       im: w.splat(table, tables + 2 * VECTOR * r + VECTOR),
@@ -396,20 +404,22 @@ function middlePass(
   w.release(x, up, down, end, table);
 }
 
-/** Four spectra, interleaved → their union, four rows at a time. */
+/** Four spectra, interleaved → their union, a vector of rows at a time. */
 function lastPass(transform: Transform, length: number, from: Plane, to: Plane): void {
   const { func, size, tables, isForward } = transform;
-  const w = new Writer(func, 'f32x4');
+  const { bytes, width } = func.element;
+  const w = new Writer(func, func.element.vector);
   const x = w.pointer(['i32.const', 0]);
   // Imaginary parts of row 0 would lie in the gap.
-  if (isForward) w.store(x, from.im, w.constant(0));
+  const zero = isForward ? w.constant(0) : null;
+  for (let at = 0; zero !== null && at < 4 * bytes; at += VECTOR) w.store(x, from.im + at, zero);
   const up = w.pointer(start(to));
-  const down = w.pointer(start(to), ['i32.const', 4 * (length - LANES + 1)], ['i32.add']);
+  const down = w.pointer(start(to), ['i32.const', bytes * (length - width + 1)], ['i32.add']);
   const table = w.pointer(['i32.const', 0]);
   const result = (j: number): Place => ({
     pointer: j < 2 ? up : down,
-    re: to.re + (j === 1 || j === 2 ? 4 * length : 0),
-    im: to.im + (j === 1 || j === 2 ? 4 * length : 0),
+    re: to.re + (j === 1 || j === 2 ? bytes * length : 0),
+    im: to.im + (j === 1 || j === 2 ? bytes * length : 0),
   });
   const mirrored = ({ re, im }: Complex): Complex => ({ re: w.reverse(re), im: w.reverse(im) });
   const factor: Read = (r) =>
@@ -418,9 +428,10 @@ function lastPass(transform: Transform, length: number, from: Plane, to: Plane):
       re: tables + 2 * VECTOR * (r - 1),
       im: tables + 2 * VECTOR * (r - 1) + VECTOR,
     });
-  w.repeat(table, ['i32.const', 3 * size], (3 * size) / FACTORS, () => {
+  const end = tableBytes(size, func.element);
+  w.repeat(table, ['i32.const', end], end / FACTORS, () => {
     if (isForward) {
-      const across = (at: number): Four => w.transpose(...four((k) => w.load(x, at + k * VECTOR)));
+      const across = (at: number): Four => w.columns(...four((k) => w.load(x, at + k * VECTOR)));
       const [re, im] = [across(from.re), across(from.im)];
       butterfly(
         w,
@@ -441,12 +452,12 @@ function lastPass(transform: Transform, length: number, from: Plane, to: Plane):
         },
       );
       for (const part of ['re', 'im'] as const) {
-        w.transpose(...four((r) => spectra[r]![part])).forEach((row, k) => {
+        w.rows(...four((r) => spectra[r]![part])).forEach((row, k) => {
           w.store(x, from[part] + k * VECTOR, row);
         });
       }
     }
-    w.advance(x, LANES * VECTOR);
+    w.advance(x, 4 * VECTOR);
     w.advance(up, VECTOR);
     w.advance(down, -VECTOR);
     w.advance(table, FACTORS);
@@ -458,19 +469,20 @@ function lastPass(transform: Transform, length: number, from: Plane, to: Plane):
 
 /** Row 0 of the last pass, where lanes run over rows. */
 function evenEdge({ func, isForward }: Transform, length: number, from: Plane, to: Plane): void {
-  const w = new Writer(func, 'f32');
+  const { bytes } = func.element;
+  const w = new Writer(func, func.element.scalar);
   const y = w.pointer(start(to));
   if (isForward) {
     // The loop has done the rest.
     const zero = w.constant(0);
     w.store(y, to.im, zero);
-    w.store(y, to.im + 8 * length, zero);
+    w.store(y, to.im + 2 * bytes * length, zero);
   } else {
     const x = w.pointer(start(from));
-    const middle = { pointer: y, re: to.re + 4 * length, im: to.im + 4 * length };
-    const [first, last] = [w.load(y, to.re), w.load(y, to.re + 8 * length)];
+    const middle = { pointer: y, re: to.re + bytes * length, im: to.im + bytes * length };
+    const [first, last] = [w.load(y, to.re), w.load(y, to.re + 2 * bytes * length)];
     evenRowTransposed(w, first, w.read(middle), last).forEach((value, r) => {
-      w.store(x, from.re + 4 * r, value);
+      w.store(x, from.re + bytes * r, value);
     });
     w.release(x);
   }
@@ -479,12 +491,13 @@ function evenEdge({ func, isForward }: Transform, length: number, from: Plane, t
 
 /** Row L/2 of the last pass. */
 function oddEdge({ func, isForward }: Transform, length: number, from: Plane, to: Plane): void {
-  const w = new Writer(func, 'f32');
+  const { bytes } = func.element;
+  const w = new Writer(func, func.element.scalar);
   const root = roots(w);
   const x = w.pointer(start(from));
   const y = w.pointer(start(to));
-  const sub = (r: number): number => from.re + (VECTOR * length) / 2 + 4 * r;
-  const at = (k: number): Place => ({ pointer: y, re: to.re + 4 * k, im: to.im + 4 * k });
+  const sub = (r: number): number => from.re + bytes * (2 * length + r);
+  const at = (k: number): Place => ({ pointer: y, re: to.re + bytes * k, im: to.im + bytes * k });
   const [one, three] = [at(length / 2), at((3 * length) / 2)];
   if (isForward) {
     const [y1, y3] = oddRow(

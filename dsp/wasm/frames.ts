@@ -2,7 +2,7 @@
  * Loops over frames: vectors that come every `hop` samples, too long for locals.
  *
  * A vector lies in memory. Operations that work lane by lane are fused: neighbours with as many
- * lanes share one loop over the lanes, four at a time, and only what is needed outside of that loop
+ * lanes share one loop over the lanes, a vector at a time, and only what is needed outside of that loop
  * is stored; sums over lanes are taken in the same loop. A slice is a view and costs nothing.
  *
  * Invariants: in a stream a round of the loop runs at the sample where its frame ends, wherever the
@@ -13,13 +13,15 @@
 import { isDelay, isFraming, isOverlap, isSignal, isTape, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { isStructureOp, isValueOp } from '../interpret/rules.ts';
-import { chunksOf, makeBody, placesOf } from './body.ts';
+import { makeBody } from './body.ts';
 import type { Body, Value } from './body.ts';
+import { chunksOf, numberType, placesOf, splatReal } from './element.ts';
+import type { Element } from './element.ts';
 import type { Storage } from './memory.ts';
 import { call, get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import type { Bases, Channels, Site } from './sites.ts';
-import { fourReals, sound, soundLanes } from './snippets.ts';
+import { sound, soundLanes } from './snippets.ts';
 import { addLanes, maskOf } from './structures.ts';
 import { windowSum } from './sums.ts';
 import type { WindowSum } from './sums.ts';
@@ -88,6 +90,7 @@ function hopOf(graph: Graph, id: NodeId): number {
 
 class FrameLoop {
   readonly #c: FrameContext;
+  readonly #element: Element;
   readonly #hop: number;
   readonly #members: readonly NodeId[];
   readonly #isLate: (id: NodeId) => boolean;
@@ -105,15 +108,17 @@ class FrameLoop {
     isLate: (id: NodeId) => boolean,
   ) {
     this.#c = c;
+    this.#element = c.func.element;
     this.#hop = hop;
     this.#members = members;
     this.#isLate = isLate;
-    this.#body = makeBody(c.func, 'f32');
+    this.#body = makeBody(c.func, c.func.element.scalar);
   }
 
   emit(): void {
     const { func, i, length, frames } = this.#c;
-    const bytes = 4 * this.#hop;
+    const width = this.#element.bytes;
+    const bytes = width * this.#hop;
     const rounds = frames / this.#hop;
     this.#begin();
     for (const id of this.#members) this.#member(id);
@@ -121,14 +126,14 @@ class FrameLoop {
     this.#store();
     func.append(this.#body.prologue);
     if (length === null) {
-      func.emit(['i32.const', 4 * (frames - 1)], set(i), ['loop', rounds]);
+      func.emit(['i32.const', width * (frames - 1)], set(i), ['loop', rounds]);
       func.append(this.#body.code);
       func.emit(get(i), ['i32.const', bytes], ['i32.sub'], ['local.tee', i.index]);
       func.emit(['i32.const', 0], ['i32.ge_s'], ['br_if', 0], ['end']);
     } else {
       // The first frame ends when `hop` samples have come since the last one.
       const phase = this.#c.storage.phases.get(this.#hop)!;
-      func.emit(['i32.const', bytes - 4], ['i32.const', 0], ['i32.load', phase]);
+      func.emit(['i32.const', bytes - width], ['i32.const', 0], ['i32.load', phase]);
       func.emit(['i32.sub'], set(i));
       func.emit(['block'], get(i), get(length), ['i32.ge_u'], ['br_if', 0]);
       func.emit(['loop', rounds]);
@@ -143,6 +148,7 @@ class FrameLoop {
 
   #begin(): void {
     const { func, graph, storage, length, frames } = this.#c;
+    const { bytes } = this.#element;
     for (const id of this.#members) {
       const node = nodeOf(graph, id);
       if (node.op === 'sum') {
@@ -151,21 +157,21 @@ class FrameLoop {
           func.append(sum.begin);
           this.#sums.set(id, sum);
         } else {
-          const bytes = 4 * placesOf(node.shape);
-          const address = this.#c.temps(bytes);
-          func.emit(['i32.const', address], ['i32.const', 0], ['i32.const', bytes]);
+          const size = this.#bytesOf(node.shape);
+          const address = this.#c.temps(size);
+          func.emit(['i32.const', address], ['i32.const', 0], ['i32.const', size]);
           func.emit(['memory.fill']);
           this.#c.arrays.set(id, address);
         }
       }
       if (length !== null) continue;
-      const zero = (address: number, bytes: number): void => {
-        func.emit(['i32.const', address], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
+      const zero = (address: number, size: number): void => {
+        func.emit(['i32.const', address], ['i32.const', 0], ['i32.const', size], ['memory.fill']);
       };
       const overlap = storage.overlaps.get(id);
-      if (overlap !== undefined) zero(overlap.base, 4 * (overlap.size + frames));
+      if (overlap !== undefined) zero(overlap.base, bytes * (overlap.size + frames));
       const line = storage.frameLines.get(id);
-      if (line !== undefined) zero(line.base, 4 * line.depth * line.places);
+      if (line !== undefined) zero(line.base, bytes * line.depth * line.places);
     }
   }
 
@@ -219,6 +225,15 @@ class FrameLoop {
     }
   }
 
+  /** That a value takes in memory. */
+  #bytesOf(lanes: number): number {
+    return this.#element.bytes * placesOf(this.#element, lanes);
+  }
+
+  #typeOf(id: NodeId): 'i32' | 'f32' | 'f64' {
+    return numberType(this.#element, nodeOf(this.#c.graph, id).type);
+  }
+
   /** Lanes of the loop that computes a node. */
   #lanesOf(id: NodeId): number {
     const { args, shape } = nodeOf(this.#c.graph, id);
@@ -240,9 +255,9 @@ class FrameLoop {
     const isKept = isTape(node.op) || isFraming(node.op) || this.#c.recorded.has(id);
     if (isKept && isSignal(node)) {
       const place = this.#placeOf(id);
-      const local = this.#c.func.local(node.type === 'int' ? 'i32' : 'f32');
-      const load = node.type === 'int' ? 'i32.load' : 'f32.load';
-      this.#body.code.push(...this.#pointer(place), [load, place.address], set(local));
+      const type = this.#typeOf(id);
+      const local = this.#c.func.local(type);
+      this.#body.code.push(...this.#pointer(place), [`${type}.load`, place.address], set(local));
       this.#body.known.set(id, [local]);
       return local;
     }
@@ -279,13 +294,17 @@ class FrameLoop {
     const { i } = this.#c;
     const key = `index ${base?.index}`;
     const at: Instr[] = base === null ? [get(i)] : [get(base), get(i), ['i32.add']];
-    return this.#moved(key, () => [...at, ['i32.const', 4 * this.#hop], ['i32.div_u']]);
+    return this.#moved(key, () => [
+      ...at,
+      ['i32.const', this.#element.bytes * this.#hop],
+      ['i32.div_u'],
+    ]);
   }
 
   /** Where frame after frame is recorded. */
   #recording(address: number, base: Local | null, lanes: number): Place {
     const index = this.#frameIndex(base);
-    const bytes = 4 * placesOf(lanes);
+    const bytes = this.#bytesOf(lanes);
     const moved = this.#moved(`recording ${base?.index} ${bytes}`, () => [
       get(index),
       ['i32.const', bytes],
@@ -305,6 +324,7 @@ class FrameLoop {
   /** A vector that no operation of this loop made. */
   #find(id: NodeId): Place {
     const { graph, arrays, storage, bases, channels, i, recorded, length } = this.#c;
+    const { bytes } = this.#element;
     const node = nodeOf(graph, id);
     if (node.op === 'const') return { address: this.#c.constants(node.attrs), base: null };
     const array = arrays.get(id);
@@ -318,13 +338,13 @@ class FrameLoop {
       const source = nodeOf(graph, node.args[0]!);
       if (isTape(source.op)) {
         const [index = 0, lag = 0] = source.attrs;
-        return { address: channels.tapes[index]! - 4 * (lag + node.shape - 1), base: i };
+        return { address: channels.tapes[index]! - bytes * (lag + node.shape - 1), base: i };
       }
       const line = storage.framed.get(id)!;
       if (length === null) return { address: line.base, base: i };
       const head = bases.heads.get(line)!;
       const moved = this.#moved(`line ${head.index}`, () => [get(head), get(i), ['i32.add']]);
-      return { address: line.base + 4 * (line.depth - node.shape + 1), base: moved };
+      return { address: line.base + bytes * (line.depth - node.shape + 1), base: moved };
     }
     const line = storage.frameLines.get(id);
     if (line !== undefined) return { address: line.base, base: null };
@@ -344,7 +364,7 @@ class FrameLoop {
   #view(id: NodeId): Place {
     const { args, attrs } = nodeOf(this.#c.graph, id);
     const { address, base } = this.#placeOf(args[0]!);
-    return { address: address + 4 * attrs[0]!, base };
+    return { address: address + this.#element.bytes * attrs[0]!, base };
   }
 
   /** The vector that a slice is a view of. */
@@ -356,7 +376,7 @@ class FrameLoop {
   /** Room of its own for a vector of this loop. */
   #own(id: NodeId): Place {
     const { shape } = nodeOf(this.#c.graph, id);
-    const place = { address: this.#c.temps(16 * chunksOf(shape)), base: null };
+    const place = { address: this.#c.temps(16 * chunksOf(this.#element, shape)), base: null };
     this.#places.set(id, place);
     return place;
   }
@@ -365,12 +385,12 @@ class FrameLoop {
 
   /** What was `frames` frames ago: at the front of its line. */
   #remembered(id: NodeId): void {
-    const { shape, type } = nodeOf(this.#c.graph, id);
+    const { shape } = nodeOf(this.#c.graph, id);
     const place = this.#placeOf(id);
     if (shape > 1) return;
-    const local = this.#c.func.local(type === 'int' ? 'i32' : 'f32');
-    const load = type === 'int' ? 'i32.load' : 'f32.load';
-    this.#body.code.push(['i32.const', 0], [load, place.address], set(local));
+    const type = this.#typeOf(id);
+    const local = this.#c.func.local(type);
+    this.#body.code.push(['i32.const', 0], [`${type}.load`, place.address], set(local));
     this.#body.known.set(id, [local]);
   }
 
@@ -388,21 +408,23 @@ class FrameLoop {
   #walk(id: NodeId, op: WalkOp): void {
     const { args, attrs, shape } = nodeOf(this.#c.graph, id);
     const { code } = this.#body;
-    const walk = walkOf(op, attrs, nodeOf(this.#c.graph, args[0]!).shape, this.#c);
-    const into = shape > 1 ? this.#own(id).address : this.#c.temps(4);
+    const { bytes, scalar } = this.#element;
+    const walk = walkOf(op, attrs, nodeOf(this.#c.graph, args[0]!).shape, this.#c, this.#element);
+    const into = shape > 1 ? this.#own(id).address : this.#c.temps(bytes);
     for (const arg of args) code.push(...this.#address(this.#placeOf(arg)));
     code.push(['i32.const', into], call(walk));
     if (shape > 1) return;
-    const local = this.#c.func.local('f32');
-    code.push(['i32.const', 0], ['f32.load', into], set(local));
+    const local = this.#c.func.local(scalar);
+    code.push(['i32.const', 0], [`${scalar}.load`, into], set(local));
     this.#body.known.set(id, [local]);
   }
 
   /** One lane of a vector. */
   #lane(id: NodeId): void {
     const place = this.#view(id);
-    const local = this.#c.func.local('f32');
-    this.#body.code.push(...this.#pointer(place), ['f32.load', place.address], set(local));
+    const { scalar } = this.#element;
+    const local = this.#c.func.local(scalar);
+    this.#body.code.push(...this.#pointer(place), [`${scalar}.load`, place.address], set(local));
     this.#body.known.set(id, [local]);
   }
 
@@ -411,6 +433,7 @@ class FrameLoop {
     const { graph } = this.#c;
     const { op, args, shape } = nodeOf(graph, id);
     const { code } = this.#body;
+    const { bytes, scalar } = this.#element;
     if (op === 'concat') {
       const into = this.#own(id);
       let at = into.address;
@@ -418,12 +441,12 @@ class FrameLoop {
         const { shape: lanes } = nodeOf(graph, arg);
         if (lanes === 1) {
           const number = this.#number(arg);
-          code.push(['i32.const', 0], get(number), ['f32.store', at]);
+          code.push(['i32.const', 0], get(number), [`${scalar}.store`, at]);
         } else {
           code.push(['i32.const', at], ...this.#address(this.#placeOf(arg)));
-          code.push(['i32.const', 4 * lanes], ['memory.copy']);
+          code.push(['i32.const', bytes * lanes], ['memory.copy']);
         }
-        at += 4 * lanes;
+        at += bytes * lanes;
       }
       return;
     }
@@ -432,7 +455,7 @@ class FrameLoop {
       const { shape: lanes } = nodeOf(graph, arg);
       if (lanes === 1) return [this.#number(arg)];
       const place = this.#placeOf(arg);
-      return Array.from({ length: chunksOf(lanes) }, (_, chunk) => {
+      return Array.from({ length: chunksOf(this.#element, lanes) }, (_, chunk) => {
         const local = this.#c.func.local('v128');
         code.push(...this.#pointer(place), ['v128.load', place.address + 16 * chunk], set(local));
         loaded.push(local);
@@ -463,8 +486,9 @@ class FrameLoop {
       return;
     }
     const number = this.#number(args[0]!);
-    this.#body.code.push(get(i), get(i), ['f32.load', base], get(number), ['f32.add']);
-    this.#body.code.push(['f32.store', base]);
+    const { scalar } = this.#element;
+    this.#body.code.push(get(i), get(i), [`${scalar}.load`, base], get(number), [`${scalar}.add`]);
+    this.#body.code.push([`${scalar}.store`, base]);
   }
 
   #sum(id: NodeId, operand: NodeId): void {
@@ -488,17 +512,15 @@ class FrameLoop {
     const j = func.local('i32');
     const at = (place: Place): Instr[] =>
       place.base === null ? [get(j)] : [get(place.base), get(j), ['i32.add']];
-    const add = (type: 'v128' | 'f32'): void => {
-      const sum: Instr = [type === 'v128' ? 'f32x4.add' : 'f32.add'];
-      const load = (place: Place): Instr[] => [
-        ...at(place),
-        [type === 'v128' ? 'v128.load' : 'f32.load', place.address],
-      ];
+    const { bytes, scalar, vector, width } = this.#element;
+    const add = (type: 'v128' | 'f32' | 'f64'): void => {
+      const sum: Instr = [`${type === 'v128' ? vector : type}.add`];
+      const load = (place: Place): Instr[] => [...at(place), [`${type}.load`, place.address]];
       code.push(...at(into), ...load(into), ...load(from), sum);
-      code.push([type === 'v128' ? 'v128.store' : 'f32.store', into.address]);
+      code.push([`${type}.store`, into.address]);
     };
-    const whole = 4 * (lanes - (lanes % 4));
-    const loop = (type: 'v128' | 'f32', begin: number, end: number, step: number): void => {
+    const whole = bytes * (lanes - (lanes % width));
+    const loop = (type: 'v128' | 'f32' | 'f64', begin: number, end: number, step: number): void => {
       if (end <= begin) return;
       code.push(['i32.const', begin], set(j), ['loop', (end - begin) / step]);
       add(type);
@@ -506,7 +528,7 @@ class FrameLoop {
       code.push(['i32.const', end], ['i32.lt_u'], ['br_if', 0], ['end']);
     };
     loop('v128', 0, whole, 16);
-    loop('f32', whole, 4 * lanes, 4);
+    loop(scalar, whole, bytes * lanes, bytes);
     func.release(j);
   }
 
@@ -521,7 +543,8 @@ class FrameLoop {
     const lanes = this.#lanesOf(group[0]!);
     const inGroup = new Set(group);
     const j = func.local('i32');
-    const body = makeBody(func, 'f32x4');
+    const { element } = func;
+    const body = makeBody(func, element.vector);
 
     // Numbers in all lanes, and sums, before the loop.
     const splats = new Map<NodeId, Local>();
@@ -539,7 +562,7 @@ class FrameLoop {
       const number = this.#number(id);
       const local = func.fresh('v128');
       body.hoisted.push(local);
-      const spread = type === 'int' ? 'i32x4.splat' : 'f32x4.splat';
+      const spread = type === 'int' ? 'i32x4.splat' : (`${element.vector}.splat` as const);
       body.prologue.push(get(number), [spread], set(local));
       splats.set(id, local);
       return local;
@@ -548,7 +571,7 @@ class FrameLoop {
     for (const id of group) {
       if (nodeOf(graph, id).op !== 'laneSum') continue;
       const sum = func.fresh('v128');
-      body.prologue.push(fourReals([0, 0, 0, 0], 0), set(sum));
+      body.prologue.push(splatReal(element, 0), set(sum));
       sums.set(id, sum);
     }
     for (const id of group) {
@@ -575,8 +598,8 @@ class FrameLoop {
         const sum = sums.get(id);
         if (sum !== undefined) {
           body.code.push(get(sum), get(operands[0]!));
-          if (isTail) body.code.push(maskOf(lanes), ['v128.and']);
-          body.code.push(['f32x4.add'], set(sum));
+          if (isTail) body.code.push(maskOf(element, lanes), ['v128.and']);
+          body.code.push([`${element.vector}.add`], set(sum));
           continue;
         }
         let local: Local;
@@ -596,10 +619,10 @@ class FrameLoop {
       for (const mask of body.masks.values()) func.release(mask);
       body.masks.clear();
     };
-    const whole = 16 * Math.floor(lanes / 4);
+    const whole = 16 * Math.floor(lanes / element.width);
     const pieces: Instr[][] = [];
     for (const isTail of [false, true]) {
-      const runs = isTail ? lanes % 4 > 0 : whole > 0;
+      const runs = isTail ? lanes % element.width > 0 : whole > 0;
       if (!runs) continue;
       body.code.length = 0;
       round(isTail);
@@ -647,13 +670,14 @@ class FrameLoop {
   #store(): void {
     const { graph, channels, bases, recorded, frames, storage, func } = this.#c;
     const { code } = this.#body;
+    const { bytes } = this.#element;
     const keep = (id: NodeId, place: Place): void => {
-      const { shape, type } = nodeOf(graph, id);
+      const { shape } = nodeOf(graph, id);
       if (shape > 1) {
         code.push(...this.#address(place), ...this.#address(this.#placeOf(id)));
-        code.push(['i32.const', 4 * shape], ['memory.copy']);
+        code.push(['i32.const', bytes * shape], ['memory.copy']);
       } else {
-        const store = type === 'int' ? 'i32.store' : 'f32.store';
+        const store = `${this.#typeOf(id)}.store` as const;
         code.push(...this.#pointer(place), get(this.#number(id)), [store, place.address]);
       }
     };
@@ -667,7 +691,7 @@ class FrameLoop {
     for (const id of this.#members) {
       const { op, shape, hop } = nodeOf(graph, id);
       if (op === 'sum' || hop <= 1 || !this.#isLate(id)) continue;
-      const address = this.#c.temps(4 * placesOf(shape) * Math.ceil(frames / hop));
+      const address = this.#c.temps(this.#bytesOf(shape) * Math.ceil(frames / hop));
       // From where it is now: what is recorded would be looked for in its recording.
       keep(id, this.#recording(address, null, shape));
       recorded.set(id, address);
@@ -683,14 +707,14 @@ class FrameLoop {
       const chained = shape > 1 && storage.frameLines.has(this.#viewed(line.source));
       if (shape === 1) this.#number(line.source);
       if (!chained) return shape > 1 ? this.#placeOf(line.source) : null;
-      const place = { address: this.#c.temps(4 * line.places), base: null };
+      const place = { address: this.#c.temps(bytes * line.places), base: null };
       code.push(['i32.const', place.address], ...this.#address(this.#placeOf(line.source)));
-      code.push(['i32.const', 4 * line.places], ['memory.copy']);
+      code.push(['i32.const', bytes * line.places], ['memory.copy']);
       return place;
     });
     lines.forEach(({ id, line }, k) => {
       const { shape, type } = nodeOf(graph, id);
-      const step = 4 * line.places;
+      const step = bytes * line.places;
       const last = line.base + step * (line.depth - 1);
       if (line.depth > 1) {
         code.push(['i32.const', line.base], ['i32.const', line.base + step]);
@@ -701,20 +725,20 @@ class FrameLoop {
         const local = this.#number(line.source);
         code.push(['i32.const', 0]);
         if (type === 'int') code.push(get(local), ['i32.store', last]);
-        else
-          code.push(...(local.type === 'f32' ? sound(local) : [get(local)]), ['f32.store', last]);
+        else code.push(...sound(this.#element, local), [`${this.#element.scalar}.store`, last]);
         return;
       }
       const j = func.local('i32');
+      const chunks = chunksOf(this.#element, shape);
       const four = func.local('v128');
       const at: Instr[] = place.base === null ? [get(j)] : [get(place.base), get(j), ['i32.add']];
-      code.push(['i32.const', 0], set(j), ['loop', chunksOf(shape)]);
+      code.push(['i32.const', 0], set(j), ['loop', chunks]);
       code.push(...at, ['v128.load', place.address], set(four));
       // What is sound as a real is not asked of ints.
-      const kept = type === 'int' ? [get(four)] : soundLanes(four);
+      const kept = type === 'int' ? [get(four)] : soundLanes(this.#element, four);
       code.push(get(j), ...kept, ['v128.store', last]);
       code.push(get(j), ['i32.const', 16], ['i32.add'], ['local.tee', j.index]);
-      code.push(['i32.const', 16 * chunksOf(shape)], ['i32.lt_u'], ['br_if', 0], ['end']);
+      code.push(['i32.const', 16 * chunks], ['i32.lt_u'], ['br_if', 0], ['end']);
       func.release(j);
       func.release(four);
     });

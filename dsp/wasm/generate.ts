@@ -18,9 +18,11 @@ import {
   updateScalars,
 } from '../ir/program.ts';
 import type { GraphName, Program } from '../ir/program.ts';
-import { chunksOf, placesOf } from './body.ts';
+import { DOUBLE, chunksOf, elementOf, placesOf, splatReal } from './element.ts';
+import type { Element } from './element.ts';
 import { emitGraph } from './emit.ts';
 import type { Ports } from './emit.ts';
+import type { Channels } from './sites.ts';
 import type { Room } from './operands.ts';
 import { emitOnce } from './once.ts';
 import { fftScratch, fftTables, rfftFunction, rfftTransposeFunction } from './fft.ts';
@@ -29,7 +31,7 @@ import type { Storage } from './memory.ts';
 import { Func, call, get, set } from './module.ts';
 import type { Data, Module } from './module.ts';
 import { schedule } from './schedule.ts';
-import { splatInt, splatReal } from './snippets.ts';
+import { splatInt } from './snippets.ts';
 import { statesOf } from './states.ts';
 import type { Schedule } from './schedule.ts';
 import { fillTable } from './tables.ts';
@@ -40,6 +42,8 @@ export interface Generated {
   readonly loops: { readonly vector: number; readonly serial: number };
   readonly memory: MemoryReport;
   readonly plans: readonly Plan[];
+  /** Where signals come in and go out in the precision of the program: `maxBlock` numbers each. */
+  readonly signals: Pick<Channels, 'inputs' | 'outputs'>;
 }
 
 /** A graph with the decisions that its function was written from. */
@@ -66,6 +70,7 @@ const SPARE = 65536;
  *                  depend on the machine in their last bits
  */
 export function generate(program: Program, maxBlock: number, fused = false): Generated {
+  const element = elementOf(program.precision);
   const memory = new Memory();
   const reserved = memory.top;
   const P = program.params.length;
@@ -81,12 +86,16 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     Array.from({ length: count }, () => memory.floats(maxBlock + 4));
   const inputs = channels(program.inputs);
   const outputs = channels(program.outputs);
+  // Loops in double precision have arrays of their own, converted at the border of a run.
+  const arrays = (list: readonly number[]): readonly number[] =>
+    element === DOUBLE ? list.map(() => memory.doubles(maxBlock + 2)) : list;
+  const signals = { inputs: arrays(inputs), outputs: arrays(outputs) };
 
   const channelsEnd = memory.top;
   const begin = memory.take(0);
   const { window, carry } = program;
   const recordings = tapesOf(program).map(({ lanes, lead, hop, isKept }) => {
-    const size = 4 * placesOf(lanes);
+    const size = element.bytes * placesOf(element, lanes);
     const base = memory.take((size * (lead + window)) / hop + 16);
     const from = (before: number): number => base + (size * (lead - before)) / hop;
     return { base, from, lead, isKept, step: (size * window) / hop, kept: (size * lead) / hop };
@@ -103,7 +112,8 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     optimiser = memory.take(0);
     if (graph === null) return null;
     const order = schedule(graph);
-    return { name, graph, order, storage: placeState(graph, order, frames, memory), frames };
+    const of = graph.domain === 'once' ? DOUBLE : element;
+    return { name, graph, order, storage: placeState(graph, order, frames, memory, of), frames };
   });
   const plans = planned.filter((plan) => plan !== null);
   const end = memory.take(0);
@@ -126,8 +136,8 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     valuePorts.set(measureName(measure), slot(scalars, index));
   }
   const portsFrom = (before: number): Ports => ({
-    inputs,
-    outputs,
+    ...signals,
+    device: element === DOUBLE ? { inputs, outputs } : null,
     tapes: recordings.map(({ from }) => from(before)),
     slider: (index) => slot(sliders, index),
     param: (index) => slot(params, index),
@@ -147,7 +157,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       const key = lists.keyOf(values);
       const known = data.get(key);
       if (known !== undefined) return known.address;
-      const bytes = new Uint8Array(Float32Array.from(values).buffer);
+      const bytes = element.pack(values);
       const address = take(bytes.length);
       data.set(key, { address, bytes });
       return address;
@@ -170,18 +180,18 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     transform: (size) => {
       const known = transforms.get(size);
       if (known !== undefined) return known;
-      const factors = fftTables(size);
+      const factors = fftTables(size, element);
       const address = take(factors.length);
       data.set(`transform ${size}`, { address, bytes: factors });
       // No content outlives a call: a transform may work where a larger one does.
-      if (fftScratch(size) > scratch.bytes) {
-        scratch.bytes = fftScratch(size);
+      if (fftScratch(size, element) > scratch.bytes) {
+        scratch.bytes = fftScratch(size, element);
         scratch.address = memory.take(scratch.bytes);
       }
       const first = graphs.length + RESETS + routines.length;
       routines.push(
-        rfftFunction(`rfft${size}`, size, address, scratch.address, fused),
-        rfftTransposeFunction(`rfftT${size}`, size, address, scratch.address, fused),
+        rfftFunction(`rfft${size}`, size, address, scratch.address, fused, element),
+        rfftTransposeFunction(`rfftT${size}`, size, address, scratch.address, fused, element),
       );
       const made = { forward: first, transpose: first + 1 };
       transforms.set(size, made);
@@ -193,6 +203,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     const func = new Func(name, isStream ? ['i32', 'i32', 'i32'] : [], {
       internal: name === 'loss',
       fused,
+      element: name === 'update' ? DOUBLE : element,
     });
     const ports = portsFrom(before);
     if (name === 'backward' && program.loss !== null) func.emit(call(LOSS_FUNCTION));
@@ -213,8 +224,8 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   });
   const updates = plans.filter(({ name }) => name === 'update');
   functions.push(
-    resetFunction('reset', begin, end, plans, room),
-    resetFunction('restart', optimiser, end, updates, room),
+    resetFunction('reset', begin, end, plans, room, element),
+    resetFunction('restart', optimiser, end, updates, room, element),
     ...routines,
   );
   const lines = plans.reduce((sum, { storage }) => sum + lineBytes(storage), 0);
@@ -247,6 +258,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       reserved,
     },
     plans,
+    signals,
   };
 }
 
@@ -257,8 +269,10 @@ function resetFunction(
   end: number,
   states: readonly { readonly graph: Graph; readonly storage: Storage }[],
   room: Room,
+  element: Element,
 ): Func {
-  const func = new Func(name, []);
+  const func = new Func(name, [], { element });
+  const { bytes, scalar } = element;
   func.emit(['i32.const', begin], ['i32.const', 0], ['i32.const', end - begin], ['memory.fill']);
   for (const { graph, storage } of states) {
     for (const [id, address] of storage.carries) {
@@ -271,15 +285,15 @@ function resetFunction(
         }
         continue;
       }
-      for (let chunk = 0; shape > 1 && chunk < chunksOf(shape); chunk++) {
-        const four = type === 'int' ? splatInt(init) : splatReal(init);
+      for (let chunk = 0; shape > 1 && chunk < chunksOf(element, shape); chunk++) {
+        const four = type === 'int' ? splatInt(init) : splatReal(element, init);
         func.emit(['i32.const', 0], four, ['v128.store', address + 16 * chunk]);
       }
       if (shape > 1) continue;
       func.emit(['i32.const', 0]);
       if (type === 'int') func.emit(['i32.const', init], ['i32.store', address]);
       else if (graph.domain === 'once') func.emit(['f64.const', init], ['f64.store', address]);
-      else func.emit(['f32.const', init], ['f32.store', address]);
+      else func.emit([`${scalar}.const`, init], [`${scalar}.store`, address]);
     }
     for (const [id, table] of storage.tables) {
       const { attrs: start } = nodeOf(graph, nodeOf(graph, id).args[0]!);
@@ -292,19 +306,24 @@ function resetFunction(
       const isInt = nodeOf(graph, line.source).type === 'int';
       func.emit(['i32.const', 0], set(i), ['loop', line.places * line.depth], get(i));
       if (isInt) func.emit(['i32.const', line.init], ['i32.store', line.base]);
-      else func.emit(['f32.const', line.init], ['f32.store', line.base]);
-      func.emit(get(i), ['i32.const', 4], ['i32.add'], ['local.tee', i.index]);
-      func.emit(['i32.const', 4 * line.places * line.depth], ['i32.lt_u'], ['br_if', 0], ['end']);
+      else func.emit([`${scalar}.const`, line.init], [`${scalar}.store`, line.base]);
+      func.emit(get(i), ['i32.const', bytes], ['i32.add'], ['local.tee', i.index]);
+      func.emit(
+        ['i32.const', bytes * line.places * line.depth],
+        ['i32.lt_u'],
+        ['br_if', 0],
+        ['end'],
+      );
     }
   }
   return func;
 }
 
 /** Of the past of signals, without where each line's newest sample is kept. */
-function lineBytes({ allLines, frameLines }: Storage): number {
+function lineBytes({ allLines, frameLines, element: { bytes } }: Storage): number {
   const perSample = allLines.map(({ capacity, places }) => capacity * places + 16);
-  const perFrame = [...frameLines.values()].map(({ depth, places }) => 4 * depth * places);
-  return [...perSample, ...perFrame].reduce((sum, bytes) => sum + bytes, 0);
+  const perFrame = [...frameLines.values()].map(({ depth, places }) => bytes * depth * places);
+  return [...perSample, ...perFrame].reduce((sum, size) => sum + size, 0);
 }
 
 function countLoops(schedules: readonly Schedule[]): { vector: number; serial: number } {

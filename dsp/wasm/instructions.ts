@@ -190,13 +190,19 @@ export const INSTRUCTIONS = {
   'f32x4.demote_f64x2_zero': { bytes: [0xfd, 0x5e], immediate: 'none' },
   'f64x2.promote_low_f32x4': { bytes: [0xfd, 0x5f], immediate: 'none' },
   'v128.load64_splat': { bytes: [0xfd, 0x0a], immediate: 'memory' },
+  'v128.load64_zero': { bytes: [0xfd, 0x5d], immediate: 'memory' },
   'f64x2.splat': { bytes: [0xfd, 0x14], immediate: 'none' },
+  'f64x2.replace_lane': { bytes: [0xfd, 0x22], immediate: 'lane' },
   'f64x2.eq': { bytes: [0xfd, 0x47], immediate: 'none' },
   'f64x2.ne': { bytes: [0xfd, 0x48], immediate: 'none' },
   'f64x2.lt': { bytes: [0xfd, 0x49], immediate: 'none' },
   'f64x2.gt': { bytes: [0xfd, 0x4a], immediate: 'none' },
   'f64x2.le': { bytes: [0xfd, 0x4b], immediate: 'none' },
   'f64x2.ge': { bytes: [0xfd, 0x4c], immediate: 'none' },
+  'f64x2.ceil': { bytes: [0xfd, 0x74], immediate: 'none' },
+  'f64x2.floor': { bytes: [0xfd, 0x75], immediate: 'none' },
+  'f64x2.trunc': { bytes: [0xfd, 0x7a], immediate: 'none' },
+  'f64x2.nearest': { bytes: [0xfd, 0x94, 0x01], immediate: 'none' },
   'f64x2.abs': { bytes: [0xfd, 0xec, 0x01], immediate: 'none' },
   'f64x2.neg': { bytes: [0xfd, 0xed, 0x01], immediate: 'none' },
   'f64x2.sqrt': { bytes: [0xfd, 0xef, 0x01], immediate: 'none' },
@@ -206,6 +212,14 @@ export const INSTRUCTIONS = {
   'f64x2.div': { bytes: [0xfd, 0xf3, 0x01], immediate: 'none' },
   'f64x2.pmin': { bytes: [0xfd, 0xf6, 0x01], immediate: 'none' },
   'f64x2.pmax': { bytes: [0xfd, 0xf7, 0x01], immediate: 'none' },
+  'f64x2.relaxed_madd': { bytes: [0xfd, 0x87, 0x02], immediate: 'none' },
+  'f64x2.relaxed_nmadd': { bytes: [0xfd, 0x88, 0x02], immediate: 'none' },
+  'i32x4.trunc_sat_f64x2_s_zero': { bytes: [0xfd, 0xfc, 0x01], immediate: 'none' },
+  'f64x2.convert_low_i32x4_s': { bytes: [0xfd, 0xfe, 0x01], immediate: 'none' },
+  'i64x2.shl': { bytes: [0xfd, 0xcb, 0x01], immediate: 'none' },
+  'i64x2.shr_s': { bytes: [0xfd, 0xcc, 0x01], immediate: 'none' },
+  'i64x2.add': { bytes: [0xfd, 0xce, 0x01], immediate: 'none' },
+  'i64x2.sub': { bytes: [0xfd, 0xd1, 0x01], immediate: 'none' },
   'f32x4.relaxed_madd': { bytes: [0xfd, 0x85, 0x02], immediate: 'none' },
   'f32x4.relaxed_nmadd': { bytes: [0xfd, 0x86, 0x02], immediate: 'none' },
   'i32x4.trunc_sat_f32x4_s': { bytes: [0xfd, 0xf8, 0x01], immediate: 'none' },
@@ -217,5 +231,5 @@ export type Mnemonic = keyof typeof INSTRUCTIONS;
 /** Natural alignment of a memory instruction, as a power of two. */
 export function alignmentOf(name: Mnemonic): number {
   if (name === 'v128.load' || name === 'v128.store') return 4;
-  return name.startsWith('f64') || name === 'v128.load64_splat' ? 3 : 2;
+  return name.startsWith('f64') || name.includes('load64') ? 3 : 2;
 }

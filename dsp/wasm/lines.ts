@@ -2,14 +2,15 @@
  * Reading a line at a place that moves, and its adjoint: adding at a place that moves. And the
  * adjoint of the last samples of a line.
  *
- * A line in memory is linear (see `Line`), so a sample that lies d frames back is 4·d·places bytes
- * below; four samples are gathered one by one and are the same to the bit. Invariants: the sample at
+ * A line in memory is linear (see `Line`), so a sample that lies d frames back is d·places numbers
+ * below; neighbouring samples are gathered one by one and are the same to the bit. Invariants: the sample at
  * hand is in the line before the line is read, so d = 0 reads it; d is held to its range, so that no
  * index leaves the line, whatever it is.
  */
 
-import { chunksOf } from './body.ts';
 import type { Value } from './body.ts';
+import { chunksOf } from './element.ts';
+import type { Element } from './element.ts';
 import type { Line } from './memory.ts';
 import { get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
@@ -17,7 +18,7 @@ import type { Scope } from './rules.ts';
 import { masked } from './structures.ts';
 import type { Writer } from './structures.ts';
 
-/** An index held to 0 … top: one, or four of them. */
+/** An index held to 0 … top: one, or a vector of them. */
 export function heldIndex(w: Writer, s: Scope, index: Local, top: number): Local {
   const held = w.func.local(index.type);
   const [low, high] = [s.int(0), s.int(top)];
@@ -31,7 +32,7 @@ export function heldIndex(w: Writer, s: Scope, index: Local, top: number): Local
 }
 
 /**
- * Four numbers from anywhere, as the lanes of one local. The offsets go through memory: taking lanes
+ * Numbers from anywhere, as the lanes of one local. The offsets go through memory: taking lanes
  * apart and putting them together both need the one unit that moves lanes, and it is the bottleneck
  * (cubic delay, x86-64: 3.5 instead of 5.1 ns a sample).
  *
@@ -49,24 +50,26 @@ export function gather(
   step: number,
   scratch: number,
 ): Local {
-  const four = w.func.local('v128');
+  const { bytes, scalar, vector, width, loadSplat } = w.func.element;
+  const all = w.func.local('v128');
   w.into.push(['i32.const', 0], get(from), ['v128.store', scratch]);
-  for (let k = 0; k < 4; k++) {
-    if (k > 0) w.into.push(get(four));
-    w.into.push(['i32.const', 0], ['i32.load', scratch + 4 * k]);
+  for (let k = 0; k < width; k++) {
+    if (k > 0) w.into.push(get(all));
+    w.into.push(['i32.const', 0], ['i32.load', scratch + bytes * k]);
     for (const instr of base) w.into.push(instr);
     if (base.length > 0) w.into.push(['i32.add']);
-    if (k === 0) w.into.push(['v128.load32_splat', address], set(four));
-    else w.into.push(['f32.load', address + step * k], ['f32x4.replace_lane', k], set(four));
+    if (k === 0) w.into.push([loadSplat, address], set(all));
+    else
+      w.into.push([`${scalar}.load`, address + step * k], [`${vector}.replace_lane`, k], set(all));
   }
-  return four;
+  return all;
 }
 
 /**
  * y[t] = x[t − d[t]]
  *
- * @param here  code: byte offset of this frame in the line, or of the first of four
- * @param d     held to 0 … max; four of them for four frames of numbers
+ * @param here  code: byte offset of this frame in the line, or of the first of several
+ * @param d     held to 0 … max; a vector of them for as many frames of numbers
  * @param scratch  16 bytes
  */
 export function readLine(
@@ -80,15 +83,15 @@ export function readLine(
   scratch: () => number,
 ): Value {
   const back = heldIndex(w, s, d, max);
-  const width = 4 * line.places;
+  const { bytes, shift } = w.func.element;
   const depth = s.int(line.depth);
   if (d.type === 'v128') {
-    w.into.push(depth, get(back), ['i32x4.sub'], ['i32.const', 2], ['i32x4.shl'], set(back));
-    const four = gather(w, back, here, line.base, 4, scratch());
+    w.into.push(depth, get(back), ['i32x4.sub'], ['i32.const', shift], ['i32x4.shl'], set(back));
+    const all = gather(w, back, here, line.base, bytes, scratch());
     w.func.release(back);
-    return [four];
+    return [all];
   }
-  w.into.push(depth, get(back), ['i32.sub'], ['i32.const', width], ['i32.mul']);
+  w.into.push(depth, get(back), ['i32.sub'], ['i32.const', bytes * line.places], ['i32.mul']);
   for (const instr of here) w.into.push(instr);
   w.into.push(['i32.add'], set(back));
   const value = loadPlace(w, back, line.base, lanes);
@@ -98,12 +101,13 @@ export function readLine(
 
 /** All lanes from an address: what a local holds, and a static part. */
 export function loadPlace(w: Writer, at: Local, address: number, lanes: number): Value {
+  const { element } = w.func;
   if (lanes === 1) {
-    const value = w.func.local('f32');
-    w.into.push(get(at), ['f32.load', address], set(value));
+    const value = w.func.local(element.scalar);
+    w.into.push(get(at), [`${element.scalar}.load`, address], set(value));
     return [value];
   }
-  return Array.from({ length: chunksOf(lanes) }, (_, c) => {
+  return Array.from({ length: chunksOf(element, lanes) }, (_, c) => {
     const value = w.func.local('v128');
     w.into.push(get(at), ['v128.load', address + 16 * c], set(value));
     return value;
@@ -112,11 +116,13 @@ export function loadPlace(w: Writer, at: Local, address: number, lanes: number):
 
 /** Adds all lanes to what lies at an address. */
 export function addToPlace(w: Writer, at: Local, address: number, value: Value): void {
+  const { scalar, vector } = w.func.element;
   value.forEach((local, c) => {
-    const four = local.type === 'v128';
-    w.into.push(get(at), get(at), [four ? 'v128.load' : 'f32.load', address + 16 * c]);
-    w.into.push(get(local), [four ? 'f32x4.add' : 'f32.add']);
-    w.into.push([four ? 'v128.store' : 'f32.store', address + 16 * c]);
+    const isVector = local.type === 'v128';
+    const of = isVector ? 'v128' : scalar;
+    w.into.push(get(at), get(at), [`${of}.load`, address + 16 * c]);
+    w.into.push(get(local), [`${isVector ? vector : scalar}.add`]);
+    w.into.push([`${of}.store`, address + 16 * c]);
   });
 }
 
@@ -139,7 +145,7 @@ export function addFrame(
   const frame = lanes === 1 ? v : masked(w, v, lanes);
   addToPlace(w, at, address, frame);
   if (frame.at(-1) !== v.at(-1)) w.func.release(frame.at(-1)!);
-  const value = loadPlace(w, at, address + 4 * (lanes - 1), 1);
+  const value = loadPlace(w, at, address + w.func.element.bytes * (lanes - 1), 1);
   w.func.release(at);
   return value;
 }
@@ -154,13 +160,14 @@ export interface Returns {
 }
 
 export function placeReturns(
+  element: Element,
   max: number,
   frames: number,
   places: number,
   temps: (bytes: number) => number,
 ): Returns {
   const lead = Math.min(max, frames);
-  const bytes = 4 * places * (lead + frames);
+  const bytes = element.bytes * places * (lead + frames);
   return { address: temps(bytes + 16), lead, places, bytes };
 }
 
@@ -179,14 +186,15 @@ export function addBack(
   d: Local,
 ): Value {
   const { address, lead, places } = returns;
+  const width = w.func.element.bytes * places;
   const at = heldIndex(w, s, d, lead);
-  w.into.push(s.int(lead), get(at), ['i32.sub'], ['i32.const', 4 * places], ['i32.mul']);
+  w.into.push(s.int(lead), get(at), ['i32.sub'], ['i32.const', width], ['i32.mul']);
   for (const instr of here) w.into.push(instr);
   w.into.push(['i32.add'], set(at));
   addToPlace(w, at, address, v);
   for (const instr of here) w.into.push(instr);
   w.into.push(set(at));
-  const value = loadPlace(w, at, address + 4 * places * lead, lanes);
+  const value = loadPlace(w, at, address + width * lead, lanes);
   w.func.release(at);
   return value;
 }

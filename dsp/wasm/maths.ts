@@ -1,9 +1,8 @@
 /**
- * Transcendental functions as inlined code, for one or four single-precision numbers and for double
+ * Transcendental functions as inlined code, for one number or a vector of them in single or double
  * precision. Nothing is imported: a call out of a loop costs more than the function.
  *
- * Invariants: scalar and vector single-precision forms compute the same operations in the same
- * order; finite arguments give finite results (overflow saturates, poles are large numbers), so no
+ * Invariants: scalar and vector forms of a precision compute the same operations in the same order; finite arguments give finite results (overflow saturates, poles are large numbers), so no
  * function makes a NaN or an infinity that was not there. Error bounds, in units in the last place
  * of single precision, are checked in `test/dsp/wasm/maths.test.ts` over the whole range.
  *
@@ -79,6 +78,9 @@ function series(factorialOf: (k: number) => number, terms: number): number[] {
 
 const precision = (m: Arithmetic): 'single' | 'double' => (m.isDouble ? 'double' : 'single');
 
+/** What a logarithm takes 0 and less for, in either precision: see `interpret/rules`. */
+const SMALLEST = 2 ** -126;
+
 /** Smallest normal number. */
 const tiny = (m: Arithmetic): number => (m.isDouble ? 2 ** -1022 : 2 ** -126);
 
@@ -120,11 +122,11 @@ function scaled(m: Arithmetic, r: Code, n: Code): Code {
 
 /**
  * The natural logarithm. With x = m·2ᵉ, m in [√½, √2): ln m + e·ln 2.
- * Arguments below the smallest normal number, 0 and negative ones included, count as that number:
- * −87.3 (single). 0.9 ULP.
+ * Arguments below the smallest normal number of single precision, 0 and negative ones included, count
+ * as that number: −87.3. 0.9 ULP.
  */
 export function ln(m: Arithmetic, x: Code): Code {
-  const { mantissa, exponent } = m.split(m.max(x, m.real(tiny(m))));
+  const { mantissa, exponent } = m.split(m.max(x, m.real(SMALLEST)));
   const e = m.let(exponent);
   const f = m.let(m.sub(mantissa, m.real(1)));
   if (m.isDouble) {

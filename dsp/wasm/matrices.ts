@@ -3,11 +3,12 @@
  *
  * Invariants: small products are unrolled, large ones are loops over tiles whose sums stay in
  * registers; additions have a fixed order of their own, so products agree with the interpreter up to
- * rounding, at most 1e-6 of the sum of magnitudes per 16 terms.
+ * rounding, at most 1e-6 (double precision: 2e-15) of the sum of magnitudes per 16 terms.
  */
 
-import { chunksOf } from './body.ts';
 import type { Value } from './body.ts';
+import { chunksOf, shuffle } from './element.ts';
+import type { Element } from './element.ts';
 import { get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
 import { addLanes, addProduct, gather, lanesOf, maskOf, masked, spill } from './structures.ts';
@@ -20,28 +21,29 @@ export interface Matrix {
   readonly columns: number;
 }
 
-/** More products of four than this are made in a loop. */
+/** More products of vectors than this are made in a loop. */
 const UNROLLED = 128;
 /** Sums that stay in registers while a loop adds to them. */
 const TILE = 8;
 
-const splatLane = (value: Value, k: number): Instr[] => {
-  const of = value[k >> 2]!;
-  if (of.type !== 'v128') return [get(of), ['f32x4.splat']];
-  const from = 4 * (k & 3);
-  const lane = [from, from + 1, from + 2, from + 3];
-  return [get(of), get(of), ['i8x16.shuffle', ...lane, ...lane, ...lane, ...lane]];
+const splatLane = (element: Element, value: Value, k: number): Instr[] => {
+  const { vector, width } = element;
+  const of = value[Math.floor(k / width)]!;
+  if (of.type !== 'v128') return [get(of), [`${vector}.splat`]];
+  return [get(of), get(of), shuffle(element, ...new Array<number>(width).fill(k % width))];
 };
 
 /**
- * y[r] = Σ_k m[k·rows + r] · x[k], four rows at a time.
+ * y[r] = Σ_k m[k·rows + r] · x[k], a vector of rows at a time.
  *
  * @param scratch  bytes for x, where it is long
  */
 export function matvec(w: Writer, m: Matrix, x: Value, scratch: () => number): Value {
   const { rows, columns } = m;
-  const chunks = chunksOf(rows);
   const { func } = w;
+  const { element } = func;
+  const { bytes, width } = element;
+  const chunks = chunksOf(element, rows);
   if (rows === 1) return dot(w, m.address, x, columns);
   const sums = Array.from({ length: chunks }, () => func.local('v128'));
   if (columns * chunks <= UNROLLED) {
@@ -50,12 +52,12 @@ export function matvec(w: Writer, m: Matrix, x: Value, scratch: () => number): V
     const xk = func.local('v128');
     const begun = new Set<Local>();
     for (let k = 0; k < columns; k++) {
-      w.into.push(...splatLane(x, k), set(xk));
+      w.into.push(...splatLane(element, x, k), set(xk));
       for (let c = 0; c < chunks; c++) {
         const sum = (k & 1) === 0 ? sums[c]! : odd[c]!;
         const from: Instr[] = [
           ['i32.const', 0],
-          ['v128.load', m.address + 4 * (k * rows + 4 * c)],
+          ['v128.load', m.address + bytes * (k * rows + width * c)],
         ];
         addProduct(w, sum, from, [get(xk)], !begun.has(sum));
         begun.add(sum);
@@ -63,7 +65,7 @@ export function matvec(w: Writer, m: Matrix, x: Value, scratch: () => number): V
     }
     if (odd !== sums) {
       sums.forEach((sum, c) => {
-        w.into.push(get(sum), get(odd[c]!), ['f32x4.add'], set(sum));
+        w.into.push(get(sum), get(odd[c]!), [`${element.vector}.add`], set(sum));
         func.release(odd[c]!);
       });
     }
@@ -79,14 +81,14 @@ export function matvec(w: Writer, m: Matrix, x: Value, scratch: () => number): V
     const tile = sums.slice(from, from + TILE);
     for (const sum of tile) w.into.push(ZERO, set(sum));
     w.into.push(['i32.const', 0], set(k), ['i32.const', 0], set(column));
-    w.into.push(['loop', columns], get(k), ['v128.load32_splat', at], set(xk));
+    w.into.push(['loop', columns], get(k), [element.loadSplat, at], set(xk));
     tile.forEach((sum, c) => {
       const part: Instr[] = [get(column), ['v128.load', m.address + 16 * (from + c)]];
       addProduct(w, sum, part, [get(xk)], false);
     });
-    w.into.push(get(column), ['i32.const', 4 * rows], ['i32.add'], set(column));
-    w.into.push(get(k), ['i32.const', 4], ['i32.add'], ['local.tee', k.index]);
-    w.into.push(['i32.const', 4 * columns], ['i32.lt_u'], ['br_if', 0], ['end']);
+    w.into.push(get(column), ['i32.const', bytes * rows], ['i32.add'], set(column));
+    w.into.push(get(k), ['i32.const', bytes], ['i32.add'], ['local.tee', k.index]);
+    w.into.push(['i32.const', bytes * columns], ['i32.lt_u'], ['br_if', 0], ['end']);
   }
   for (const local of [k, column, xk]) func.release(local);
   return sums;
@@ -94,16 +96,18 @@ export function matvec(w: Writer, m: Matrix, x: Value, scratch: () => number): V
 
 /** Σ_k m[k] · x[k]. */
 function dot(w: Writer, address: number, x: Value, lanes: number): Value {
+  const { scalar, vector: f } = w.func.element;
   if (lanes === 1) {
-    const total = w.func.local('f32');
-    w.into.push(get(x[0]!), ['i32.const', 0], ['f32.load', address], ['f32.mul'], set(total));
+    const total = w.func.local(scalar);
+    w.into.push(get(x[0]!), ['i32.const', 0], [`${scalar}.load`, address], [`${scalar}.mul`]);
+    w.into.push(set(total));
     return [total];
   }
   const sum = w.func.local('v128');
   const known = masked(w, x, lanes);
-  known.forEach((four, c) => {
-    w.into.push(get(four), ['i32.const', 0], ['v128.load', address + 16 * c], ['f32x4.mul']);
-    if (c > 0) w.into.push(get(sum), ['f32x4.add']);
+  known.forEach((part, c) => {
+    w.into.push(get(part), ['i32.const', 0], ['v128.load', address + 16 * c], [`${f}.mul`]);
+    if (c > 0) w.into.push(get(sum), [`${f}.add`]);
     w.into.push(set(sum));
   });
   const total = addLanes(w, sum);
@@ -116,13 +120,13 @@ function dot(w: Writer, address: number, x: Value, lanes: number): Value {
 const UNROLLED_CHUNKS = 32;
 
 /**
- * y[n] = Σ_k m[k] · x[n − lanes + 1 + k] for four samples n side by side: a row of weights times the
- * last samples, as they lie in memory.
+ * y[n] = Σ_k m[k] · x[n − lanes + 1 + k] for a vector of samples n side by side: a row of weights
+ * times the last samples, as they lie in memory.
  *
- * @param here     code: byte offset of the first of the four samples
+ * @param here     code: byte offset of the first of the samples
  * @param samples  address of the first sample that counts to it
  */
-export function filterFour(
+export function filter(
   w: Writer,
   weights: number,
   here: readonly Instr[],
@@ -130,20 +134,22 @@ export function filterFour(
   lanes: number,
 ): Value {
   const { func } = w;
-  const chunks = chunksOf(lanes);
-  const whole = lanes >> 2;
-  /** Eight sums, so that additions do not wait for each other: by sample, and every other chunk. */
+  const { element } = func;
+  const { bytes, width } = element;
+  const chunks = chunksOf(element, lanes);
+  const whole = Math.floor(lanes / width);
+  /** Two sums for each, so that additions do not wait for each other: by sample, and every other chunk. */
   const sums = Array.from({ length: Math.min(chunks, 2) }, () =>
-    Array.from({ length: 4 }, () => func.local('v128')),
+    Array.from({ length: width }, () => func.local('v128')),
   );
-  const [x, at, four] = [func.local('i32'), func.local('i32'), func.local('v128')];
+  const [x, at, weight] = [func.local('i32'), func.local('i32'), func.local('v128')];
   const add = (c: number, base: Instr, isFirst: boolean): void => {
     // What is behind the last lane may be anything: it has to be 0 in both.
-    const kept: Instr[] = c >= whole ? [maskOf(lanes), ['v128.and']] : [];
-    w.into.push(base, ['v128.load', weights + 16 * c], ...kept, set(four));
+    const kept: Instr[] = c >= whole ? [maskOf(element, lanes), ['v128.and']] : [];
+    w.into.push(base, ['v128.load', weights + 16 * c], ...kept, set(weight));
     sums[c % sums.length]!.forEach((sum, j) => {
-      const part: Instr[] = [get(x), ['v128.load', samples + 4 * j + 16 * c], ...kept];
-      addProduct(w, sum, part, [get(four)], isFirst);
+      const part: Instr[] = [get(x), ['v128.load', samples + bytes * j + 16 * c], ...kept];
+      addProduct(w, sum, part, [get(weight)], isFirst);
     });
   };
   w.into.push(...here, set(x));
@@ -161,53 +167,62 @@ export function filterFour(
     for (let c = pairs; c < chunks; c++) add(c, ['i32.const', 0], false);
   }
   const [even, odd] = sums as [Local[], Local[]?];
-  odd?.forEach((sum, j) => w.into.push(get(even[j]!), get(sum), ['f32x4.add'], set(even[j]!)));
+  const add2: Instr = [`${element.vector}.add`];
+  odd?.forEach((sum, j) => w.into.push(get(even[j]!), get(sum), add2, set(even[j]!)));
   const total = func.local('v128');
-  addFour(w, even, total);
-  for (const local of [...sums.flat(), x, at, four]) func.release(local);
+  addAcross(w, even, total);
+  for (const local of [...sums.flat(), x, at, weight]) func.release(local);
   return [total];
 }
 
 const ZERO: Instr = ['v128.const', ...new Array<number>(16).fill(0)];
 
-/** Four sums over lanes as the lanes of one local. */
-function addFour(w: Writer, four: readonly Local[], into: Local): void {
-  const [a, b, c, d] = four as [Local, Local, Local, Local];
-  const pick = (lanes: readonly number[]): Instr => [
-    'i8x16.shuffle',
-    ...lanes.flatMap((l) => [4 * l, 4 * l + 1, 4 * l + 2, 4 * l + 3]),
-  ];
+/** As many sums over lanes as there are lanes, as the lanes of one local. */
+function addAcross(w: Writer, sums: readonly Local[], into: Local): void {
+  const { element } = w.func;
+  const add: Instr = [`${element.vector}.add`];
+  const pick = (...lanes: readonly number[]): Instr => shuffle(element, ...lanes);
+  const [a, b, c, d] = sums as [Local, Local, Local?, Local?];
+  if (c === undefined || d === undefined) {
+    w.into.push(get(a), get(b), pick(0, 2), get(a), get(b), pick(1, 3), add, set(into));
+    return;
+  }
   const pair = (x: Local, y: Local): Instr[] => [
     get(x),
     get(y),
-    pick([0, 1, 4, 5]),
+    pick(0, 1, 4, 5),
     get(x),
     get(y),
-    pick([2, 3, 6, 7]),
-    ['f32x4.add'],
+    pick(2, 3, 6, 7),
+    add,
   ];
   const p = w.func.local('v128');
   const q = w.func.local('v128');
   w.into.push(...pair(a, b), set(p), ...pair(c, d), set(q));
-  w.into.push(get(p), get(q), pick([0, 2, 4, 6]), get(p), get(q), pick([1, 3, 5, 7]));
-  w.into.push(['f32x4.add'], set(into));
+  w.into.push(get(p), get(q), pick(0, 2, 4, 6), get(p), get(q), pick(1, 3, 5, 7));
+  w.into.push(add, set(into));
   w.func.release(p);
   w.func.release(q);
 }
 
-/** x[k] = Σ_r m[k·rows + r] · y[r], four columns at a time. */
+/** x[k] = Σ_r m[k·rows + r] · y[r], a vector of columns at a time. */
 export function matvecT(w: Writer, m: Matrix, y: Value, scratch: () => number): Value {
   const { rows, columns } = m;
-  const chunks = chunksOf(rows);
   const { func } = w;
+  const { element } = func;
+  const { bytes, width } = element;
+  const chunks = chunksOf(element, rows);
   if (columns === 1) return dot(w, m.address, y, rows);
+  const groups = chunksOf(element, columns);
   if (rows === 1) {
     // One row: a column is a number, y times the row.
     const yk = func.local('v128');
-    w.into.push(...splatLane(y, 0), set(yk));
-    const row = Array.from({ length: chunksOf(columns) }, (_, c) => {
+    w.into.push(...splatLane(element, y, 0), set(yk));
+    const row = Array.from({ length: groups }, (_, c) => {
       const target = func.local('v128');
-      w.into.push(['i32.const', 0], ['v128.load', m.address + 16 * c], get(yk), ['f32x4.mul']);
+      w.into.push(['i32.const', 0], ['v128.load', m.address + 16 * c], get(yk), [
+        `${element.vector}.mul`,
+      ]);
       w.into.push(set(target));
       return target;
     });
@@ -215,49 +230,49 @@ export function matvecT(w: Writer, m: Matrix, y: Value, scratch: () => number): 
     return row;
   }
   const known = masked(w, y, rows);
-  const groups = chunksOf(columns);
-  /** Four columns at a time, or eight, so that additions do not wait for each other. */
-  const width = groups > 1 && chunks > 2 ? 2 : 1;
-  const dots = Array.from({ length: 4 * width }, () => func.local('v128'));
+  /** One vector of columns at a time, or two, so that additions do not wait for each other. */
+  const pair = groups > 1 && chunks > 2 ? 2 : 1;
+  const dots = Array.from({ length: width * pair }, () => func.local('v128'));
   const dotsAt = (base: Instr, address: number, count: number): void => {
-    known.forEach((four, c) => {
+    known.forEach((part, c) => {
       dots.slice(0, count).forEach((dot, j) => {
-        const from: Instr[] = [base, ['v128.load', address + 4 * rows * j + 16 * c]];
-        addProduct(w, dot, from, [get(four)], c === 0);
+        const from: Instr[] = [base, ['v128.load', address + bytes * rows * j + 16 * c]];
+        addProduct(w, dot, from, [get(part)], c === 0);
       });
     });
   };
+  const sumsOf = (k: number): readonly Local[] => dots.slice(width * k, width * (k + 1));
   const result = Array.from({ length: groups }, () => func.local('v128'));
   if (columns * chunks <= UNROLLED) {
-    for (let g = 0; g < groups; g += width) {
-      const some = result.slice(g, g + width);
-      dotsAt(['i32.const', 0], m.address + 16 * rows * g, 4 * some.length);
-      some.forEach((target, k) => addFour(w, dots.slice(4 * k, 4 * k + 4), target));
+    for (let g = 0; g < groups; g += pair) {
+      const some = result.slice(g, g + pair);
+      dotsAt(['i32.const', 0], m.address + 16 * rows * g, width * some.length);
+      some.forEach((target, k) => addAcross(w, sumsOf(k), target));
     }
   } else {
     const at = scratch();
     const column = func.local('i32');
     const into = func.local('i32');
-    const four = func.local('v128');
+    const part = func.local('v128');
     const round = (count: number): void => {
-      dotsAt(get(column), m.address, 4 * count);
+      dotsAt(get(column), m.address, width * count);
       for (let k = 0; k < count; k++) {
-        addFour(w, dots.slice(4 * k, 4 * k + 4), four);
-        w.into.push(get(into), get(four), ['v128.store', at + 16 * k]);
+        addAcross(w, sumsOf(k), part);
+        w.into.push(get(into), get(part), ['v128.store', at + 16 * k]);
       }
     };
-    const whole = groups - (groups % width);
+    const whole = groups - (groups % pair);
     w.into.push(['i32.const', 0], set(column), ['i32.const', 0], set(into));
-    w.into.push(['loop', whole / width]);
-    round(width);
-    w.into.push(get(column), ['i32.const', 16 * width * rows], ['i32.add'], set(column));
-    w.into.push(get(into), ['i32.const', 16 * width], ['i32.add'], ['local.tee', into.index]);
+    w.into.push(['loop', whole / pair]);
+    round(pair);
+    w.into.push(get(column), ['i32.const', 16 * pair * rows], ['i32.add'], set(column));
+    w.into.push(get(into), ['i32.const', 16 * pair], ['i32.add'], ['local.tee', into.index]);
     w.into.push(['i32.const', 16 * whole], ['i32.lt_u'], ['br_if', 0], ['end']);
     if (whole < groups) round(1);
     result.forEach((target, g) => {
       w.into.push(['i32.const', 0], ['v128.load', at + 16 * g], set(target));
     });
-    for (const local of [column, into, four]) func.release(local);
+    for (const local of [column, into, part]) func.release(local);
   }
   for (const dot of dots) func.release(dot);
   if (known.at(-1) !== y.at(-1)) func.release(known.at(-1)!);
@@ -267,37 +282,39 @@ export function matvecT(w: Writer, m: Matrix, y: Value, scratch: () => number): 
 /** o[k·rows + r] = a[r] · b[k]. */
 export function outer(w: Writer, a: Value, b: Value, rows: number, columns: number): Value {
   const { func } = w;
+  const { element } = func;
+  const { scalar, vector: f } = element;
   if (rows === 1) {
     if (columns === 1) {
-      const target = func.local('f32');
-      w.into.push(get(a[0]!), get(b[0]!), ['f32.mul'], set(target));
+      const target = func.local(scalar);
+      w.into.push(get(a[0]!), get(b[0]!), [`${scalar}.mul`], set(target));
       return [target];
     }
-    return b.map((four) => {
+    return b.map((part) => {
       const target = func.local('v128');
-      w.into.push(get(a[0]!), ['f32x4.splat'], get(four), ['f32x4.mul'], set(target));
+      w.into.push(get(a[0]!), [`${f}.splat`], get(part), [`${f}.mul`], set(target));
       return target;
     });
   }
   const column = (k: number): Value => {
     const bk = func.local('v128');
-    w.into.push(...splatLane(b, k), set(bk));
-    const made = Array.from({ length: chunksOf(rows) }, (_, c) => {
+    w.into.push(...splatLane(element, b, k), set(bk));
+    const made = Array.from({ length: chunksOf(element, rows) }, (_, c) => {
       const target = func.local('v128');
       const of = a[c]!;
       w.into.push(get(of));
-      if (of.type !== 'v128') w.into.push(['f32x4.splat']);
-      w.into.push(get(bk), ['f32x4.mul'], set(target));
+      if (of.type !== 'v128') w.into.push([`${f}.splat`]);
+      w.into.push(get(bk), [`${f}.mul`], set(target));
       return target;
     });
     func.release(bk);
     return made;
   };
   const all = Array.from({ length: columns }, (_, k) => column(k));
-  if (rows % 4 === 0) return all.flat();
+  if (rows % element.width === 0) return all.flat();
   const joined = gather(
     w,
-    all.flatMap((c) => lanesOf(c, rows)),
+    all.flatMap((c) => lanesOf(element, c, rows)),
   );
   for (const local of all.flat()) func.release(local);
   return joined;
@@ -335,12 +352,14 @@ export function sumOuter(
     return;
   }
   const { func } = w;
-  const chunks = chunksOf(a.lanes);
+  const { element } = func;
+  const { width } = element;
+  const chunks = chunksOf(element, a.lanes);
   const [ia, ib] = [func.local('i32'), func.local('i32')];
   /** Where this piece begins and ends in `a`, and where it begins in `b`. */
   const [begin, end, beginB] = [func.local('i32'), func.local('i32'), func.local('i32')];
   const bk = func.local('v128');
-  const bytes = 4 * a.lanes * b.lanes;
+  const bytes = element.bytes * a.lanes * b.lanes;
   const fitting = Math.floor(PIECE_BYTES / (a.stride + b.stride));
   const piece = Math.max(16, Math.min(SUM_FRAMES, fitting));
   w.into.push(['i32.const', into], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
@@ -358,14 +377,14 @@ export function sumOuter(
       // With one column a part is needed once: no register waits with it.
       const isOne = columns === 1;
       const parts = Array.from({ length: isOne ? 0 : rows }, () => func.local('v128'));
-      const mnemonic = a.lanes === 1 ? 'v128.load32_splat' : 'v128.load';
+      const mnemonic = a.lanes === 1 ? element.loadSplat : 'v128.load';
       const part = (row: number): Instr[] => [get(ia), [mnemonic, a.address + 16 * (c + row)]];
       w.into.push(get(begin), set(ia), get(beginB), set(ib));
       for (const sum of sums) w.into.push(ZERO, set(sum));
       w.into.push(['loop', frames / pieces]);
       parts.forEach((local, row) => w.into.push(...part(row), set(local)));
       for (let j = 0; j < columns; j++) {
-        w.into.push(get(ib), ['v128.load32_splat', b.address + 4 * (k + j)], set(bk));
+        w.into.push(get(ib), [element.loadSplat, b.address + element.bytes * (k + j)], set(bk));
         for (let row = 0; row < rows; row++) {
           const one = isOne ? part(row) : [get(parts[row]!)];
           addProduct(w, sums[j * rows + row]!, one, [get(bk)], false);
@@ -376,8 +395,8 @@ export function sumOuter(
       w.into.push(get(end), ['i32.lt_u'], ['br_if', 0], ['end']);
       for (let j = 0; j < columns; j++) {
         for (let i = 0; i < rows; i++) {
-          const address = into + 4 * ((k + j) * a.lanes + 4 * (c + i));
-          addTo(w, address, sums[j * rows + i]!, Math.min(4, a.lanes - 4 * (c + i)));
+          const address = into + element.bytes * ((k + j) * a.lanes + width * (c + i));
+          addTo(w, address, sums[j * rows + i]!, Math.min(width, a.lanes - width * (c + i)));
         }
       }
       for (const local of [...sums, ...parts]) func.release(local);
@@ -390,14 +409,15 @@ export function sumOuter(
 
 /** Adds the first `lanes` lanes to what is in memory. */
 function addTo(w: Writer, address: number, sum: Local, lanes: number): void {
-  if (lanes === 4) {
+  const { bytes, scalar, vector: f, width } = w.func.element;
+  if (lanes === width) {
     w.into.push(['i32.const', 0], ['i32.const', 0], ['v128.load', address]);
-    w.into.push(get(sum), ['f32x4.add'], ['v128.store', address]);
+    w.into.push(get(sum), [`${f}.add`], ['v128.store', address]);
     return;
   }
   for (let lane = 0; lane < lanes; lane++) {
-    const at = address + 4 * lane;
-    w.into.push(['i32.const', 0], ['i32.const', 0], ['f32.load', at]);
-    w.into.push(get(sum), ['f32x4.extract_lane', lane], ['f32.add'], ['f32.store', at]);
+    const at = address + bytes * lane;
+    w.into.push(['i32.const', 0], ['i32.const', 0], [`${scalar}.load`, at]);
+    w.into.push(get(sum), [`${f}.extract_lane`, lane], [`${scalar}.add`], [`${scalar}.store`, at]);
   }
 }

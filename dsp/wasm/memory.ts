@@ -8,7 +8,8 @@
 
 import { isDelay, isFraming, isOverlap, isTape, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
-import { placesOf } from './body.ts';
+import { SINGLE, placesOf } from './element.ts';
+import type { Element } from './element.ts';
 import type { Schedule } from './schedule.ts';
 import type { Table } from './tables.ts';
 
@@ -41,7 +42,7 @@ export interface Line {
   readonly init: number;
   /** Longest delay read, frames. */
   readonly depth: number;
-  /** Single-precision places a frame takes. */
+  /** Places a frame takes. */
   readonly places: number;
   /** First byte of the samples. */
   readonly base: number;
@@ -52,6 +53,8 @@ export interface Line {
 }
 
 export interface Storage {
+  /** What all of this is counted in. */
+  readonly element: Element;
   /** The line that each delay or line reads, recursive delays of one frame excepted. */
   readonly lines: ReadonlyMap<NodeId, Line>;
   readonly allLines: readonly Line[];
@@ -79,11 +82,12 @@ export function placeState(
   schedule: Schedule,
   frames: number,
   memory: Memory,
+  element: Element,
 ): Storage {
+  const { bytes } = element;
   const depth = new Map<string, { source: NodeId; init: number; depth: number; places: number }>();
   const lines = new Map<NodeId, Line>();
   const carries = new Map<NodeId, number>();
-  const width = graph.domain === 'once' ? 8 : 4;
 
   const isCarry = (id: NodeId): boolean =>
     graph.domain === 'once' || (schedule.recursive.has(id) && nodeOf(graph, id).attrs[0] === 1);
@@ -107,12 +111,12 @@ export function placeState(
     }
     if (isOverlap(op)) {
       const size = nodeOf(graph, args[0]!).shape;
-      overlaps.set(id, { base: memory.take(4 * (size + frames) + 16), size });
+      overlaps.set(id, { base: memory.take(bytes * (size + frames) + 16), size });
     }
     if (isDelay(op) && hop > 1) {
       const [length = 1, init = 0] = attrs;
-      const places = placesOf(shape);
-      const base = memory.take(4 * length * places);
+      const places = placesOf(element, shape);
+      const base = memory.take(bytes * length * places);
       const source = graph.delays.get(id)!;
       frameLines.set(id, { source, init, depth: length, places, base, capacity: 0, head: 0 });
     }
@@ -121,25 +125,27 @@ export function placeState(
   for (const [id, source] of graph.delays) {
     const { attrs, shape, hop } = nodeOf(graph, id);
     const [length = 1, init = 0] = attrs;
-    const places = placesOf(shape);
+    const places = placesOf(element, shape);
     if (hop > 1) continue;
     if (isCarry(id)) {
-      carries.set(id, memory.take(width * places));
+      // Without time there are no vectors of two: room for whole fours, as single precision has it.
+      const lanes = graph.domain === 'once' ? placesOf(SINGLE, shape) : places;
+      carries.set(id, memory.take(bytes * lanes));
       continue;
     }
     reach(source, init, length, places);
   }
   const tables = new Map<NodeId, Table>();
   graph.nodes.forEach(({ op, args, attrs, shape }, n) => {
-    if (op === 'line') reach(args[0]!, 0, attrs[0]!, placesOf(shape));
+    if (op === 'line') reach(args[0]!, 0, attrs[0]!, placesOf(element, shape));
     if (op !== 'rwtable') return;
-    const [size, places] = [nodeOf(graph, args[0]!).shape, placesOf(shape)];
-    tables.set(n as NodeId, { address: memory.floats(size * places), size, places });
+    const [size, places] = [nodeOf(graph, args[0]!).shape, placesOf(element, shape)];
+    tables.set(n as NodeId, { address: memory.take(bytes * size * places), size, places });
   });
   const made = new Map<string, Line>();
   for (const [key, line] of depth) {
     const room = graph.domain === 'stream' ? Math.max(line.depth, frames) : frames;
-    const capacity = 4 * (line.depth + room);
+    const capacity = bytes * (line.depth + room);
     const head = graph.domain === 'stream' ? memory.take(4) : 0;
     // A vector load at the end may reach over the last sample.
     made.set(key, { ...line, base: memory.take(capacity * line.places + 16), capacity, head });
@@ -156,6 +162,7 @@ export function placeState(
     if (line !== undefined) lines.set(n as NodeId, line);
   });
   return {
+    element,
     lines,
     allLines: [...made.values()],
     framed,

@@ -7,6 +7,8 @@
  */
 
 import type { Part } from '../artifact.ts';
+import { SINGLE } from './element.ts';
+import type { Element } from './element.ts';
 import { INSTRUCTIONS, alignmentOf } from './instructions.ts';
 import type { Mnemonic } from './instructions.ts';
 
@@ -29,8 +31,10 @@ export class Func {
   readonly name: string;
   readonly params: readonly WasmType[];
   readonly internal: boolean;
-  /** May it multiply and add four lanes with one rounding, where the machine can? */
+  /** May it multiply and add vectors with one rounding, where the machine can? */
   readonly fused: boolean;
+  /** What the numbers are that it computes. */
+  readonly element: Element;
   readonly locals: WasmType[] = [];
   readonly body: Instr[] = [];
   /** What the code from an instruction on is for, for those who count it. */
@@ -43,12 +47,18 @@ export class Func {
     {
       internal = false,
       fused = false,
-    }: { readonly internal?: boolean; readonly fused?: boolean } = {},
+      element = SINGLE,
+    }: {
+      readonly internal?: boolean;
+      readonly fused?: boolean;
+      readonly element?: Element;
+    } = {},
   ) {
     this.name = name;
     this.params = params;
     this.internal = internal;
     this.fused = fused;
+    this.element = element;
   }
 
   param(index: number): Local {

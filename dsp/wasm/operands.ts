@@ -7,21 +7,19 @@
 
 import { nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
-import { chunksOf } from './body.ts';
 import type { Body, Value } from './body.ts';
+import { chunksOf, intType, isVector, numberType, packed, realType } from './element.ts';
 import type { Line, Storage } from './memory.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
-import { intType, realType } from './rules.ts';
 import type { Site, Sites } from './sites.ts';
-import { fourReals } from './snippets.ts';
 import { spill } from './structures.ts';
 
 /** What code generation asks for while it writes. */
 export interface Room {
   /** So many bytes that nothing else uses. */
   readonly temps: (bytes: number) => number;
-  /** Where these single-precision numbers lie. */
+  /** Where these numbers lie as those of signals do. */
   readonly constants: (values: readonly number[]) => number;
   /** Where these double-precision numbers lie. */
   readonly doubles: (values: readonly number[]) => number;
@@ -42,7 +40,7 @@ export interface FunctionContext {
   readonly heads: ReadonlyMap<Line, Local>;
   /** Numbers that are not signals. */
   readonly values: Map<NodeId, Local>;
-  /** Vectors that are not signals: address of their single-precision lanes. */
+  /** Vectors that are not signals: address of their lanes. */
   readonly arrays: Map<NodeId, number>;
   /** Byte offset of the current sample, one place each. */
   readonly i: Local;
@@ -56,8 +54,8 @@ export interface Operands {
   readonly store: (body: Body, site: Site, value: Value) => void;
   /** The locals that hold a node's value in this body. */
   readonly valueIn: (body: Body, id: NodeId) => Value;
-  /** Four lanes of an operand, a number in each of them. */
-  readonly fourOf: (body: Body, id: NodeId, chunk: number) => Local;
+  /** One vector of an operand's lanes, a number in each of them. */
+  readonly lanesOf: (body: Body, id: NodeId, chunk: number) => Local;
   readonly copyOf: (body: Body, local: Local) => Local;
   /** Where the lanes of a matrix lie side by side. */
   readonly matrixIn: (body: Body, id: NodeId, operand: (arg: NodeId) => Value) => number;
@@ -67,6 +65,7 @@ export interface Operands {
 
 export function operandsOf(c: FunctionContext): Operands {
   const { func, graph, room, sites, values, arrays, i } = c;
+  const { element } = func;
   const shapeOf = (id: NodeId): number => nodeOf(graph, id).shape;
   const isSignal = (id: NodeId): boolean => nodeOf(graph, id).hop > 0;
 
@@ -86,17 +85,14 @@ export function operandsOf(c: FunctionContext): Operands {
   };
 
   const load = (body: Body, site: Site, type: 'real' | 'int'): Instr[] => {
-    if (body.form === 'f32x4') return [...at(body, site), ['v128.load', site.address]];
-    return [...at(body, site), [type === 'int' ? 'i32.load' : 'f32.load', site.address]];
+    if (isVector(body.form)) return [...at(body, site), ['v128.load', site.address]];
+    return [...at(body, site), [`${numberType(element, type)}.load`, site.address]];
   };
 
   const store = (body: Body, site: Site, value: Value): void => {
     value.forEach((local, chunk) => {
-      const mnemonic = ({ v128: 'v128.store', i32: 'i32.store', f32: 'f32.store' } as const)[
-        local.type as 'v128' | 'i32' | 'f32'
-      ];
       const where = at(body, site);
-      body.code.push(...where, get(local), [mnemonic, site.address + 16 * chunk]);
+      body.code.push(...where, get(local), [storeOf(local), site.address + 16 * chunk]);
     });
   };
 
@@ -127,17 +123,17 @@ export function operandsOf(c: FunctionContext): Operands {
     }
     const scalar = values.get(id);
     if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
-    if (body.form !== 'f32x4') return { value: [scalar], keep: false };
+    if (!isVector(body.form)) return { value: [scalar], keep: false };
     const local = func.fresh(type);
     body.hoisted.push(local);
-    const splat = node.type === 'int' ? 'i32x4.splat' : 'f32x4.splat';
+    const splat = node.type === 'int' ? 'i32x4.splat' : (`${element.vector}.splat` as const);
     body.prologue.push(get(scalar), [splat], set(local));
     return { value: [local], keep: true };
   };
 
   const vectorIn = (body: Body, id: NodeId): { value: Value; keep: boolean } => {
     const node = nodeOf(graph, id);
-    const chunks = chunksOf(node.shape);
+    const chunks = chunksOf(element, node.shape);
     const every = (make: (chunk: number) => Instr[], hoist: boolean): Value =>
       Array.from({ length: chunks }, (_, chunk) => {
         const local = hoist ? func.fresh('v128') : func.local('v128');
@@ -146,7 +142,8 @@ export function operandsOf(c: FunctionContext): Operands {
         return local;
       });
     if (node.op === 'const') {
-      return { value: every((chunk) => [fourReals(node.attrs, 4 * chunk)], true), keep: true };
+      const part = (chunk: number): Instr => packed(element, node.attrs, element.width * chunk);
+      return { value: every((chunk) => [part(chunk)], true), keep: true };
     }
     if (isSignal(id)) {
       const site = sites.sources.get(id);
@@ -166,10 +163,10 @@ export function operandsOf(c: FunctionContext): Operands {
     return { value, keep: true };
   };
 
-  /** Four lanes of an operand, a number in each of them. */
-  const fourOf = (body: Body, id: NodeId, chunk: number): Local => {
+  /** One vector of an operand's lanes, a number in each of them. */
+  const lanesOf = (body: Body, id: NodeId, chunk: number): Local => {
     const value = valueIn(body, id);
-    if (shapeOf(id) > 1 || body.form === 'f32x4') return value[chunk] ?? value[0]!;
+    if (shapeOf(id) > 1 || isVector(body.form)) return value[chunk] ?? value[0]!;
     const known = body.splats.get(id);
     if (known !== undefined) return known;
     const { op, type, attrs } = nodeOf(graph, id);
@@ -178,7 +175,7 @@ export function operandsOf(c: FunctionContext): Operands {
       const [, index] = op === 'const' ? body.lanes.real(number) : body.lanes.int(number);
       return { index: index!, type: 'v128' };
     }
-    const splat: Instr = [type === 'int' ? 'i32x4.splat' : 'f32x4.splat'];
+    const splat: Instr = [type === 'int' ? 'i32x4.splat' : `${element.vector}.splat`];
     const inPlace = isSignal(id) || body.once;
     const local = inPlace ? func.local('v128') : func.fresh('v128');
     if (!inPlace) body.hoisted.push(local);
@@ -199,7 +196,7 @@ export function operandsOf(c: FunctionContext): Operands {
     if (op === 'const') return room.constants(attrs);
     const known = arrays.get(id);
     if (known !== undefined) return known;
-    const address = room.temps(16 * chunksOf(shape));
+    const address = room.temps(16 * chunksOf(element, shape));
     spill({ func, into: body.code }, operand(id), address);
     if (!isSignal(id)) arrays.set(id, address);
     return address;
@@ -221,5 +218,13 @@ export function operandsOf(c: FunctionContext): Operands {
     }
   };
 
-  return { at, store, valueIn, fourOf, copyOf, matrixIn, forget };
+  return { at, store, valueIn, lanesOf, copyOf, matrixIn, forget };
 }
+
+/** How a value is stored, by what holds it. */
+export const storeOf = ({
+  type,
+}: Local): 'v128.store' | 'i32.store' | 'f32.store' | 'f64.store' => {
+  if (type === 'i64') throw new Error('no value is an i64');
+  return `${type}.store`;
+};

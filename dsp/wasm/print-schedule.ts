@@ -10,6 +10,7 @@ import { isOverlap, isTape, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { printNode } from '../ir/print.ts';
 import type { Plan } from './generate.ts';
+import type { Storage } from './memory.ts';
 import type { Stage } from './schedule.ts';
 import { placeSignals } from './sites.ts';
 import type { Sites } from './sites.ts';
@@ -40,13 +41,14 @@ export function printSchedule(plan: Plan): string {
   return `${lines.join('\n')}\n`;
 }
 
-function headingOf({ name, frames }: Plan): string {
+function headingOf({ name, frames, storage }: Plan): string {
+  const double = storage.element.precision === 'double' ? ', in double precision' : '';
   switch (name) {
     case 'stream':
-      return `stream: every block, up to ${frames} samples`;
+      return `stream: every block, up to ${frames} samples${double}`;
     case 'loss':
     case 'backward':
-      return `${name}: once a window, over ${frames} samples from the last to the first`;
+      return `${name}: once a window, over ${frames} samples from the last to the first${double}`;
     case 'update':
       return 'update: once a window, in double precision, vectors lane by lane';
   }
@@ -155,15 +157,15 @@ function aligned(rows: readonly Row[]): string[] {
   });
 }
 
-const HEADINGS: Readonly<Record<keyof Stage, string>> = {
+const headings = ({ element }: Storage): Readonly<Record<keyof Stage, string>> => ({
   value: 'values, once a run',
-  vector: 'loop of four samples at a time',
+  vector: `loop of ${element.width === 4 ? 'four' : 'two'} samples at a time`,
   serial: 'loop of one sample at a time',
   product: 'products, summed over the window',
   frame: 'frames',
-};
+});
 
-function stageText({ graph }: Plan, stage: Stage, places: Places, k: number): string[] {
+function stageText({ graph, storage }: Plan, stage: Stage, places: Places, k: number): string[] {
   const section = (
     heading: string,
     members: readonly NodeId[],
@@ -179,18 +181,19 @@ function stageText({ graph }: Plan, stage: Stage, places: Places, k: number): st
     ];
     return rows.length === 0 ? [] : [`    ${heading}`, ...aligned(rows)];
   };
+  const titles = headings(storage);
   const copied = places.copies.get(k) ?? [];
   const isNumber = (id: NodeId): boolean => nodeOf(graph, id).shape === 1;
   const hops = [...new Set(stage.frame.map((id) => hopOf(graph, id)))];
   return [
-    ...section(HEADINGS.value, stage.value),
-    ...section(HEADINGS.vector, stage.vector, copied.filter(isNumber)),
+    ...section(titles.value, stage.value),
+    ...section(titles.vector, stage.vector, copied.filter(isNumber)),
     ...section(
-      HEADINGS.serial,
+      titles.serial,
       stage.serial,
       copied.filter((id) => !isNumber(id)),
     ),
-    ...section(HEADINGS.product, stage.product),
+    ...section(titles.product, stage.product),
     ...hops.flatMap((hop) =>
       section(
         `loop of one frame at a time, every ${hop} samples`,
@@ -225,13 +228,14 @@ function memories({ graph, storage, name }: Plan): string[] {
   );
   const frames = [...storage.frameLines.values()].map(
     ({ source, depth, places }) =>
-      `    of %${source}: ${depth} frames back, ${4 * depth * places} bytes`,
+      `    of %${source}: ${depth} frames back, ${storage.element.bytes * depth * places} bytes`,
   );
   const overlaps = [...storage.overlaps].map(
     ([id, { size }]) => `    of %${id}: ${size} samples to come`,
   );
   const tables = [...storage.tables].map(
-    ([id, { size, places }]) => `    of %${id}: ${size} places, ${4 * size * places} bytes`,
+    ([id, { size, places }]) =>
+      `    of %${id}: ${size} places, ${storage.element.bytes * size * places} bytes`,
   );
   const kept = [...storage.carries.keys()].map((id) => {
     const { shape } = nodeOf(graph, id);

@@ -11,12 +11,11 @@ import type { ValueOp } from '../interpret/rules.ts';
 import type { Mnemonic } from './instructions.ts';
 import { arithmetic } from './code.ts';
 import type { Arithmetic, Code } from './code.ts';
+import { SINGLE, shuffle } from './element.ts';
+import type { Element, Form } from './element.ts';
 import * as m from './maths.ts';
 import { get } from './module.ts';
 import type { Instr, Local, WasmType } from './module.ts';
-
-/** How values are held: one at a time in either precision, or four single-precision ones. */
-export type Form = 'f32' | 'f64' | 'f32x4';
 
 export interface Scope {
   readonly form: Form;
@@ -37,16 +36,13 @@ export interface Scope {
 type Rule = (x: readonly Local[], s: Scope) => readonly Instr[];
 
 export interface FormRules {
-  /** Real operands: one, in either precision. */
+  /** Real operands: one, or a vector of them, in either precision. */
   readonly scalar: Rule | null;
   readonly vector: Rule | null;
   /** Int operands. */
   readonly intScalar: Rule | null;
   readonly intVector: Rule | null;
 }
-
-export const realType = (form: Form): WasmType => (form === 'f32x4' ? 'v128' : form);
-export const intType = (form: Form): WasmType => (form === 'f32x4' ? 'v128' : 'i32');
 
 const op = (name: string): Instr => [name as Mnemonic];
 
@@ -79,8 +75,22 @@ const comparison = (name: string, intName: string): FormRules => ({
   scalar: direct(name),
   vector: direct(name),
   intScalar: directInt(intName),
-  intVector: directIntVector(intName),
+  intVector: (x, s) => [...x.map(get), op(`i32x4.${intName}`), ...widened(s)],
 });
+
+/** Ints brought to other places. */
+const ints = (s: Scope, ...from: readonly [number, number, number, number]): Instr[] =>
+  // The second operand of a shuffle does not count.
+  s.form === 'f64x2' ? [s.int(0), shuffle(SINGLE, ...from)] : [];
+/** Where places are twice as large as ints: a mask of ints over the whole of each place. */
+const widened = (s: Scope): Instr[] => ints(s, 0, 0, 2, 2);
+/** The same: ints that are side by side to their places, or back. */
+const turned = (s: Scope): Instr[] => ints(s, 0, 2, 1, 3);
+const TO_INTS = {
+  f32x4: 'i32x4.trunc_sat_f32x4_s',
+  f64x2: 'i32x4.trunc_sat_f64x2_s_zero',
+} as const;
+const TO_REALS = { f32x4: 'f32x4.convert_i32x4_s', f64x2: 'f64x2.convert_low_i32x4_s' } as const;
 
 /** b before a ? b : a, with the comparison that says "before". */
 const pick =
@@ -96,7 +106,7 @@ const compared = (name: string, x: Local, y: Local, s: Scope): Instr[] => {
 
 const vectorMask = (c: Local, s: Scope): readonly Instr[] => {
   const mask = s.mask(c);
-  return mask === undefined ? [get(c), s.int(0), ['i32x4.ne']] : [get(mask)];
+  return mask === undefined ? [get(c), s.int(0), ['i32x4.ne'], ...widened(s)] : [get(mask)];
 };
 const selectScalar: Rule = ([c, a, b]) => [get(a!), get(b!), get(c!), ['select']];
 const selectVector: Rule = ([c, a, b], s) => [
@@ -182,11 +192,11 @@ export const WASM_RULES = {
   rint: realOnly(direct('nearest')),
   toInt: realOnly(
     ([a], s) => [get(a!), op(s.form === 'f64' ? 'i32.trunc_sat_f64_s' : 'i32.trunc_sat_f32_s')],
-    ([a]) => [get(a!), ['i32x4.trunc_sat_f32x4_s']],
+    ([a], s) => [get(a!), op(TO_INTS[s.form as Element['vector']]), ...turned(s)],
   ),
   toReal: intOnly(
     ([a], s) => [get(a!), op(s.form === 'f64' ? 'f64.convert_i32_s' : 'f32.convert_i32_s')],
-    ([a]) => [get(a!), ['f32x4.convert_i32x4_s']],
+    ([a], s) => [get(a!), ...turned(s), op(TO_REALS[s.form as Element['vector']])],
   ),
   and: intOnly(directInt('and'), (x) => [...x.map(get), ['v128.and']]),
   or: intOnly(directInt('or'), (x) => [...x.map(get), ['v128.or']]),

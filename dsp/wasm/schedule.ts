@@ -2,10 +2,10 @@
  * Which nodes run in which loop.
  *
  * Nodes that take part in a recursion, operations without a vector form, what is written into
- * tables, and vectors go into serial loops, one sample after the other (a vector four lanes at a
- * time); all other signals go into vector loops, four samples at a time, and so do weights times the
- * last samples of a signal outside of recursion. Values that are not signals
- * are computed once, between loops. What comes every `hop` samples goes into frame loops, one round a frame. A stage is:
+ * tables, and vectors go into serial loops, one sample after the other (a vector several lanes at a
+ * time); all other signals go into vector loops, several samples at a time (four, or two in double
+ * precision), and so do weights times the last samples of a signal outside of recursion. Values that
+ * are not signals are computed once, between loops. What comes every `hop` samples goes into frame loops, one round a frame. A stage is:
  * values, one vector loop, one serial loop, products summed over the window, frame loops; a node is
  * in the first stage where all it needs is there.
  *
@@ -143,7 +143,7 @@ export function schedule(graph: Graph): Schedule {
     }
     if (!isSignal(node)) return 'value';
     if (filters.has(id)) return 'vector';
-    // Four numbers are gathered, but where a recursion waits anyway.
+    // Numbers are gathered, but where a recursion waits anyway.
     if (isGathered(node.op) && node.shape === 1) return looped.has(id) ? 'serial' : 'vector';
     if (isMemory(node.op) || isOverlap(node.op)) return 'serial';
     if (node.shape > 1 || node.args.some((a) => nodeOf(g, a).shape > 1)) return 'serial';
@@ -171,7 +171,7 @@ export function isFilter(graph: Graph, id: NodeId): boolean {
   return frame.op === 'frames' && frame.hop === 1 && frame.shape > 1 && !isSignal(weights);
 }
 
-/** Filters, and the samples that only filters read: outside of recursion four samples at a time. */
+/** Filters, and the samples that only filters read: outside of recursion several samples at a time. */
 function filtersOf(graph: Graph): ReadonlySet<NodeId> {
   const read = new Set<NodeId>([
     ...graph.outputs.map(({ node }) => node),
@@ -186,7 +186,7 @@ function filtersOf(graph: Graph): ReadonlySet<NodeId> {
   return new Set([...filters].filter((id) => isFilter(graph, id) || !read.has(id)));
 }
 
-/** What can be read at four places, one by one. */
+/** What can be read at several places, one by one. */
 const isGathered = (op: OpKind): boolean => op === 'lookup' || op === 'line';
 
 /** About the operations that a recursion's latency leaves room for. */

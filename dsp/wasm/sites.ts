@@ -2,14 +2,14 @@
  * Where each signal is kept: which loops store it, and from where others load it.
  *
  * A signal that lives in one loop alone is in locals there and has no place. All others are arrays,
- * [frames][places] of single-precision numbers: a channel, a recording, the past of a delay, or
+ * [frames][places] of numbers: a channel, a recording, the past of a delay, or
  * room of their own. Invariant: one array is written by one loop; nothing is stored twice in a loop
  * but into arrays that are asked for from outside (outputs, recordings, lines).
  */
 
 import { isDelay, isFraming, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
-import { placesOf } from './body.ts';
+import { placesOf } from './element.ts';
 import type { Line, Storage } from './memory.ts';
 import type { Local } from './module.ts';
 import type { Schedule } from './schedule.ts';
@@ -19,7 +19,7 @@ export interface Site {
   readonly address: number;
   /** In bytes of one place: multiplied by `places`. */
   readonly base: Local | null;
-  /** Single-precision places from frame to frame. */
+  /** Places from frame to frame. */
   readonly places: number;
 }
 
@@ -59,6 +59,8 @@ export function placeSignals(
   frames: number,
 ): Sites {
   const isStream = graph.domain === 'stream';
+  const { element } = storage;
+  const { bytes } = element;
   const sources = new Map<NodeId, Site>();
   const sinks = new Map<NodeId, Site[]>();
   const addSink = (id: NodeId, site: Site): void => {
@@ -66,11 +68,11 @@ export function placeSignals(
     if (list === undefined) sinks.set(id, [site]);
     else list.push(site);
   };
-  const placesIn = (id: NodeId): number => placesOf(nodeOf(graph, id).shape);
+  const placesIn = (id: NodeId): number => placesOf(element, nodeOf(graph, id).shape);
 
   for (const line of storage.allLines) {
     const { base, places, depth, source } = line;
-    const address = isStream ? base + 4 * places * depth : base;
+    const address = isStream ? base + bytes * places * depth : base;
     addSink(source, { address, base: bases.heads.get(line) ?? null, places });
   }
   for (const { name, node } of graph.outputs) {
@@ -85,20 +87,20 @@ export function placeSignals(
   }
   graph.nodes.forEach((node, n) => {
     const id = n as NodeId;
-    const places = placesOf(node.shape);
+    const places = placesOf(element, node.shape);
     const [first = 0, lag = 0] = node.attrs;
     if (node.hop > 1) return;
     const overlap = storage.overlaps.get(id);
     if (overlap !== undefined) {
       // Frames that came before the first sample reach back over the size of one.
-      const before = isStream ? 0 : 4 * (overlap.size - 1);
+      const before = isStream ? 0 : bytes * (overlap.size - 1);
       sources.set(id, { address: overlap.base + before, base: null, places });
     }
     if (node.op === 'input') {
       sources.set(id, { address: channels.inputs[first]!, base: bases.offset, places });
     }
     if (node.op === 'tape' || node.op === 'tapeInt') {
-      const address = channels.tapes[first]! - 4 * places * lag;
+      const address = channels.tapes[first]! - bytes * places * lag;
       sources.set(id, { address, base: null, places });
     }
     if (isFraming(node.op)) {
@@ -108,15 +110,15 @@ export function placeSignals(
       const [index = 0, far = 0] = source.attrs;
       const address =
         framed === undefined
-          ? channels.tapes[index]! - 4 * (far + node.shape - 1)
-          : framed.base + (isStream ? 4 * (framed.depth - node.shape + 1) : 0);
+          ? channels.tapes[index]! - bytes * (far + node.shape - 1)
+          : framed.base + (isStream ? bytes * (framed.depth - node.shape + 1) : 0);
       const base = framed === undefined ? null : (bases.heads.get(framed) ?? null);
       sources.set(id, { address, base, places: 1 });
     }
     const line = storage.lines.get(id);
     if (line !== undefined && isDelay(node.op)) {
       const back = isStream ? line.depth - first : first;
-      const address = line.base + 4 * places * back;
+      const address = line.base + bytes * places * back;
       sources.set(id, { address, base: bases.heads.get(line) ?? null, places });
     }
   });
@@ -143,7 +145,7 @@ export function placeSignals(
     const places = placesIn(id);
     const asked = sinks.get(id)?.[0];
     const own = (): Site => {
-      const address = room.take(4 * places * frames + 16, stageOf(id), crossing.get(id)!);
+      const address = room.take(bytes * places * frames + 16, stageOf(id), crossing.get(id)!);
       return { address, base: null, places };
     };
     const site = asked ?? own();

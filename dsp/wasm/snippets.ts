@@ -1,14 +1,9 @@
 /** Short sequences of instructions that code generation writes in more than one place. */
 
+import { splatReal } from './element.ts';
+import type { Element } from './element.ts';
 import { get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
-
-/**
- * State below this is zeroed after each run: a decaying tail must not end in denormals. So is what
- * is not a number or infinite: a recursion would keep it for ever.
- */
-export const SILENCE = 1e-15;
-export const LOUDEST = 3.4e38;
 
 /** Adds four single-precision values to two double-precision sums. */
 export function addPairs(sums: Local, values: Local): Instr[] {
@@ -28,44 +23,40 @@ export function addPairs(sums: Local, values: Local): Instr[] {
   ];
 }
 
-/** The value where it is a sound: above silence, and a number; else 0. */
-export function sound(value: Local): Instr[] {
-  const size: Instr[] = [get(value), ['f32.abs']];
+/**
+ * The value where it is a sound: above silence, and a number; else 0. What is stored so must not end
+ * in denormals, nor keep for ever what is not a number.
+ */
+export function sound({ scalar: f, silence, loudest }: Element, value: Local): Instr[] {
+  const size: Instr[] = [get(value), [`${f}.abs`]];
   return [
     get(value),
-    ['f32.const', 0],
+    [`${f}.const`, 0],
     ...size,
-    ['f32.const', SILENCE],
-    ['f32.gt'],
+    [`${f}.const`, silence],
+    [`${f}.gt`],
     ...size,
-    ['f32.const', LOUDEST],
-    ['f32.lt'],
+    [`${f}.const`, loudest],
+    [`${f}.lt`],
     ['i32.and'],
     ['select'],
   ];
 }
 
-/** As `sound`, four lanes. */
-export function soundLanes(value: Local): Instr[] {
+/** As `sound`, the lanes of a vector. */
+export function soundLanes(element: Element, value: Local): Instr[] {
+  const { vector: f, silence, loudest } = element;
+  const size: Instr[] = [get(value), [`${f}.abs`]];
   return [
     get(value),
-    ...([get(value), ['f32x4.abs'], splatReal(SILENCE), ['f32x4.gt']] as Instr[]),
-    ...([get(value), ['f32x4.abs'], splatReal(LOUDEST), ['f32x4.lt']] as Instr[]),
+    ...([...size, splatReal(element, silence), [`${f}.gt`]] as Instr[]),
+    ...([...size, splatReal(element, loudest), [`${f}.lt`]] as Instr[]),
     ['v128.and'],
     ['v128.and'],
   ];
 }
 
-/** Four numbers of a list, 0 behind its end. */
-export function fourReals(values: readonly number[], from: number): Instr {
-  const four = Float32Array.from({ length: 4 }, (_, k) => values[from + k] ?? 0);
-  return ['v128.const', ...new Uint8Array(four.buffer)];
-}
-
-export function splatReal(value: number): Instr {
-  return ['v128.const', ...new Uint8Array(new Float32Array(4).fill(value).buffer)];
-}
-
+/** An int in all places of a vector, however large they are. */
 export function splatInt(value: number): Instr {
   return ['v128.const', ...new Uint8Array(new Int32Array(4).fill(value).buffer)];
 }

@@ -10,26 +10,29 @@
 import type { StateSlot } from '../artifact.ts';
 import { isDelay, nodeOf } from '../ir/graph.ts';
 import type { Graph } from '../ir/graph.ts';
-import { placesOf } from './body.ts';
+import { placesOf } from './element.ts';
 import type { Line, Storage } from './memory.ts';
 
 /** Cost: linear in the states. */
 export function statesOf(graph: Graph, storage: Storage): StateSlot[] {
   if (graph.domain === 'backward') return [];
   const { domain } = graph;
+  const { element } = storage;
+  const { bytes } = element;
+  const real = element.scalar;
   const slots: StateSlot[] = [];
   const past = new Map<Line, string[]>();
 
   for (const [id, names] of graph.states) {
     const { op, type, shape: lanes, hop, attrs } = nodeOf(graph, id);
-    const real = domain === 'once' ? 'f64' : 'f32';
     const common = {
       graph: domain,
       names,
       type: type === 'int' ? 'i32' : real,
       frames: 1,
       lanes,
-      places: domain === 'once' ? lanes : placesOf(lanes),
+      places: domain === 'once' ? lanes : placesOf(element, lanes),
+      bytes,
       head: 0,
       hop,
     } as const;
@@ -55,13 +58,14 @@ export function statesOf(graph: Graph, storage: Storage): StateSlot[] {
   }
   for (const [{ source, base: address, depth: frames, places, head }, names] of past) {
     const { type: of, shape: lanes } = nodeOf(graph, source);
-    const type = of === 'int' ? 'i32' : 'f32';
+    const type = of === 'int' ? 'i32' : real;
     const kind = 'line';
     const hop = 1;
-    slots.push({ graph: domain, names, type, kind, address, frames, lanes, places, head, hop });
+    const place = { kind, address, frames, lanes, places, bytes, head, hop } as const;
+    slots.push({ graph: domain, names, type, ...place });
   }
   for (const [hop, address] of storage.phases) {
-    const one = { frames: 1, lanes: 1, places: 1, head: 0 };
+    const one = { frames: 1, lanes: 1, places: 1, bytes, head: 0 };
     const names = [`hop ${hop}`];
     slots.push({ graph: domain, names, type: 'i32', kind: 'phase', address, ...one, hop });
   }

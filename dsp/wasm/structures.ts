@@ -1,13 +1,14 @@
 /**
- * Operations that do not work lane by lane, on vectors held in locals four lanes each.
+ * Operations that do not work lane by lane, on vectors held in locals.
  *
  * Invariants: what is behind the last lane of a vector is junk that never reaches a result; sums
  * over lanes add in a fixed order of their own, so they agree with the interpreter
- * up to rounding, at most 1e-6 of the sum of magnitudes per 16 terms.
+ * up to rounding, at most 1e-6 (double precision: 2e-15) of the sum of magnitudes per 16 terms.
  */
 
-import { chunksOf } from './body.ts';
 import type { Value } from './body.ts';
+import { DOUBLE, chunksOf, shuffle } from './element.ts';
+import type { Element } from './element.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 
@@ -20,12 +21,13 @@ export function addProduct(
   isFirst: boolean,
 ): void {
   const { into } = w;
-  if (isFirst) into.push(...a, ...b, ['f32x4.mul'], set(sum));
-  else if (w.func.fused) into.push(...a, ...b, get(sum), ['f32x4.relaxed_madd'], set(sum));
-  else into.push(get(sum), ...a, ...b, ['f32x4.mul'], ['f32x4.add'], set(sum));
+  const { vector: f } = w.func.element;
+  if (isFirst) into.push(...a, ...b, [`${f}.mul`], set(sum));
+  else if (w.func.fused) into.push(...a, ...b, get(sum), [`${f}.relaxed_madd`], set(sum));
+  else into.push(get(sum), ...a, ...b, [`${f}.mul`], [`${f}.add`], set(sum));
 }
 
-/** Where a lane comes from: a lane of four, or a number. */
+/** Where a lane comes from: a lane of a vector, or a number. */
 type Source = { readonly of: Local; readonly lane: number };
 
 /** Code that goes into `into`, with locals of `func`. */
@@ -34,36 +36,39 @@ export interface Writer {
   readonly into: Instr[];
 }
 
-export const lanesOf = (value: Value, lanes: number): Source[] =>
+export const lanesOf = ({ width }: Element, value: Value, lanes: number): Source[] =>
   Array.from({ length: lanes }, (_, k) =>
-    value[0]!.type === 'v128' ? { of: value[k >> 2]!, lane: k & 3 } : { of: value[0]!, lane: 0 },
+    value[0]!.type === 'v128'
+      ? { of: value[Math.floor(k / width)]!, lane: k % width }
+      : { of: value[0]!, lane: 0 },
   );
 
 /** A vector whose lanes are given one by one. */
 export function gather(w: Writer, sources: readonly Source[]): Value {
-  return Array.from({ length: chunksOf(sources.length) }, (_, c) => {
-    const four = sources.slice(4 * c, 4 * c + 4);
+  const { element } = w.func;
+  const { vector: f, width } = element;
+  return Array.from({ length: chunksOf(element, sources.length) }, (_, c) => {
+    const some = sources.slice(width * c, width * (c + 1));
     const target = w.func.local('v128');
-    const vectors = [...new Set(four.filter((s) => s.of.type === 'v128').map((s) => s.of))];
+    const vectors = [...new Set(some.filter((s) => s.of.type === 'v128').map((s) => s.of))];
     const [a, b = a] = vectors;
     if (a === undefined) {
-      w.into.push(get(four[0]!.of), ['f32x4.splat']);
+      w.into.push(get(some[0]!.of), [`${f}.splat`]);
     } else {
       // One shuffle brings every lane of the first two vectors to its place.
-      const bytes = Array.from({ length: 4 }, (_lane, k) => {
-        const source = four[k];
-        if (source === undefined || (source.of !== a && source.of !== b)) return [0, 1, 2, 3];
-        const from = (source.of === a ? 0 : 16) + 4 * source.lane;
-        return [from, from + 1, from + 2, from + 3];
-      }).flat();
-      w.into.push(get(a), get(b!), ['i8x16.shuffle', ...bytes]);
+      const lanes = Array.from({ length: width }, (_lane, k) => {
+        const source = some[k];
+        if (source === undefined || (source.of !== a && source.of !== b)) return 0;
+        return (source.of === a ? 0 : width) + source.lane;
+      });
+      w.into.push(get(a), get(b!), shuffle(element, ...lanes));
     }
-    four.forEach(({ of, lane }, k) => {
+    some.forEach(({ of, lane }, k) => {
       if (of.type === 'v128' && (of === a || of === b)) return;
       if (a === undefined && k === 0) return;
       w.into.push(get(of));
-      if (of.type === 'v128') w.into.push(['f32x4.extract_lane', lane]);
-      w.into.push(['f32x4.replace_lane', k]);
+      if (of.type === 'v128') w.into.push([`${f}.extract_lane`, lane]);
+      w.into.push([`${f}.replace_lane`, k]);
     });
     w.into.push(set(target));
     return target;
@@ -73,69 +78,51 @@ export function gather(w: Writer, sources: readonly Source[]): Value {
 export function concat(w: Writer, parts: readonly Value[], lanes: readonly number[]): Value {
   return gather(
     w,
-    parts.flatMap((part, i) => lanesOf(part, lanes[i]!)),
+    parts.flatMap((part, i) => lanesOf(w.func.element, part, lanes[i]!)),
   );
 }
 
 export function slice(w: Writer, value: Value, from: number, lanes: number): Value {
-  const sources = Array.from({ length: lanes }, (_, k) => ({
-    of: value[(from + k) >> 2]!,
-    lane: (from + k) & 3,
-  }));
+  const { element } = w.func;
+  const sources = lanesOf(element, value, from + lanes).slice(from);
   if (lanes > 1) return gather(w, sources);
   const [{ of, lane }] = sources as [Source];
-  const target = w.func.local('f32');
-  w.into.push(get(of), ['f32x4.extract_lane', lane], set(target));
+  const target = w.func.local(element.scalar);
+  w.into.push(get(of), [`${element.vector}.extract_lane`, lane], set(target));
   return [target];
 }
 
 /** Lanes behind the last one made 0. */
 export function masked(w: Writer, value: Value, lanes: number): Value {
-  const rest = lanes & 3;
-  if (rest === 0) return value;
+  const { element } = w.func;
+  if (lanes % element.width === 0) return value;
   const last = w.func.local('v128');
-  w.into.push(get(value.at(-1)!), maskOf(lanes), ['v128.and'], set(last));
+  w.into.push(get(value.at(-1)!), maskOf(element, lanes), ['v128.and'], set(last));
   return [...value.slice(0, -1), last];
 }
 
-/** The lanes of the last four that belong to the vector. */
-export function maskOf(lanes: number): Instr {
-  const rest = lanes & 3;
-  const keep = Array.from({ length: 16 }, (_, byte) => (byte < 4 * rest ? 255 : 0));
-  return ['v128.const', ...keep];
+/** The lanes of the last vector that belong to the value. */
+export function maskOf({ bytes, width }: Element, lanes: number): Instr {
+  const kept = bytes * (lanes % width);
+  return ['v128.const', ...Array.from({ length: 16 }, (_, byte) => (byte < kept ? 255 : 0))];
 }
 
-/** Adds the four lanes of a local. */
-export function addLanes(w: Writer, four: Local): Local {
-  const total = w.func.local('f32');
-  const pairs = w.func.local('v128');
-  w.into.push(get(four), get(four), get(four), UPPER_HALF, ['f32x4.add'], set(pairs));
-  w.into.push(get(pairs), ['f32x4.extract_lane', 0], get(pairs), ['f32x4.extract_lane', 1]);
-  w.into.push(['f32.add'], set(total));
-  w.func.release(pairs);
+/** Adds the lanes of a local. */
+export function addLanes(w: Writer, lanes: Local): Local {
+  const { scalar, vector: f, width } = w.func.element;
+  const total = w.func.local(scalar);
+  const two = width === 4 ? w.func.local('v128') : lanes;
+  if (two !== lanes) {
+    w.into.push(get(lanes), get(lanes), get(lanes), UPPER_HALF, [`${f}.add`], set(two));
+  }
+  w.into.push(get(two), [`${f}.extract_lane`, 0], get(two), [`${f}.extract_lane`, 1]);
+  w.into.push([`${scalar}.add`], set(total));
+  if (two !== lanes) w.func.release(two);
   return total;
 }
 
-const UPPER_HALF: Instr = [
-  'i8x16.shuffle',
-  8,
-  9,
-  10,
-  11,
-  12,
-  13,
-  14,
-  15,
-  8,
-  9,
-  10,
-  11,
-  12,
-  13,
-  14,
-  15,
-];
-const LOW_HALVES: Instr = ['i8x16.shuffle', 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+const UPPER_HALF: Instr = shuffle(DOUBLE, 1, 1);
+const LOW_HALVES: Instr = shuffle(DOUBLE, 0, 2);
 
 /** Sums that a long one is divided into, so that additions do not wait for each other. */
 const CHAINS = 4;
@@ -143,20 +130,21 @@ const CHAINS = 4;
 /** Σ of the products of all lanes; numbers count in every lane of the other operand. */
 export function dotProduct(w: Writer, a: Value, b: Value, lanes: number): Value {
   const { func } = w;
-  const chunks = chunksOf(lanes);
+  const { element } = func;
+  const chunks = chunksOf(element, lanes);
   const sums = Array.from({ length: Math.min(CHAINS, chunks) }, () => func.local('v128'));
   for (let c = 0; c < chunks; c++) {
     const sum = sums[c % sums.length]!;
-    const isTail = c === chunks - 1 && lanes % 4 !== 0;
+    const isTail = c === chunks - 1 && lanes % element.width !== 0;
     const first: Instr[] = [get(a[c] ?? a[0]!)];
-    if (isTail) first.push(maskOf(lanes), ['v128.and']);
+    if (isTail) first.push(maskOf(element, lanes), ['v128.and']);
     const second: Instr[] = [get(b[c] ?? b[0]!)];
     // What is behind the last lane may be anything: it has to be 0 in both.
-    if (isTail) second.push(maskOf(lanes), ['v128.and']);
+    if (isTail) second.push(maskOf(element, lanes), ['v128.and']);
     addProduct(w, sum, first, second, c < sums.length);
   }
   w.into.push(get(sums[0]!));
-  for (const sum of sums.slice(1)) w.into.push(get(sum), ['f32x4.add']);
+  for (const sum of sums.slice(1)) w.into.push(get(sum), [`${element.vector}.add`]);
   w.into.push(set(sums[0]!));
   const total = addLanes(w, sums[0]!);
   for (const sum of sums) func.release(sum);
@@ -167,7 +155,7 @@ export function laneSum(w: Writer, value: Value, lanes: number): Value {
   const parts = masked(w, value, lanes);
   const sum = w.func.local('v128');
   w.into.push(get(parts[0]!));
-  for (const part of parts.slice(1)) w.into.push(get(part), ['f32x4.add']);
+  for (const part of parts.slice(1)) w.into.push(get(part), [`${w.func.element.vector}.add`]);
   w.into.push(set(sum));
   const total = addLanes(w, sum);
   w.func.release(sum);
@@ -177,14 +165,20 @@ export function laneSum(w: Writer, value: Value, lanes: number): Value {
 
 /** A sample-rate matrix held in locals, put where a matrix product can read it. */
 export function spill(w: Writer, value: Value, address: number): void {
-  value.forEach((four, c) => {
-    w.into.push(['i32.const', 0], get(four));
-    w.into.push([four.type === 'v128' ? 'v128.store' : 'f32.store', address + 16 * c]);
+  const { scalar } = w.func.element;
+  value.forEach((part, c) => {
+    w.into.push(['i32.const', 0], get(part));
+    w.into.push([part.type === 'v128' ? 'v128.store' : `${scalar}.store`, address + 16 * c]);
   });
 }
 
-/** Single precision from double precision, `count` numbers; what is behind them in a chunk is 0. */
+/** Numbers of signals from double precision, `count` of them. */
 export function demote(w: Writer, from: number, into: number, count: number): void {
+  if (w.func.element.scalar === 'f64') {
+    w.into.push(['i32.const', into], ['i32.const', from], ['i32.const', 8 * count]);
+    w.into.push(['memory.copy']);
+    return;
+  }
   convert(w, count, (i, k) => {
     if (k === 'one') {
       const single: Instr[] = [
@@ -206,8 +200,13 @@ export function demote(w: Writer, from: number, into: number, count: number): vo
   });
 }
 
-/** Double precision from single precision, `count` numbers. */
+/** Double precision from numbers of signals, `count` of them. */
 export function promote(w: Writer, from: number, into: number, count: number): void {
+  if (w.func.element.scalar === 'f64') {
+    w.into.push(['i32.const', into], ['i32.const', from], ['i32.const', 8 * count]);
+    w.into.push(['memory.copy']);
+    return;
+  }
   const four = w.func.local('v128');
   convert(w, count, (i, k) => {
     if (k === 'one') {

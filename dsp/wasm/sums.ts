@@ -2,21 +2,23 @@
  * Sums of a signal over the training window, in a loop's own locals.
  *
  * Invariant: no sum of more than `LANE_TERMS` terms is kept in single precision, so at most 1.5e-5 of
- * the sum of magnitudes is lost to rounding; longer ones are added up in double precision.
+ * the sum of magnitudes is lost to rounding; longer ones are added up in double precision. What is in
+ * double precision stays so.
  */
 
-import { chunksOf } from './body.ts';
 import type { Value } from './body.ts';
+import { DOUBLE, SINGLE, chunksOf, fromDouble, splatReal } from './element.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
-import { addPairs, splatReal } from './snippets.ts';
+import { addPairs } from './snippets.ts';
 
 const LANE_TERMS = 256;
+const ZERO = splatReal(SINGLE, 0);
 
 export interface WindowSum {
   /** Before the loop. */
   readonly begin: readonly Instr[];
-  /** One sample, or four of them, more. */
+  /** One sample, or a vector of them, more. */
   add(value: Value): readonly Instr[];
   /** After the loop: a number. */
   total(): Local;
@@ -28,14 +30,19 @@ export function windowSum(func: Func, lanes: number, frames: number): WindowSum 
   return lanes === 1 ? sumOfNumbers(func, frames) : sumOfVectors(func, lanes, frames);
 }
 
-/** Four samples at a time in a loop's vector form, one in its rest; joined at the end. */
+/** A vector of samples at a time in a loop's vector form, one in its rest; joined at the end. */
 function sumOfNumbers(func: Func, frames: number): WindowSum {
   const four = func.local('v128');
   const one = func.local('f64');
+  const isDouble = func.element === DOUBLE;
   const isLong = frames > 4 * LANE_TERMS;
   return {
-    begin: [splatReal(0), set(four), ['f64.const', 0], set(one)],
+    begin: [ZERO, set(four), ['f64.const', 0], set(one)],
     add: ([value]) => {
+      if (value!.type === 'f64') return [get(one), get(value!), ['f64.add'], set(one)];
+      if (isDouble && value!.type === 'v128') {
+        return [get(four), get(value!), ['f64x2.add'], set(four)];
+      }
       if (value!.type !== 'v128') {
         return [get(one), get(value!), ['f64.promote_f32'], ['f64.add'], set(one)];
       }
@@ -43,9 +50,9 @@ function sumOfNumbers(func: Func, frames: number): WindowSum {
       return [get(four), get(value!), ['f32x4.add'], set(four)];
     },
     total: () => {
-      const total = func.local('f32');
+      const total = func.local(func.element.scalar);
       func.emit(get(one));
-      if (isLong) {
+      if (isLong || isDouble) {
         for (const lane of [0, 1]) {
           func.emit(get(four), ['f64x2.extract_lane', lane], ['f64.add']);
         }
@@ -54,7 +61,7 @@ function sumOfNumbers(func: Func, frames: number): WindowSum {
           func.emit(get(four), ['f32x4.extract_lane', lane], ['f64.promote_f32'], ['f64.add']);
         }
       }
-      func.emit(['f32.demote_f64'], set(total));
+      func.emit(...fromDouble(func.element), set(total));
       func.release(four);
       func.release(one);
       return total;
@@ -67,17 +74,18 @@ function sumOfNumbers(func: Func, frames: number): WindowSum {
 
 /** Lane by lane. */
 function sumOfVectors(func: Func, lanes: number, frames: number): WindowSum {
-  const isLong = frames > LANE_TERMS;
-  const sums = Array.from({ length: chunksOf(lanes) }, () =>
+  const { element } = func;
+  const isLong = element === SINGLE && frames > LANE_TERMS;
+  const sums = Array.from({ length: chunksOf(element, lanes) }, () =>
     Array.from({ length: isLong ? 2 : 1 }, () => func.local('v128')),
   );
-  const begin = sums.flat().flatMap((sum): Instr[] => [splatReal(0), set(sum)]);
+  const begin = sums.flat().flatMap((sum): Instr[] => [ZERO, set(sum)]);
   return {
     begin,
     add: (value) =>
       sums.flatMap(([low, high], chunk): Instr[] => {
         const terms = get(value[chunk]!);
-        if (high === undefined) return [get(low!), terms, ['f32x4.add'], set(low!)];
+        if (high === undefined) return [get(low!), terms, [`${element.vector}.add`], set(low!)];
         const upper: Instr = ['i8x16.shuffle', ...UPPER_HALF];
         return [
           ...([get(low!), terms, ['f64x2.promote_low_f32x4'], ['f64x2.add'], set(low!)] as Instr[]),

@@ -6,13 +6,13 @@
  * in double precision and is made once a window, never once a sample.
  */
 
-import { chunksOf } from './body.ts';
 import type { Value } from './body.ts';
+import { chunksOf, splatReal, toDouble } from './element.ts';
 import { addToPlace, gather, heldIndex, loadPlace } from './lines.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import type { Scope } from './rules.ts';
-import { sound, soundLanes, splatReal } from './snippets.ts';
+import { sound, soundLanes } from './snippets.ts';
 import { demote } from './structures.ts';
 import type { Writer } from './structures.ts';
 
@@ -20,21 +20,22 @@ import type { Writer } from './structures.ts';
 export interface Table {
   readonly address: number;
   readonly size: number;
-  /** Single-precision places of an entry: 1, or padded lanes. */
+  /** Of an entry: 1, or padded lanes. */
   readonly places: number;
 }
 
 /** Byte offset of an entry. */
 function entry(w: Writer, s: Scope, { size, places }: Table, index: Local): Local {
   const at = heldIndex(w, s, index, size - 1);
-  const width = 4 * places;
-  if (at.type === 'v128') w.into.push(get(at), ['i32.const', 2], ['i32x4.shl'], set(at));
+  const { bytes, shift } = w.func.element;
+  const width = bytes * places;
+  if (at.type === 'v128') w.into.push(get(at), ['i32.const', shift], ['i32x4.shl'], set(at));
   else w.into.push(get(at), ['i32.const', width], ['i32.mul'], set(at));
   return at;
 }
 
 /**
- * One entry of a table of numbers, or four of them.
+ * One entry of a table of numbers, or a vector of them.
  *
  * @param scratch  16 bytes
  */
@@ -57,9 +58,10 @@ export function lookup(
 /** A vector of zeros with one lane that is not: made in memory, where lanes have addresses. */
 export function scatter(w: Writer, s: Scope, table: Table, value: Local, index: Local): Value {
   const { address, size } = table;
-  clear(w.into, address, 16 * chunksOf(size));
+  const { element } = w.func;
+  clear(w.into, address, 16 * chunksOf(element, size));
   const at = entry(w, s, table, index);
-  w.into.push(get(at), get(value), ['f32.store', address]);
+  w.into.push(get(at), get(value), [`${element.scalar}.store`, address]);
   w.into.push(['i32.const', 0], set(at));
   const lanes = loadPlace(w, at, address, size);
   w.func.release(at);
@@ -75,11 +77,12 @@ export function writeAndRead(
   lanes: number,
   [wi, ri]: readonly [Local, Local],
 ): Value {
+  const { element } = w.func;
   const into = entry(w, s, table, wi);
   written.forEach((local, c) => {
     const isVector = local.type === 'v128';
-    w.into.push(get(into), ...(isVector ? soundLanes(local) : sound(local)));
-    w.into.push([isVector ? 'v128.store' : 'f32.store', table.address + 16 * c]);
+    w.into.push(get(into), ...(isVector ? soundLanes(element, local) : sound(element, local)));
+    w.into.push([isVector ? 'v128.store' : `${element.scalar}.store`, table.address + 16 * c]);
   });
   w.func.release(into);
   const from = entry(w, s, table, ri);
@@ -97,6 +100,7 @@ export function addAndTake(
   lanes: number,
   [wi, ri]: readonly [Local, Local],
 ): Value {
+  const { element } = w.func;
   const into = entry(w, s, table, ri);
   addToPlace(w, into, table.address, added);
   w.func.release(into);
@@ -105,10 +109,10 @@ export function addAndTake(
   value.forEach((local, c) => {
     const zero: Instr[] =
       local.type === 'v128'
-        ? [splatReal(0), ['v128.store', table.address + 16 * c]]
+        ? [splatReal(element, 0), ['v128.store', table.address + 16 * c]]
         : [
-            ['f32.const', 0],
-            ['f32.store', table.address],
+            [`${element.scalar}.const`, 0],
+            [`${element.scalar}.store`, table.address],
           ];
     w.into.push(get(from), ...zero);
   });
@@ -121,22 +125,23 @@ export function clear(into: Instr[], address: number, bytes: number): void {
   into.push(['i32.const', address], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
 }
 
-/** Every place of a table as its start values say: single-precision numbers at `from`. */
+/** Every place of a table as its start values say: numbers at `from`. */
 export function fillTable(func: Func, table: Table, from: number): void {
   const { address, size, places } = table;
+  const { bytes, loadSplat, width } = func.element;
   if (places === 1) {
-    func.emit(['i32.const', address], ['i32.const', from], ['i32.const', 4 * size]);
+    func.emit(['i32.const', address], ['i32.const', from], ['i32.const', bytes * size]);
     func.emit(['memory.copy']);
     return;
   }
   const [k, at] = [func.local('i32'), func.local('i32')];
   func.emit(['i32.const', 0], set(k), ['i32.const', 0], set(at), ['loop', size]);
-  for (let c = 0; c < places / 4; c++) {
-    func.emit(get(at), get(k), ['v128.load32_splat', from], ['v128.store', address + 16 * c]);
+  for (let c = 0; c < places / width; c++) {
+    func.emit(get(at), get(k), [loadSplat, from], ['v128.store', address + 16 * c]);
   }
-  func.emit(get(at), ['i32.const', 4 * places], ['i32.add'], set(at));
-  func.emit(get(k), ['i32.const', 4], ['i32.add'], ['local.tee', k.index]);
-  func.emit(['i32.const', 4 * size], ['i32.lt_u'], ['br_if', 0], ['end']);
+  func.emit(get(at), ['i32.const', bytes * places], ['i32.add'], set(at));
+  func.emit(get(k), ['i32.const', bytes], ['i32.add'], ['local.tee', k.index]);
+  func.emit(['i32.const', bytes * size], ['i32.lt_u'], ['br_if', 0], ['end']);
   func.release(k);
   func.release(at);
 }
@@ -158,10 +163,12 @@ export function sumScatter(
   [sums, into]: readonly [number, number],
 ): void {
   const { func } = w;
+  const { bytes, scalar } = func.element;
+  const promoted = toDouble(func.element);
   clear(w.into, sums, 8 * lanes);
   const i = func.local('i32');
   const index = func.local('i32');
-  const read = (operand: Operand, load: 'f32.load' | 'i32.load'): Instr[] =>
+  const read = (operand: Operand, load: 'f32.load' | 'f64.load' | 'i32.load'): Instr[] =>
     'address' in operand ? [get(i), [load, operand.address]] : [get(operand)];
   w.into.push(['i32.const', 0], set(i), ['loop', frames]);
   for (const pair of pairs) {
@@ -169,12 +176,12 @@ export function sumScatter(
     const at = heldIndex(w, s, index, lanes - 1);
     w.into.push(get(at), ['i32.const', 3], ['i32.shl'], set(at));
     w.into.push(get(at), get(at), ['f64.load', sums]);
-    w.into.push(...read(pair.value, 'f32.load'), ['f64.promote_f32'], ['f64.add']);
+    w.into.push(...read(pair.value, `${scalar}.load`), ...promoted, ['f64.add']);
     w.into.push(['f64.store', sums]);
     func.release(at);
   }
-  w.into.push(get(i), ['i32.const', 4], ['i32.add'], ['local.tee', i.index]);
-  w.into.push(['i32.const', 4 * frames], ['i32.lt_u'], ['br_if', 0], ['end']);
+  w.into.push(get(i), ['i32.const', bytes], ['i32.add'], ['local.tee', i.index]);
+  w.into.push(['i32.const', bytes * frames], ['i32.lt_u'], ['br_if', 0], ['end']);
   func.release(i);
   func.release(index);
   demote(w, sums, into, lanes);

@@ -8,9 +8,8 @@
 
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
-import { realType } from './rules.ts';
-import type { Form } from './rules.ts';
-import { splatReal } from './snippets.ts';
+import { isVector, realType, shuffle, splatReal } from './element.ts';
+import type { Form } from './element.ts';
 
 /** A complex number, or a vector of them. */
 export interface Complex {
@@ -27,10 +26,10 @@ export interface Place {
 
 export class Writer {
   readonly #func: Func;
-  readonly #form: Exclude<Form, 'f64'>;
+  readonly #form: Form;
   #made: Local[] = [];
 
-  constructor(func: Func, form: Exclude<Form, 'f64'>) {
+  constructor(func: Func, form: Form) {
     this.#func = func;
     this.#form = form;
   }
@@ -65,7 +64,9 @@ export class Writer {
 
   constant(value: number): Local {
     const local = this.#func.fresh(realType(this.#form));
-    this.emit(this.#form === 'f32' ? ['f32.const', value] : splatReal(value), set(local));
+    const { element } = this.#func;
+    const form = this.#form;
+    this.emit(isVector(form) ? splatReal(element, value) : [`${form}.const`, value], set(local));
     return local;
   }
 
@@ -77,17 +78,16 @@ export class Writer {
   }
 
   load(pointer: Local, offset: number): Local {
-    return this.#let(get(pointer), [this.#form === 'f32' ? 'f32.load' : 'v128.load', offset]);
+    return this.#let(get(pointer), [`${realType(this.#form)}.load`, offset]);
   }
 
   store(pointer: Local, offset: number, value: Local): void {
-    const mnemonic = this.#form === 'f32' ? 'f32.store' : 'v128.store';
-    this.emit(get(pointer), get(value), [mnemonic, offset]);
+    this.emit(get(pointer), get(value), [`${realType(this.#form)}.store`, offset]);
   }
 
   /** One number in all lanes. */
   splat(pointer: Local, offset: number): Local {
-    return this.#let(get(pointer), ['v128.load32_splat', offset]);
+    return this.#let(get(pointer), [this.#func.element.loadSplat, offset]);
   }
 
   add(a: Local, b: Local): Local {
@@ -102,18 +102,40 @@ export class Writer {
     return this.#let(get(a), get(b), [`${this.#form}.mul`]);
   }
 
-  /** Lanes 0 to 3 are those of a, 4 to 7 those of b. */
+  /** Lanes count on from those of a to those of b. */
   shuffle(a: Local, b: Local, ...lanes: readonly number[]): Local {
-    const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
-    return this.#let(get(a), get(b), ['i8x16.shuffle', ...bytes]);
+    return this.#let(get(a), get(b), shuffle(this.#func.element, ...lanes));
   }
 
   reverse(a: Local): Local {
-    return this.shuffle(a, a, 3, 2, 1, 0);
+    return this.#func.element.width === 4
+      ? this.shuffle(a, a, 3, 2, 1, 0)
+      : this.shuffle(a, a, 1, 0);
   }
 
-  /** Four vectors as the rows of a matrix → its columns. */
-  transpose(a: Local, b: Local, c: Local, d: Local): [Local, Local, Local, Local] {
+  /** A matrix of four columns, as it lies in memory row after row → its columns. */
+  columns(a: Local, b: Local, c: Local, d: Local): [Local, Local, Local, Local] {
+    if (this.#func.element.width === 4) return this.#transpose(a, b, c, d);
+    return [
+      this.shuffle(a, c, 0, 2),
+      this.shuffle(a, c, 1, 3),
+      this.shuffle(b, d, 0, 2),
+      this.shuffle(b, d, 1, 3),
+    ];
+  }
+
+  /** The columns of a matrix → the matrix as it lies in memory row after row. */
+  rows(a: Local, b: Local, c: Local, d: Local): [Local, Local, Local, Local] {
+    if (this.#func.element.width === 4) return this.#transpose(a, b, c, d);
+    return [
+      this.shuffle(a, b, 0, 2),
+      this.shuffle(c, d, 0, 2),
+      this.shuffle(a, b, 1, 3),
+      this.shuffle(c, d, 1, 3),
+    ];
+  }
+
+  #transpose(a: Local, b: Local, c: Local, d: Local): [Local, Local, Local, Local] {
     const lowAb = this.shuffle(a, b, 0, 4, 1, 5);
     const lowCd = this.shuffle(c, d, 0, 4, 1, 5);
     const highAb = this.shuffle(a, b, 2, 6, 3, 7);
@@ -137,8 +159,9 @@ export class Writer {
 
   /** sum + a·b, or sum − a·b: rounded once where the function may. */
   #addProduct(sum: Local, a: Local, b: Local, sign: 1 | -1): Local {
-    if (this.#func.fused && this.#form === 'f32x4') {
-      const fused: Instr = [sign > 0 ? 'f32x4.relaxed_madd' : 'f32x4.relaxed_nmadd'];
+    const form = this.#form;
+    if (this.#func.fused && isVector(form)) {
+      const fused: Instr = [`${form}.${sign > 0 ? 'relaxed_madd' : 'relaxed_nmadd'}`];
       return this.#let(get(a), get(b), get(sum), fused);
     }
     const product = this.mul(a, b);

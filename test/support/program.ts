@@ -11,6 +11,8 @@ import { SGD } from '../../dsp/learn/optimisers/table.ts';
 import { updateGraph } from '../../dsp/learn/optimisers/update.ts';
 import { optimise } from '../../dsp/passes/pipeline.ts';
 import { Instance } from '../../dsp/run/instance.ts';
+import { wasmKernel } from '../../dsp/run/wasm-kernel.ts';
+import { generate } from '../../dsp/wasm/generate.ts';
 
 export const controls = (count: number, initial: number): Control[] =>
   Array.from({ length: count }, (_, k) => ({ id: `c${k}`, initial, min: -4, max: 4 }));
@@ -19,6 +21,7 @@ export const controls = (count: number, initial: number): Control[] =>
 export function plainProgram(stream: Graph, sizes: Sizes): Program {
   return {
     name: 'test',
+    precision: 'single',
     stream,
     loss: null,
     backward: null,
@@ -69,6 +72,20 @@ export function assembled(program: Program, maxBlock: number, fused = false): Ar
   const artifact = assemble(program, { sampleRate: 48000, maxBlock, latency: 0, fused });
   if (!artifact.ok) throw new Error(JSON.stringify(artifact.diagnostics));
   return artifact.value;
+}
+
+/** Tests that compare with the interpreter run in each. */
+export const PRECISIONS = ['single', 'double'] as const;
+
+/** Runs generated code and hears its outputs in the precision of the program, not of a device. */
+export function exactInstance(program: Program, maxBlock: number, fused = false): Instance {
+  const artifact = assembled(program, maxBlock, fused);
+  const { signals } = generate(program, maxBlock, fused);
+  const kernel = wasmKernel(artifact, new WebAssembly.Module(artifact.wasm));
+  const buffer = kernel.memory!.words.buffer as ArrayBuffer;
+  const Numbers = program.precision === 'double' ? Float64Array : Float32Array;
+  const outputs = signals.outputs.map((at) => new Numbers(buffer, at, maxBlock));
+  return new Instance(artifact, { ...kernel, outputs });
 }
 
 export const compiledInstance = (artifact: Artifact): Instance =>

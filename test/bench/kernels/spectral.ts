@@ -49,6 +49,7 @@ const program: Kernel['program'] = ({ name, window, initial }) => {
   const params = initial.map((value, k) => ({ id: `p${k}`, initial: value, ...RANGE }));
   return ok({
     name,
+    precision: 'single' as const,
     stream: optimise(made.stream),
     loss: null,
     backward: optimise(made.backward),
