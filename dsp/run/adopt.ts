@@ -4,16 +4,18 @@
  * A plan is made once, off the audio thread, from the two artifacts; to carry it out is to copy words
  * of memory, which allocates nothing. Invariant: a state is taken over only by one of the same name,
  * type and lanes; all others start as they would have. Of the past of a signal the newest samples are
- * taken, as many as both programs remember.
+ * taken, as many as both programs remember. Where one program works in single and the other in double
+ * precision, reals are converted.
  *
  * What an optimiser remembers with a lane for each parameter goes along lane by lane, by the ids of
  * the parameters; so do tangents that ride side by side, in whatever company they are.
  *
  * Frames count samples: what comes once a hop, and what is still to come of an overlap, goes along
- * only where a frame ends at the same sample in both programs.
+ * only where a frame ends at the same sample in both programs, and both are of one precision.
  */
 
 import type { Artifact, StateSlot } from '../artifact.ts';
+import type { Memory } from './kernel.ts';
 
 /** Plain data that crosses threads by structured clone. */
 export interface Adoption {
@@ -22,15 +24,18 @@ export interface Adoption {
   readonly sliders: Int32Array;
   /** Copies, `COPY` numbers each, in the order in which they are to be made. */
   readonly copies: Int32Array;
-  /** Pairs of words and hops, flat: phases that follow from the place in the training window. */
+  /** Words, hops and bytes a sample, flat: phases that follow from the place in the window. */
   readonly phases: Int32Array;
 }
 
 /**
  * Of a copy: first word, the word that moves it (0: none), how much that counts, and the step from
- * word to word; twice; and how many words.
+ * number to number in words; twice; what a number is; and how many of them.
  */
-const COPY = 9;
+const COPY = 10;
+
+/** What is copied: words as they are, or reals. */
+const KIND = { words: 0, doubles: 1, widened: 2, narrowed: 3 } as const;
 
 /** What `to` takes over from `from`, or null where nothing fits: they run at different rates. */
 export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
@@ -51,6 +56,8 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
     for (const into of piecesOf(slot)) {
       const source = known.get(into.key);
       if (source === undefined || !fits(source.slot, slot)) continue;
+      // What counts samples counts them in bytes.
+      if (slot.hop > 1 && source.slot.bytes !== slot.bytes) continue;
       moves.set(`${source.slot.address} ${source.lane} ${into.lane}`, [source, into]);
     }
     // The longer past first: where two meet in one, the shorter one is the newer.
@@ -68,7 +75,9 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
     sliders: places(from.sliders, to.sliders),
     copies: Int32Array.from(copies),
     phases: Int32Array.from(
-      to.layout.states.filter(isPlaced).flatMap(({ address, hop }) => [address / 4, hop]),
+      to.layout.states
+        .filter(isPlaced)
+        .flatMap(({ address, hop, bytes }) => [address / 4, hop, bytes]),
     ),
   };
 }
@@ -83,7 +92,8 @@ interface Piece {
 
 function piecesOf(slot: StateSlot): Piece[] {
   const { graph, type, hop, lanes } = slot;
-  const keyOf = (name: string): string => `${graph} ${type} ${hop} ${name}`;
+  const kind = type === 'i32' ? 'int' : 'real';
+  const keyOf = (name: string): string => `${graph} ${kind} ${hop} ${name}`;
   return slot.names.flatMap((name) => {
     const company = name.lastIndexOf("'") + 1;
     const directions = company === 0 ? [] : name.slice(company).split('+');
@@ -100,9 +110,6 @@ const isPast = ({ kind }: StateSlot): boolean => kind === 'carry' || kind === 'l
 const fits = (a: StateSlot, b: StateSlot): boolean =>
   isPast(a) ? isPast(b) : a.kind === b.kind && a.frames === b.frames;
 
-const wordsOf = ({ graph, places: numbers }: StateSlot): number =>
-  (graph === 'once' ? 2 : 1) * numbers;
-
 /** Lanes of one value, each to where its parameter is; neighbours that stay so in one copy. */
 function copyLanes(from: StateSlot, to: StateSlot, pairs: Int32Array): number[] {
   const copies: number[] = [];
@@ -111,7 +118,7 @@ function copyLanes(from: StateSlot, to: StateSlot, pairs: Int32Array): number[] 
     let lanes = 1;
     for (k += 2; pairs[k] === source + lanes && pairs[k + 1] === target + lanes; k += 2) lanes++;
     const [read, write] = [from.address / 4 + 2 * source, to.address / 4 + 2 * target];
-    copies.push(read, 0, 1, 1, write, 0, 1, 1, 2 * lanes);
+    copies.push(read, 0, 1, 1, write, 0, 1, 1, KIND.words, 2 * lanes);
   }
   return copies;
 }
@@ -120,13 +127,27 @@ function copy(from: Piece, to: Piece): number[] {
   if (from.lanes !== to.lanes) return [];
   const frames = Math.min(from.slot.frames, to.slot.frames);
   const isWhole = from.lanes === from.slot.lanes && to.lanes === to.slot.lanes;
-  const side = ({ slot, lane }: Piece): number[] => [
-    slot.address / 4 + (slot.frames - frames) * wordsOf(slot) + lane,
-    slot.head / 4,
-    slot.places,
-    isWhole ? 1 : slot.places,
-  ];
-  return [...side(from), ...side(to), isWhole ? frames * wordsOf(to.slot) : frames];
+  // Values that are alike on both sides go word by word, padding and all.
+  const isBlock = isWhole && from.slot.bytes === to.slot.bytes;
+  const side = ({ slot, lane }: Piece, next: number): number[] => {
+    const words = slot.bytes / 4;
+    const first = (slot.frames - frames) * slot.places + lane + next;
+    const step = isBlock ? 1 : words * slot.places;
+    return [slot.address / 4 + words * first, slot.head / 4, slot.places, step];
+  };
+  if (isBlock) {
+    const { places, bytes } = to.slot;
+    return [...side(from, 0), ...side(to, 0), KIND.words, (frames * places * bytes) / 4];
+  }
+  const kind = kindOf(from.slot, to.slot);
+  return Array.from({ length: from.lanes }, (_, next) => {
+    return [...side(from, next), ...side(to, next), kind, frames];
+  }).flat();
+}
+
+function kindOf(from: StateSlot, to: StateSlot): number {
+  if (from.type === to.type) return from.type === 'f64' ? KIND.doubles : KIND.words;
+  return to.type === 'f64' ? KIND.widened : KIND.narrowed;
 }
 
 /** Controls of the same name. */
@@ -140,7 +161,7 @@ function places(from: Artifact['params'], to: Artifact['params']): Int32Array {
   );
 }
 
-/** How many words a plan copies. */
+/** How many words, or numbers that are converted, a plan copies. */
 export function wordsIn({ copies }: Adoption): number {
   let words = 0;
   for (let k = COPY - 1; k < copies.length; k += COPY) words += copies[k]!;
@@ -154,24 +175,30 @@ export function wordsIn({ copies }: Adoption): number {
  */
 export function copyStates(
   { copies, phases }: Adoption,
-  from: Int32Array,
-  to: Int32Array,
+  from: Memory,
+  to: Memory,
   position: number,
 ): void {
   for (let k = 0; k < copies.length; k += COPY) {
-    let read = copies[k]! + moved(from, copies[k + 1]!, copies[k + 2]!);
-    let write = copies[k + 4]! + moved(to, copies[k + 5]!, copies[k + 6]!);
+    let read = copies[k]! + moved(from.words, copies[k + 1]!, copies[k + 2]!);
+    let write = copies[k + 4]! + moved(to.words, copies[k + 5]!, copies[k + 6]!);
     const stepFrom = copies[k + 3]!;
     const stepTo = copies[k + 7]!;
-    for (let words = copies[k + 8]!; words > 0; words--) {
-      to[write] = from[read]!;
+    const kind = copies[k + 8]!;
+    for (let count = copies[k + 9]!; count > 0; count--) {
+      if (kind === KIND.words) to.words[write] = from.words[read]!;
+      else if (kind === KIND.doubles) to.doubles[write >> 1] = from.doubles[read >> 1]!;
+      else if (kind === KIND.widened) to.doubles[write >> 1] = from.singles[read]!;
+      else to.singles[write] = from.doubles[read >> 1]!;
       read += stepFrom;
       write += stepTo;
     }
   }
-  for (let k = 0; k < phases.length; k += 2) to[phases[k]!] = 4 * (position % phases[k + 1]!);
+  for (let k = 0; k < phases.length; k += 3) {
+    to.words[phases[k]!] = phases[k + 2]! * (position % phases[k + 1]!);
+  }
 }
 
 /** How many words further a past has moved. */
-const moved = (memory: Int32Array, head: number, lanes: number): number =>
-  head === 0 ? 0 : (memory[head]! >> 2) * lanes;
+const moved = (memory: Int32Array, head: number, places: number): number =>
+  head === 0 ? 0 : (memory[head]! >> 2) * places;

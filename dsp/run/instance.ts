@@ -221,8 +221,8 @@ export class Instance {
     this.#guard.adoptLoss(from.#guard);
     this.#heard[0] = from.#heard[0]!;
     this.#position = this.#window === 0 ? 0 : from.#position % this.#window;
-    const before = from.#kernel.words;
-    const after = this.#kernel.words;
+    const before = from.#kernel.memory;
+    const after = this.#kernel.memory;
     if (before !== null && after !== null) copyStates(plan, before, after, this.#position);
     this.#partial = this.#unrecorded();
   }

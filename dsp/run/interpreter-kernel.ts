@@ -55,7 +55,7 @@ export function interpreterKernel(
     rates: new Float64Array(P).fill(1),
     loss: new Float64Array(1),
     learningRate: new Float64Array(1),
-    words: null,
+    memory: null,
     stream(offset, position, frames) {
       const results = stream.run(leaves(offset), frames);
       kernel.outputs.forEach((out, channel) => {

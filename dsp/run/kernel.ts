@@ -8,6 +8,13 @@
 
 export type Samples = Float32Array | Float64Array;
 
+/** A memory as the numbers that may lie in it. */
+export interface Memory {
+  readonly words: Int32Array;
+  readonly singles: Float32Array;
+  readonly doubles: Float64Array;
+}
+
 export interface Kernel {
   /** [channel][frame], `maxBlock` frames each. */
   readonly inputs: readonly Samples[];
@@ -23,7 +30,7 @@ export interface Kernel {
   readonly loss: Float64Array;
   readonly learningRate: Float64Array;
   /** The memory that the artifact's layout describes; null where there is none. */
-  readonly words: Int32Array | null;
+  readonly memory: Memory | null;
   /**
    * Computes `frames` frames of inputs and outputs from frame `offset` of their arrays, and records
    * what the gradient needs at frame `position` of the window.

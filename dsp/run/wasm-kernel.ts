@@ -37,7 +37,11 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
     rates,
     loss: doubles(layout.loss, 1),
     learningRate: doubles(layout.learningRate, 1),
-    words: new Int32Array(buffer),
+    memory: {
+      words: new Int32Array(buffer),
+      singles: new Float32Array(buffer),
+      doubles: new Float64Array(buffer),
+    },
     stream: (offset, position, frames) => {
       exports.stream(offset * 4, position * 4, frames * 4);
     },
