@@ -17,7 +17,7 @@ export interface Time {
 
 const PARTS: Readonly<Record<Part, string>> = {
   value: 'values',
-  vector: 'loops of four samples',
+  vector: 'loops of several samples',
   serial: 'loops of one sample',
   product: 'products over the window',
   frame: 'loops of one frame',

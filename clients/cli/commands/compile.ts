@@ -44,6 +44,7 @@ interface Options {
   readonly blockSize: number;
   readonly latency: number;
   readonly mode?: 'auto' | 'forward' | 'reverse';
+  readonly precision?: 'single' | 'double';
   readonly print?: Stage;
 }
 
@@ -66,6 +67,12 @@ export const compile: Register = (program, deliver) => {
           'reverse',
         ]),
       )
+      .addOption(
+        new Option('--precision <precision>', 'of signals and gradients').choices([
+          'single',
+          'double',
+        ]),
+      )
       .option('--sample-rate <hz>', 'sample rate to compile for', sampleRate, 48_000),
   ).action((name: string, options: Options) =>
     deliver(() => {
@@ -74,9 +81,14 @@ export const compile: Register = (program, deliver) => {
       if (!source.ok) return refuse(source.findings);
       if (source.value.file !== undefined) log.done('parse');
       const { patch } = source.value;
-      const { sampleRate, latency, mode } = options;
-      const base = { sampleRate, latency, maxBlock: options.blockSize };
-      const compileOptions = mode === undefined ? base : { ...base, mode };
+      const { sampleRate, latency, mode, precision } = options;
+      const compileOptions = {
+        sampleRate,
+        latency,
+        maxBlock: options.blockSize,
+        ...(mode === undefined ? {} : { mode }),
+        ...(precision === undefined ? {} : { precision }),
+      };
       const planned = programOf(patch, compileOptions, log);
       if (!planned.ok) return refuse(locateIn(source.value, planned.diagnostics));
       const artifact = assemble(planned.value, compileOptions, log);
@@ -209,6 +221,9 @@ function summarise(artifact: Artifact) {
   };
 }
 
+/** That a loop takes at once. */
+const SAMPLES = { single: 'four', double: 'two' } as const;
+
 function describe(s: Summary): string {
   const { nodes, loops, mode, graphs } = s.report;
   const has = (list: readonly string[]): string => list.filter((text) => text !== '').join(', ');
@@ -222,10 +237,11 @@ function describe(s: Summary): string {
     ['sliders', runs(s.sliders).join(', ') || 'none'],
     ['params', runs(s.params).join(', ') || 'none'],
     ['compiled for', `${s.sampleRate} Hz, blocks of up to ${s.maxBlock}, latency ${s.latency}`],
+    ...(s.precision === 'single' ? [] : [['precision', s.precision] as const]),
     ['mode', s.mode === 'none' ? 'no training' : `${s.mode}, window ${s.window}`],
     ...mode.map((why, i): [string, string] => [i === 0 ? 'because' : '', why]),
     ['nodes', perGraph((name) => nodes[name])],
-    ['loops', `${loops.vector} four at a time, ${loops.serial} serial`],
+    ['loops', `${loops.vector} ${SAMPLES[s.precision]} at a time, ${loops.serial} serial`],
     ['instructions', `about ${about(together)} a sample: ${perGraph(instructions)}`],
     ['wasm', `${count(s.wasmBytes)} bytes, memory ${count(s.memoryBytes)} bytes`],
     ['sha256', s.artifactSha256],
