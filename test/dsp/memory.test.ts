@@ -15,7 +15,15 @@ import { mse } from '../../dsp/learn/losses/pointwise.ts';
 import { optimise } from '../../dsp/passes/pipeline.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
-import { assembled, compiledInstance, plainProgram, trainingProgram } from '../support/program.ts';
+import {
+  PRECISIONS,
+  assembled,
+  compiledInstance,
+  exactInstance,
+  plainProgram,
+  trainingProgram,
+} from '../support/program.ts';
+import { roundingOf } from '../support/seeds.ts';
 import { random } from '../support/random-graph.ts';
 
 const SIZES = { inputs: 3, sliders: 0, params: 0 };
@@ -45,17 +53,18 @@ function play(instance: Instance, inputs: Signals, blocks = [BLOCK]): number[] {
 function played(write: (b: Builder, ...inputs: NodeId[]) => NodeId, inputs: Signals): number[] {
   const b = new Builder('stream');
   const y = write(b, ...[0, 1, 2].map((k) => b.node('input', [], [k])));
-  const program = plainProgram(optimise(b.finish([{ name: 'out:0', node: y }])), SIZES);
-  const artifact = assembled(program, BLOCK);
-  const oracle = play(
-    new Instance(artifact, interpreterKernel(program, BLOCK, Math.fround)),
-    inputs,
-  );
-  const instance = compiledInstance(artifact);
-  expect(play(instance, inputs)).toEqual(oracle);
-  instance.reset();
-  expect(play(instance, inputs, [1, 7, 16, 3])).toEqual(oracle);
-  return oracle;
+  const graph = optimise(b.finish([{ name: 'out:0', node: y }]));
+  const [single] = PRECISIONS.map((precision) => {
+    const program = { ...plainProgram(graph, SIZES), precision };
+    const kernel = interpreterKernel(program, BLOCK, roundingOf(precision));
+    const oracle = play(new Instance(assembled(program, BLOCK), kernel), inputs);
+    const instance = exactInstance(program, BLOCK);
+    expect(play(instance, inputs)).toEqual(oracle);
+    instance.reset();
+    expect(play(instance, inputs, [1, 7, 16, 3])).toEqual(oracle);
+    return oracle;
+  });
+  return single!;
 }
 
 const index = (b: Builder, x: NodeId): NodeId => b.node('toInt', [x]);
@@ -254,6 +263,7 @@ describe('gradients', () => {
     return {
       analytic: run(interpreted()).gradients,
       compiled: run(compiledInstance(artifact)).gradients,
+      double: run(compiledInstance(assembled({ ...program, precision: 'double' }, 64))).gradients,
       numeric: Array.from({ length: PARAMS }, (_, k) => {
         const [up, down] = [1e-5, -1e-5].map((by) => run(interpreted(), [k, by]).loss);
         return (up! - down!) / 2e-5;
@@ -263,12 +273,14 @@ describe('gradients', () => {
 
   test.each(Object.keys(cases))('%s: both modes measure the slope', (name) => {
     for (const mode of ['forward', 'reverse'] as const) {
-      const { analytic, compiled, numeric } = gradients(name, mode);
+      const { analytic, compiled, double, numeric } = gradients(name, mode);
       const size = Math.max(...numeric.map(Math.abs));
       expect(size).toBeGreaterThan(1e-3);
       numeric.forEach((slope, k) => {
         expect(Math.abs(analytic[k]! - slope), `${mode} ${k}`).toBeLessThan(1e-7 * size);
         expect(Math.abs(compiled[k]! - slope), `${mode} ${k}`).toBeLessThan(1e-5 * size);
+        const off = Math.abs(double[k]! - analytic[k]!);
+        expect(off, `${mode} ${k} double`).toBeLessThan(1e-12 * size);
       });
     }
   });

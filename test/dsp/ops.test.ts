@@ -1,6 +1,7 @@
 /**
  * One row per operation: its value against exact arithmetic, generated code against the interpreter
- * in vector, scalar and serial loops, and its derivative against a difference quotient.
+ * in vector, scalar and serial loops of either precision, and its derivative against a difference
+ * quotient.
  */
 
 import { describe, expect, test } from 'vitest';
@@ -15,7 +16,9 @@ import type { Graph, NodeId } from '../../dsp/ir/graph.ts';
 import { OPS, OP_KINDS } from '../../dsp/ir/ops.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
-import { assembled, compiledInstance, plainProgram } from '../support/program.ts';
+import type { Precision } from '../../dsp/ir/program.ts';
+import { PRECISIONS, assembled, exactInstance, plainProgram } from '../support/program.ts';
+import { roundingOf } from '../support/seeds.ts';
 
 interface Row {
   /** Operands and the exact result. */
@@ -239,10 +242,11 @@ function run(instance: Instance): number[] {
   return Array.from(instance.outputs[0]!.slice(0, FRAMES));
 }
 
-const ulps = (a: number, b: number): number =>
-  Object.is(a, b) || a === b
-    ? 0
-    : Math.abs(a - b) / (2 ** -23 * Math.max(2 ** -126, 2 ** Math.floor(Math.log2(Math.abs(b)))));
+const ulps = (a: number, b: number, precision: Precision): number => {
+  if (Object.is(a, b) || a === b) return 0;
+  const place = Math.max(2 ** -126, 2 ** Math.floor(Math.log2(Math.abs(b))));
+  return Math.abs(a - b) / ((precision === 'single' ? 2 ** -23 : 2 ** -52) * place);
+};
 
 describe.each(valueOps)('%s', (op) => {
   const row = ROWS[op];
@@ -262,12 +266,15 @@ describe.each(valueOps)('%s', (op) => {
   });
 
   for (const int of kinds) {
-    for (const serial of [false, true]) {
-      test(`runs as generated code on ${int ? 'ints' : 'reals'} in a ${serial ? 'serial' : 'vector'} loop`, () => {
-        const program = plainProgram(signalGraph(op, int, serial), SIZES);
-        const artifact = assembled(program, 32);
-        const code = run(compiledInstance(artifact));
-        const oracle = run(new Instance(artifact, interpreterKernel(program, 32, Math.fround)));
+    const loops = [false, true].flatMap((serial) =>
+      PRECISIONS.map((precision) => ({ serial, precision })),
+    );
+    for (const { serial, precision } of loops) {
+      test(`runs as generated code on ${int ? 'ints' : 'reals'} in a ${serial ? 'serial' : 'vector'} loop, in ${precision} precision`, () => {
+        const program = { ...plainProgram(signalGraph(op, int, serial), SIZES), precision };
+        const kernel = interpreterKernel(program, 32, roundingOf(precision));
+        const code = run(exactInstance(program, 32));
+        const oracle = run(new Instance(assembled(program, 32), kernel));
         code.forEach((x, n) => {
           const y = oracle[n]!;
           if (Number.isNaN(y) || Math.abs(y) < 1e-30) return;
@@ -278,7 +285,9 @@ describe.each(valueOps)('%s', (op) => {
             // Beyond its range the argument reduction loses precision; near a zero ULPs are large.
             if (n % SPECIAL.length === FAR || Math.abs(y) < 1e-3) return;
           }
-          expect(ulps(x, y), `frame ${n}: ${x} against ${y}`).toBeLessThanOrEqual(row.ulp ?? 0);
+          expect(ulps(x, y, precision), `frame ${n}: ${x} against ${y}`).toBeLessThanOrEqual(
+            row.ulp ?? 0,
+          );
         });
       });
     }

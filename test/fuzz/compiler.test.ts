@@ -1,5 +1,5 @@
 /**
- * Differential fuzz over the whole compiler. Every failure prints the seed that makes it again:
+ * Differential fuzz over the whole compiler, a share of it in double precision. Every failure prints the seed that makes it again:
  * FUZZ_SEED=N runs one seed, FUZZ_RUNS=N more of them.
  */
 
@@ -16,9 +16,15 @@ import { objectiveActivity } from '../../dsp/ad/gradient.ts';
 import type { Objective } from '../../dsp/ad/gradient.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
-import { assembled, compiledInstance, plainProgram, trainingProgram } from '../support/program.ts';
+import {
+  assembled,
+  compiledInstance,
+  exactInstance,
+  plainProgram,
+  trainingProgram,
+} from '../support/program.ts';
 import { FUZZ_PARAMS, random, randomGraph } from '../support/random-graph.ts';
-import { SIZES, isOneSeed, seedsOf } from '../support/seeds.ts';
+import { SIZES, isOneSeed, precisionsOf, roundingOf, seedsOf } from '../support/seeds.ts';
 
 const BLOCK = 64;
 const FRAMES = 320;
@@ -46,6 +52,12 @@ function play(
   }
   return outputs;
 }
+
+/** How far results may be off that are not equal to the bit: of their size, or of 1. */
+const ROUGH = { single: 1e-4, double: 1e-12 } as const;
+
+const inEach = (program: Program, seed: number): Program[] =>
+  precisionsOf(seed).map((precision) => ({ ...program, precision }));
 
 const interpreted = (program: Program, round?: (x: number) => number): Instance =>
   new Instance(assembled(program, BLOCK), interpreterKernel(program, BLOCK, round));
@@ -75,50 +87,62 @@ function graphOf(seed: number, transcendental: boolean): Graph {
 describe('random programs', () => {
   test('generated code computes what the interpreter computes, to the bit', () => {
     for (const seed of seeds) {
-      const program = plainProgram(optimise(graphOf(seed, false)), SIZES);
-      const oracle = play(interpreted(program, Math.fround), seed, FRAMES, [BLOCK]);
-      const code = play(compiledInstance(assembled(program, BLOCK)), seed, FRAMES, [BLOCK]);
-      sameBits(code, oracle, `seed ${seed}`);
+      for (const program of inEach(plainProgram(optimise(graphOf(seed, false)), SIZES), seed)) {
+        const { precision } = program;
+        const exact = interpreted(program, roundingOf(precision));
+        const oracle = play(exact, seed, FRAMES, [BLOCK]);
+        const code = play(exactInstance(program, BLOCK), seed, FRAMES, [BLOCK]);
+        sameBits(code, oracle, `seed ${seed} ${precision}`);
+        const ragged = play(exactInstance(program, BLOCK), seed, FRAMES, [1, 7, 64, 3, 16, 5]);
+        sameBits(ragged, oracle, `seed ${seed} ${precision} cut`);
+      }
     }
   });
 
-  test('sine and cosine stay within single precision of the interpreter', () => {
+  test('sine and cosine stay within the precision of the interpreter', () => {
     for (const seed of seeds) {
-      const program = plainProgram(optimise(graphOf(seed, true)), SIZES);
-      const oracle = play(interpreted(program, Math.fround), seed, 16, [BLOCK]);
-      const code = play(compiledInstance(assembled(program, BLOCK)), seed, 16, [BLOCK]);
-      code.forEach((channel, c) => {
-        const errors = channel.map((x, n) => Math.abs(x - oracle[c]![n]!));
-        // A comparison of nearly equal values may go the other way: nearly all must agree.
-        const off = errors.filter((e) => e > 1e-4).length;
-        expect(off, `seed ${seed} output ${c}`).toBeLessThanOrEqual(channel.length / 4);
-      });
+      for (const program of inEach(plainProgram(optimise(graphOf(seed, true)), SIZES), seed)) {
+        const { precision } = program;
+        const oracle = play(interpreted(program, roundingOf(precision)), seed, 16, [BLOCK]);
+        const code = play(exactInstance(program, BLOCK), seed, 16, [BLOCK]);
+        code.forEach((channel, c) => {
+          const errors = channel.map((x, n) => Math.abs(x - oracle[c]![n]!));
+          // A comparison of nearly equal values may go the other way: nearly all must agree.
+          const off = errors.filter((e) => e > ROUGH[precision]).length;
+          const what = `seed ${seed} ${precision} output ${c}`;
+          expect(off, what).toBeLessThanOrEqual(channel.length / 4);
+        });
+      }
     }
   });
 
   test('how the stream is cut into blocks does not matter', () => {
     for (const seed of seeds) {
-      const artifact = assembled(plainProgram(optimise(graphOf(seed, true)), SIZES), BLOCK);
-      const whole = play(compiledInstance(artifact), seed, FRAMES, [BLOCK]);
-      const ragged = play(compiledInstance(artifact), seed, FRAMES, [1, 7, 64, 3, 16, 5]);
-      sameBits(ragged, whole, `seed ${seed}`);
+      for (const program of inEach(plainProgram(optimise(graphOf(seed, true)), SIZES), seed)) {
+        const artifact = assembled(program, BLOCK);
+        const whole = play(compiledInstance(artifact), seed, FRAMES, [BLOCK]);
+        const ragged = play(compiledInstance(artifact), seed, FRAMES, [1, 7, 64, 3, 16, 5]);
+        sameBits(ragged, whole, `seed ${seed} ${program.precision}`);
+      }
     }
   });
 
   test('products rounded once with their sums stay near, however the stream is cut', () => {
     expect(hasFusedMultiply()).toBe(true);
     for (const seed of seeds) {
-      const program = plainProgram(optimise(graphOf(seed, true)), SIZES);
-      const artifact = assembled(program, BLOCK, true);
-      const fused = play(compiledInstance(artifact), seed, 16, [BLOCK]);
-      const plain = play(compiledInstance(assembled(program, BLOCK)), seed, 16, [BLOCK]);
-      fused.forEach((channel, c) => {
-        const off = channel.filter((x, n) => !(Math.abs(x - plain[c]![n]!) <= 1e-4)).length;
-        expect(off, `seed ${seed} output ${c}`).toBeLessThanOrEqual(channel.length / 4);
-      });
-      const whole = play(compiledInstance(artifact), seed, FRAMES, [BLOCK]);
-      const ragged = play(compiledInstance(artifact), seed, FRAMES, [1, 7, 64, 3, 16, 5]);
-      sameBits(ragged, whole, `seed ${seed}`);
+      for (const program of inEach(plainProgram(optimise(graphOf(seed, true)), SIZES), seed)) {
+        const most = ROUGH[program.precision];
+        const what = `seed ${seed} ${program.precision}`;
+        const fused = play(exactInstance(program, BLOCK, true), seed, 16, [BLOCK]);
+        const plain = play(exactInstance(program, BLOCK), seed, 16, [BLOCK]);
+        fused.forEach((channel, c) => {
+          const off = channel.filter((x, n) => !(Math.abs(x - plain[c]![n]!) <= most)).length;
+          expect(off, `${what} output ${c}`).toBeLessThanOrEqual(channel.length / 4);
+        });
+        const whole = play(exactInstance(program, BLOCK, true), seed, FRAMES, [BLOCK]);
+        const ragged = play(exactInstance(program, BLOCK, true), seed, FRAMES, [1, 7, 64, 3, 16]);
+        sameBits(ragged, whole, what);
+      }
     }
   });
 
@@ -144,11 +168,11 @@ describe('random programs', () => {
 
   test('the same program gives the same bytes', () => {
     for (const seed of seeds) {
-      const bytes = (): string => {
-        const program = plainProgram(optimise(graphOf(seed, true)), SIZES);
-        return Buffer.from(encode(generate(program, BLOCK).module)).toString('base64');
-      };
-      expect(bytes(), `seed ${seed}`).toBe(bytes());
+      const bytes = (): string[] =>
+        inEach(plainProgram(optimise(graphOf(seed, true)), SIZES), seed).map((program) =>
+          Buffer.from(encode(generate(program, BLOCK).module)).toString('base64'),
+        );
+      expect(bytes(), `seed ${seed}`).toEqual(bytes());
     }
   });
 });
@@ -227,18 +251,20 @@ describe('gradients of random programs', () => {
   test('generated code gives the gradients of the interpreter, in both modes', () => {
     for (const { seed, stream, objective } of cases()) {
       for (const mode of ['forward', 'reverse'] as const) {
-        const program = trainingProgram(stream, objective, mode, SIZES);
-        const oracle = firstWindow(interpreted(program), seed);
-        const code = firstWindow(compiledInstance(assembled(program, BLOCK)), seed);
-        const size = Math.max(...oracle.gradients.map(Math.abs), 1e-3);
-        code.gradients.forEach((g, k) => {
-          if (!(Math.abs(g - oracle.gradients[k]!) <= 1e-4 * size)) {
-            expect.fail(`seed ${seed} ${mode} parameter ${k}: ${g} against ${oracle.gradients[k]}`);
-          }
-        });
-        expect(Math.abs(code.loss - oracle.loss), `seed ${seed}`).toBeLessThan(
-          1e-4 * Math.max(oracle.loss, 1e-3),
-        );
+        for (const program of inEach(trainingProgram(stream, objective, mode, SIZES), seed)) {
+          const most = ROUGH[program.precision];
+          const what = `seed ${seed} ${mode} ${program.precision}`;
+          const oracle = firstWindow(interpreted(program), seed);
+          const code = firstWindow(compiledInstance(assembled(program, BLOCK)), seed);
+          const size = Math.max(...oracle.gradients.map(Math.abs), 1e-3);
+          code.gradients.forEach((g, k) => {
+            if (!(Math.abs(g - oracle.gradients[k]!) <= most * size)) {
+              expect.fail(`${what} parameter ${k}: ${g} against ${oracle.gradients[k]}`);
+            }
+          });
+          const off = Math.abs(code.loss - oracle.loss);
+          expect(off, what).toBeLessThan(most * Math.max(oracle.loss, 1e-3));
+        }
       }
     }
   });

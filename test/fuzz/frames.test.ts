@@ -1,6 +1,7 @@
 /**
  * Differential fuzz over frames: several hops in one program, recursions and delays of frames, views,
- * frames of what frames were put together to, sliders that move anywhere, windows with a carry-over.
+ * frames of what frames were put together to, sliders that move anywhere, windows with a carry-over; a share of it in
+ * double precision.
  * FUZZ_SEED=N runs one seed, FUZZ_RUNS=N more of them.
  */
 
@@ -15,10 +16,16 @@ import { mse } from '../../dsp/learn/losses/pointwise.ts';
 import { optimise } from '../../dsp/passes/pipeline.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
-import { assembled, compiledInstance, plainProgram, trainingProgram } from '../support/program.ts';
+import {
+  assembled,
+  compiledInstance,
+  exactInstance,
+  plainProgram,
+  trainingProgram,
+} from '../support/program.ts';
 import { addFrames } from '../support/random-frames.ts';
 import { FUZZ_PARAMS, random, randomGraph } from '../support/random-graph.ts';
-import { SIZES, isOneSeed, seedsOf } from '../support/seeds.ts';
+import { SIZES, isOneSeed, precisionsOf, roundingOf, seedsOf } from '../support/seeds.ts';
 
 const BLOCK = 30;
 const FRAMES = 150;
@@ -72,6 +79,9 @@ function play(
   return out;
 }
 
+const inEach = (program: Program, seed: number): Program[] =>
+  precisionsOf(seed).map((precision) => ({ ...program, precision }));
+
 const interpreted = (program: Program, round?: (x: number) => number): Instance =>
   new Instance(assembled(program, BLOCK), interpreterKernel(program, BLOCK, round));
 
@@ -89,16 +99,15 @@ test('generated code computes the frames of the interpreter, however the stream 
   const failures: string[] = [];
   for (const seed of seeds) {
     try {
-      const program = plainProgram(optimise(graphOf(seed, true, 12).stream), SIZES);
-      const oracle = play(interpreted(program), seed, FRAMES, [BLOCK]);
-      const artifact = assembled(program, BLOCK);
-      near(play(compiledInstance(artifact), seed, FRAMES, [BLOCK]), oracle, 1e-4, `seed ${seed}`);
-      near(
-        play(compiledInstance(artifact), seed, FRAMES, [1, 7, 30, 3]),
-        oracle,
-        1e-4,
-        `seed ${seed} cut`,
-      );
+      const plain = plainProgram(optimise(graphOf(seed, true, 12).stream), SIZES);
+      const oracle = play(interpreted(plain), seed, FRAMES, [BLOCK]);
+      for (const program of inEach(plain, seed)) {
+        const most = program.precision === 'single' ? 1e-4 : 1e-12;
+        for (const blocks of [[BLOCK], [1, 7, 30, 3]]) {
+          const code = play(exactInstance(program, BLOCK), seed, FRAMES, blocks);
+          near(code, oracle, most, `seed ${seed} ${program.precision} ${blocks.join()}`);
+        }
+      }
     } catch (error) {
       failures.push(`seed ${seed}: ${(error as Error).message}`);
     }
@@ -110,13 +119,17 @@ test('what is rounded alike is alike to the bit', () => {
   const failures: string[] = [];
   for (const seed of seeds) {
     try {
-      const program = plainProgram(optimise(graphOf(seed, false, 12).stream), SIZES);
-      const artifact = assembled(program, BLOCK);
-      const whole = play(compiledInstance(artifact), seed, FRAMES, [BLOCK]);
-      near(play(compiledInstance(artifact), seed, FRAMES, [1, 7, 30, 3]), whole, 0, `seed ${seed}`);
-      const oracle = play(interpreted(program, Math.fround), seed, FRAMES, [BLOCK]);
-      const off = whole.filter((x, n) => !(Math.abs(x - oracle[n]!) < 1e-3)).length;
-      if (off > whole.length / 10) expect.fail(`seed ${seed}: ${off} off`);
+      const plain = plainProgram(optimise(graphOf(seed, false, 12).stream), SIZES);
+      for (const program of inEach(plain, seed)) {
+        const { precision } = program;
+        const whole = play(exactInstance(program, BLOCK), seed, FRAMES, [BLOCK]);
+        const cut = play(exactInstance(program, BLOCK), seed, FRAMES, [1, 7, 30, 3]);
+        near(cut, whole, 0, `seed ${seed} ${precision}`);
+        const oracle = play(interpreted(program, roundingOf(precision)), seed, FRAMES, [BLOCK]);
+        const most = precision === 'single' ? 1e-3 : 1e-10;
+        const off = whole.filter((x, n) => !(Math.abs(x - oracle[n]!) < most)).length;
+        if (off > whole.length / 10) expect.fail(`seed ${seed} ${precision}: ${off} off`);
+      }
     } catch (error) {
       failures.push(`seed ${seed}: ${(error as Error).message}`);
     }
@@ -158,10 +171,13 @@ test('gradients: forward is reverse, code is the interpreter, also with a carry-
           for (const g of [program.stream, program.backward!]) verify(g, mode);
           const exact = interpreted(program);
           play(exact, seed, window, [BLOCK], moves);
-          const code = compiledInstance(assembled(program, BLOCK));
-          play(code, seed, window, [11, 30, 1], moves);
-          near([...code.gradients], [...exact.gradients], 1e-3, `${mode} ${moves} code`);
-          near([code.loss], [exact.loss], 1e-3, `${mode} loss`);
+          for (const one of inEach(program, seed)) {
+            const most = one.precision === 'single' ? 1e-3 : 1e-11;
+            const code = compiledInstance(assembled(one, BLOCK));
+            play(code, seed, window, [11, 30, 1], moves);
+            near([...code.gradients], [...exact.gradients], most, `${mode} ${moves} code`);
+            near([code.loss], [exact.loss], most, `${mode} loss`);
+          }
           return [...exact.gradients];
         });
         const size = Math.max(1e-6, ...forward!.map(Math.abs));
@@ -174,11 +190,14 @@ test('gradients: forward is reverse, code is the interpreter, also with a carry-
         const program = trainingProgram(stream, { ...objective, carry }, 'reverse', SIZES);
         for (const g of [program.stream, program.backward!, program.loss!]) verify(g, 'carry');
         const exact = interpreted(program);
-        const code = compiledInstance(assembled(program, BLOCK));
+        const codes = inEach(program, seed).map((one) => compiledInstance(assembled(one, BLOCK)));
         for (let k = 0; k < 4; k++) {
           play(exact, seed + k, window, [BLOCK]);
-          play(code, seed + k, window, [11, 30, 1]);
-          near([...code.gradients], [...exact.gradients], 1e-3, `carry window ${k}`);
+          codes.forEach((code, double) => {
+            play(code, seed + k, window, [11, 30, 1]);
+            const most = double === 0 ? 1e-3 : 1e-11;
+            near([...code.gradients], [...exact.gradients], most, `carry window ${k}`);
+          });
         }
         // All of what came before is in the carry-over: the gradient is forward mode's.
         const total = trainingProgram(

@@ -9,7 +9,7 @@ import type { NodeId } from '../../dsp/ir/graph.ts';
 import type { Loss } from '../../dsp/ad/gradient.ts';
 import { mse } from '../../dsp/learn/losses/pointwise.ts';
 import type { Instance } from '../../dsp/run/instance.ts';
-import { trainingProgram } from './program.ts';
+import { assembled, compiledInstance, trainingProgram } from './program.ts';
 import { both, play, startOf } from './vectors.ts';
 import type { Run } from './vectors.ts';
 
@@ -58,12 +58,13 @@ export function agree(what: string, given: GradientCase): { loss: number; gradie
   const [forward, reverse] = (['forward', 'reverse'] as const).map((mode) => {
     const program = trainingProgram(stream, objective, mode, sizes);
     const { code, oracle } = both(program, 16, (x) => x);
-    one(oracle);
-    one(code);
+    const double = compiledInstance(assembled({ ...program, precision: 'double' }, 16));
+    for (const instance of [oracle, code, double]) one(instance);
     return {
       instance: oracle,
       loss: oracle.loss,
       code: [...code.gradients],
+      double: [...double.gradients],
       oracle: [...oracle.gradients],
     };
   });
@@ -77,6 +78,8 @@ export function agree(what: string, given: GradientCase): { loss: number; gradie
     near(reverse!.oracle[k]!, 1e-9, 'reverse');
     near(reverse!.code[k]!, 2e-4, 'compiled in reverse mode');
     near(forward!.code[k]!, 2e-4, 'compiled in forward mode');
+    near(reverse!.double[k]!, 1e-9, 'compiled in reverse mode, in double precision');
+    near(forward!.double[k]!, 1e-9, 'compiled in forward mode, in double precision');
     if (given.differences === false) return;
     const [up, down] = [STEP, -STEP].map((by) => one(reverse!.instance, k, by)) as [number, number];
     near((up - down) / (2 * STEP), 1e-4, 'by differences');

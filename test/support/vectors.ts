@@ -9,8 +9,9 @@ import type { NodeId } from '../../dsp/ir/graph.ts';
 import type { Program } from '../../dsp/ir/program.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
-import { assembled, compiledInstance } from './program.ts';
+import { assembled, exactInstance } from './program.ts';
 import { random } from './random-graph.ts';
+import { roundingOf } from './seeds.ts';
 
 /** Numbers in [−1, 1], the same for the same seed. */
 export function numbers(count: number, seed: number): number[] {
@@ -96,15 +97,15 @@ export function play(instance: Instance, run: Run): number[][] {
 /** What parameters are set to. */
 export const startOf = (params: number): number[] => numbers(params, 77);
 
-/** The same program by generated code and by the interpreter, in single or double precision. */
+/** The same program by generated code and by the interpreter, which rounds alike unless told how. */
 export function both(
   program: Program,
   maxBlock: number,
-  round: (x: number) => number = Math.fround,
+  round: (x: number) => number = roundingOf(program.precision),
 ): { code: Instance; oracle: Instance } {
   const artifact = assembled(program, maxBlock);
   const instances = {
-    code: compiledInstance(artifact),
+    code: exactInstance(program, maxBlock),
     oracle: new Instance(artifact, interpreterKernel(program, maxBlock, round)),
   };
   const values = startOf(program.params.length);

@@ -1,6 +1,6 @@
 /**
  * Frames: collected, transformed, put together again, recorded and differentiated. The interpreter
- * is the oracle of generated code, finite differences that of gradients.
+ * is the oracle of generated code in either precision, finite differences that of gradients.
  */
 
 import { describe, expect, test } from 'vitest';
@@ -13,8 +13,10 @@ import { optimise } from '../../../dsp/passes/pipeline.ts';
 import { Instance } from '../../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../../dsp/run/interpreter-kernel.ts';
 import {
+  PRECISIONS,
   assembled,
   compiledInstance,
+  exactInstance,
   plainProgram,
   trainingProgram,
 } from '../../support/program.ts';
@@ -48,6 +50,20 @@ function near(a: readonly number[], b: readonly number[], tolerance: number): vo
     const difference = Math.abs(x - b[n]!);
     if (!(difference <= tolerance * size)) expect.fail(`${n}: ${x} against ${b[n]}`);
   });
+}
+
+/** Code computes what the interpreter computes. `tolerance` relative, of single precision. */
+function isOracle(
+  program: Program,
+  frames: number,
+  blocks: readonly number[],
+  tolerance: number,
+): void {
+  const expected = play(oracle(program), frames, [BLOCK]);
+  for (const precision of PRECISIONS) {
+    const code = exactInstance({ ...program, precision }, BLOCK);
+    near(play(code, frames, blocks), expected, precision === 'single' ? tolerance : 1e-12);
+  }
 }
 
 const hann = (b: Builder, size: number): NodeId =>
@@ -111,16 +127,14 @@ describe('frames in a stream', () => {
       const program = plainProgram(optimise(vocoder(size, hop, process)), SIZES);
       const expected = play(oracle(program), 1000, [BLOCK]);
       expect(Math.max(...expected)).toBeGreaterThan(0.252);
-      near(play(compiledInstance(assembled(program, BLOCK)), 1000, [BLOCK]), expected, 1e-5);
-      near(play(compiledInstance(assembled(program, BLOCK)), 1000, [1, 7, 96, 33]), expected, 1e-5);
+      for (const blocks of [[BLOCK], [1, 7, 96, 33]]) isOracle(program, 1000, blocks, 1e-5);
       near(play(oracle(program), 1000, [1, 7, 96, 33]), expected, 1e-12);
     });
   }
 
   test.each([1, 3, 5, 30])('frames of %i lanes keep what lies behind the last one out', (lanes) => {
     const program = plainProgram(optimise(vocoder(64, 10, (_, s) => s, lanes)), SIZES);
-    const expected = play(oracle(program), 400, [BLOCK]);
-    near(play(compiledInstance(assembled(program, BLOCK)), 400, [5, 90]), expected, 1e-5);
+    isOracle(program, 400, [5, 90], 1e-5);
   });
 
   test('a window that adds up to one gives the signal back, one frame less a sample later', () => {
@@ -155,8 +169,7 @@ describe('frames in a stream', () => {
       for (const made of [[filtered], [filtered, loudest]]) {
         const outputs = made.map((node, k) => ({ name: `out:${k}`, node }));
         const program = plainProgram(optimise(b.finish(outputs)), SIZES);
-        const expected = play(oracle(program), 300, [BLOCK]);
-        near(play(compiledInstance(assembled(program, BLOCK)), 300, [7, 64, 1]), expected, 1e-6);
+        isOracle(program, 300, [7, 64, 1], 1e-6);
       }
     });
   });
@@ -246,9 +259,13 @@ describe('gradients through frames', () => {
         );
       });
       for (const program of programs) {
-        const code = firstWindow(compiledInstance(assembled(program, BLOCK)), window);
-        near(code.gradients, forward.gradients, 2e-4);
-        near([code.loss], [forward.loss], 1e-4);
+        for (const precision of PRECISIONS) {
+          const artifact = assembled({ ...program, precision }, BLOCK);
+          const code = firstWindow(compiledInstance(artifact), window);
+          const most = precision === 'single' ? 2e-4 : 1e-9;
+          near(code.gradients, forward.gradients, most);
+          near([code.loss], [forward.loss], most);
+        }
       }
     },
   );
@@ -271,8 +288,7 @@ describe('frames that are kept', () => {
     const frame = b.node('frames', [b.node('input', [], [0])], [8, 16]);
     const y = b.node('overlap', [process(b, b.node('mul', [frame, frame]))], [8]);
     const program = plainProgram(optimise(b.finish([{ name: 'out:0', node: y }])), SIZES);
-    const code = play(compiledInstance(assembled(program, BLOCK)), 300, [7, 96]);
-    near(code, play(oracle(program), 300, [BLOCK]), 1e-6);
+    isOracle(program, 300, [7, 96], 1e-6);
   });
 
   test('the last samples meet a frame that comes in a later stage', () => {
@@ -285,7 +301,6 @@ describe('frames that are kept', () => {
     ]);
     const y = b.node('overlap', [both], [8]);
     const program = plainProgram(optimise(b.finish([{ name: 'out:0', node: y }])), SIZES);
-    const code = play(compiledInstance(assembled(program, BLOCK)), 300, [7, 96]);
-    near(code, play(oracle(program), 300, [BLOCK]), 1e-6);
+    isOracle(program, 300, [7, 96], 1e-6);
   });
 });

@@ -1,14 +1,14 @@
 /**
  * Operations on whole vectors: generated code against the interpreter, over every number of lanes
  * that fills a machine vector in another way, over matrices in unrolled code and in loops, and over
- * operands that are constants, parameters, sliders, signals and recursions.
+ * operands that are constants, parameters, sliders, signals and recursions, in either precision.
  */
 
 import { describe, expect, test } from 'vitest';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { NodeId } from '../../../dsp/ir/graph.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
-import { plainProgram } from '../../support/program.ts';
+import { PRECISIONS, plainProgram } from '../../support/program.ts';
 import { SOURCES, both, close, play, probes, vectorOf } from '../../support/vectors.ts';
 import type { Source } from '../../support/vectors.ts';
 
@@ -47,9 +47,12 @@ function check(what: string, tolerance: number, write: (b: Builder) => NodeId[])
   const graph = b.finish(outputs);
   const run = { frames: 17, blocks: [8, 1, 3, 5] };
   for (const made of [graph, optimise(graph)]) {
-    const program = plainProgram(made, { inputs: 2, sliders: 1, params });
-    const { code, oracle } = both(program, 8);
-    close(play(code, run), play(oracle, run), tolerance, what);
+    for (const precision of PRECISIONS) {
+      const program = { ...plainProgram(made, { inputs: 2, sliders: 1, params }), precision };
+      const { code, oracle } = both(program, 8);
+      const most = precision === 'single' ? tolerance : tolerance * 2 ** -29;
+      close(play(code, run), play(oracle, run), most, `${what} ${precision}`);
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { NodeId } from '../../../dsp/ir/graph.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
-import { controls, plainProgram } from '../../support/program.ts';
+import { PRECISIONS, controls, plainProgram } from '../../support/program.ts';
 import { both, play, vectorOf } from '../../support/vectors.ts';
 
 const WINDOWS = [1, 2, 3, 4, 5, 40, 255, 256, 257, 300, 511, 512, 1000];
@@ -57,17 +57,20 @@ function check(
     mode: 'reverse' as const,
     params: controls(params, 0),
   };
-  const { code, oracle } = both(program, 64, (x) => x);
-  const run = { frames: 2 * window, blocks: [64, 7, 1, 33] };
-  play(code, run);
-  play(oracle, run);
-  code.gradients.forEach((sum, k) => {
-    const limit = 1.5e-5 * 4 * window * 0.1 + 1e-5;
-    if (!(Math.abs(sum - oracle.gradients[k]!) <= limit)) {
-      expect.fail(`${what}, sum ${k}: ${sum} against ${oracle.gradients[k]}`);
-    }
-  });
-  expect(code.gradients.some((sum) => sum !== 0)).toBe(true);
+  for (const precision of PRECISIONS) {
+    const { code, oracle } = both({ ...program, precision }, 64, (x) => x);
+    const run = { frames: 2 * window, blocks: [64, 7, 1, 33] };
+    play(code, run);
+    play(oracle, run);
+    code.gradients.forEach((sum, k) => {
+      const single = 1.5e-5 * 4 * window * 0.1 + 1e-5;
+      const limit = precision === 'single' ? single : 2 ** -29 * single;
+      if (!(Math.abs(sum - oracle.gradients[k]!) <= limit)) {
+        expect.fail(`${what} ${precision}, sum ${k}: ${sum} against ${oracle.gradients[k]}`);
+      }
+    });
+    expect(code.gradients.some((sum) => sum !== 0)).toBe(true);
+  }
 }
 
 describe('generated code agrees with double precision', () => {

@@ -1,13 +1,13 @@
 /**
  * The state of vectors: delays of every length with and without recursion, what they start from,
- * resets, ragged blocks, and that neither a NaN nor a denormal stays in them.
+ * resets, ragged blocks, in either precision, and that neither a NaN nor a denormal stays in them.
  */
 
 import { describe, expect, test } from 'vitest';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { NodeId } from '../../../dsp/ir/graph.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
-import { assembled, compiledInstance, plainProgram } from '../../support/program.ts';
+import { PRECISIONS, assembled, compiledInstance, plainProgram } from '../../support/program.ts';
 import { both, close, play, probes, vectorOf } from '../../support/vectors.ts';
 
 const BLOCK = 16;
@@ -30,12 +30,16 @@ const instanceOf = (write: (b: Builder) => NodeId[]) =>
 
 /** Ragged by the code against whole blocks by the interpreter, from the start and after a reset. */
 function check(what: string, write: (b: Builder) => NodeId[]): void {
-  const { code, oracle } = both(programOf(write), BLOCK);
-  const expected = play(oracle, { frames: 250, blocks: [BLOCK] });
-  const ragged = { frames: 250, blocks: [1, 7, 16, 3, 5] };
-  close(play(code, ragged), expected, 1e-6, what);
-  code.resetState();
-  close(play(code, { frames: 250, blocks: [BLOCK] }), expected, 1e-6, `${what} after a reset`);
+  for (const precision of PRECISIONS) {
+    const { code, oracle } = both({ ...programOf(write), precision }, BLOCK);
+    const expected = play(oracle, { frames: 250, blocks: [BLOCK] });
+    const ragged = { frames: 250, blocks: [1, 7, 16, 3, 5] };
+    const most = precision === 'single' ? 1e-6 : 1e-15;
+    close(play(code, ragged), expected, most, `${what} ${precision}`);
+    code.resetState();
+    const again = play(code, { frames: 250, blocks: [BLOCK] });
+    close(again, expected, most, `${what} ${precision} after a reset`);
+  }
 }
 
 describe('vectors of ints', () => {

@@ -52,10 +52,15 @@ function check(what: string, write: (b: Builder) => NodeId[]): void {
   const params = Math.max(0, ...b.nodes.filter((n) => n.op === 'param').map((n) => n.shape));
   const graph = b.finish(outputs);
   const run = { frames: 40, blocks: [8, 1, 3, 5] };
-  for (const made of [graph, optimise(graph)]) {
-    const program = plainProgram(made, { inputs: 2, sliders: 1, params });
+  const better = optimise(graph);
+  for (const [made, precision, tolerance] of [
+    [graph, 'single', 2e-5],
+    [better, 'single', 2e-5],
+    [better, 'double', 1e-13],
+  ] as const) {
+    const program = { ...plainProgram(made, { inputs: 2, sliders: 1, params }), precision };
     const { code, oracle } = both(program, 8);
-    close(play(code, run), play(oracle, run), 2e-5, what);
+    close(play(code, run), play(oracle, run), tolerance, `${what} ${precision}`);
   }
 }
 
