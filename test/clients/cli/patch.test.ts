@@ -184,9 +184,14 @@ describe('compile', () => {
     expect(json.document.print).toEqual({ stage: 'ir', text: ir!.stdout });
   });
 
-  it('takes a mode, and knows no other stages', async () => {
+  it('takes a mode and a precision, and knows no other stages', async () => {
     const reverse = await livegradJson('compile', 'one-pole', '--mode', 'reverse');
-    expect(reverse.document['mode']).toBe('reverse');
+    expect(reverse.document).toMatchObject({ mode: 'reverse', precision: 'single' });
+    const double = await livegradJson('compile', 'one-pole', '--precision', 'double');
+    expect(double.document['precision']).toBe('double');
+    const { stdout } = await livegrad(['compile', 'one-pole', '--precision', 'double']);
+    expect(stdout).toMatch(/^precision +double$/m);
+    expect(stdout).toContain('two at a time');
     const wrong = await livegradJson<ErrorDocument>('compile', 'gain', '--print', 'asm');
     expect(wrong.exit).toBe(2);
     expect(wrong.document.error.message).toContain(

@@ -8,6 +8,7 @@ import { compile } from '../../../dsp/compile.ts';
 import { Builder } from '../../../dsp/ir/builder.ts';
 import type { Graph, NodeId } from '../../../dsp/ir/graph.ts';
 import { paramName, updateScalars } from '../../../dsp/ir/program.ts';
+import type { Precision } from '../../../dsp/ir/program.ts';
 import { mse } from '../../../dsp/learn/losses/pointwise.ts';
 import { prune } from '../../../dsp/passes/prune.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
@@ -15,6 +16,7 @@ import type { PatchNode } from '../../../dsp/patch/schema.ts';
 import { planAdoption } from '../../../dsp/run/adopt.ts';
 import type { Instance } from '../../../dsp/run/instance.ts';
 import {
+  PRECISIONS,
   assembled,
   compiledInstance,
   plainProgram,
@@ -30,6 +32,7 @@ interface Sketch {
   readonly params?: Readonly<Record<string, object>>;
   readonly sliders?: Readonly<Record<string, object>>;
   readonly training?: object;
+  readonly precision?: Precision;
 }
 
 function running(sketch: Sketch): Instance {
@@ -115,6 +118,17 @@ describe('signal state', () => {
       expect(seam(edited, plain, played)).toBeLessThan(1e-6);
     },
   );
+
+  test.each([0, 301, 4321])('nor is another precision, after %i frames', (played) => {
+    const single: Sketch = { nodes: FILTERED, outputs: ['y'] };
+    const double: Sketch = { ...single, precision: 'double' };
+    // The interpolation of a delay that moves shows the last places of single precision.
+    expect(seam(single, double, played)).toBeLessThan(2e-4);
+    expect(seam(double, single, played)).toBeLessThan(2e-4);
+    const edited = { nodes: EDITED, outputs: ['y', 'spare2'], precision: 'double' } as const;
+    expect(seam(double, edited, played)).toBeLessThan(1e-6);
+    expect(seam(edited, double, played)).toBeLessThan(1e-6);
+  });
 
   test('without taking over it would be heard', () => {
     const plain = { nodes: FILTERED, outputs: ['y'] };
@@ -215,41 +229,46 @@ describe('signal state', () => {
     expect(planAdoption(artifact, { ...artifact, sampleRate: 44100 })).toBeNull();
   });
 
-  test('frames and what is put together of them go on in step', () => {
-    const graph = (extra: boolean | null): Graph => {
-      const b = new Builder('stream');
-      const input = b.node('input', [], [0]);
-      const other = extra ? b.delay(input, 50) : input;
-      const y = b.within('spectral', () => {
-        const frames = b.node('frames', [input], [32, 96]);
-        const past = b.feedback('real', 2, 0, 96, 32);
-        const sum = b.node('add', [frames, b.node('mul', [past, b.real(0.5)])]);
-        b.close(past, sum);
-        return b.node('overlap', [sum], [32]);
-      });
-      const outputs = [{ name: 'out:0', node: extra === null ? input : y }];
-      return b.finish(extra ? [...outputs, { name: 'out:1', node: other }] : outputs);
-    };
-    const sizes = { inputs: 1, sliders: 0, params: 0 };
-    const instance = (extra: boolean | null, window: number): Instance =>
-      compiledInstance(assembled({ ...plainProgram(prune(graph(extra)), sizes), window }, BLOCK));
-    for (const window of [0, 64]) {
-      for (const played of [32, 333, 1000]) {
-        const [old, next] = [instance(false, window), instance(true, window)];
-        play(old, 1, played);
-        adopt(next, old);
-        expect(largest(play(old, 2, 700), play(next, 2, 700))).toBe(0);
+  test.each(PRECISIONS)(
+    'frames and what is put together of them go on in step: %s',
+    (precision) => {
+      const graph = (extra: boolean | null): Graph => {
+        const b = new Builder('stream');
+        const input = b.node('input', [], [0]);
+        const other = extra ? b.delay(input, 50) : input;
+        const y = b.within('spectral', () => {
+          const frames = b.node('frames', [input], [32, 96]);
+          const past = b.feedback('real', 2, 0, 96, 32);
+          const sum = b.node('add', [frames, b.node('mul', [past, b.real(0.5)])]);
+          b.close(past, sum);
+          return b.node('overlap', [sum], [32]);
+        });
+        const outputs = [{ name: 'out:0', node: extra === null ? input : y }];
+        return b.finish(extra ? [...outputs, { name: 'out:1', node: other }] : outputs);
+      };
+      const sizes = { inputs: 1, sliders: 0, params: 0 };
+      const instance = (extra: boolean | null, window: number): Instance => {
+        const program = plainProgram(prune(graph(extra)), sizes);
+        return compiledInstance(assembled({ ...program, window, precision }, BLOCK));
+      };
+      for (const window of [0, 64]) {
+        for (const played of [32, 333, 1000]) {
+          const [old, next] = [instance(false, window), instance(true, window)];
+          play(old, 1, played);
+          adopt(next, old);
+          expect(largest(play(old, 2, 700), play(next, 2, 700))).toBe(0);
+        }
       }
-    }
-    // Frames that are new end where the window ends, as if silence had come before.
-    const [old, next, always] = [instance(null, 64), instance(true, 64), instance(true, 64)];
-    for (const one of [old, always]) {
-      one.inputs[0]!.fill(0);
-      one.process(40);
-    }
-    adopt(next, old);
-    expect(play(next, 2, 300)).toEqual(play(always, 2, 300));
-  });
+      // Frames that are new end where the window ends, as if silence had come before.
+      const [old, next, always] = [instance(null, 64), instance(true, 64), instance(true, 64)];
+      for (const one of [old, always]) {
+        one.inputs[0]!.fill(0);
+        one.process(40);
+      }
+      adopt(next, old);
+      expect(play(next, 2, 300)).toEqual(play(always, 2, 300));
+    },
+  );
 });
 
 const LEARNER: Sketch = {
@@ -298,6 +317,17 @@ describe('values and learning', () => {
     expect([...next.frozen]).toEqual([0, 0, 1]);
     expect([...next.sliders]).toEqual([0.2, 0.75]);
     expect(next.step).toBe(42);
+  });
+
+  test('tangents go along into another precision', () => {
+    const [old, next] = [running(LEARNER), running({ ...LEARNER, precision: 'double' })];
+    play(old, 1, 1000);
+    adopt(next, old);
+    for (const one of [old, next]) play(one, 2, 24 + 128);
+    old.gradients.forEach((g, k) => {
+      expect(Math.abs(next.gradients[k]! - g)).toBeLessThan(1e-3 * Math.abs(g));
+    });
+    expect(next.gradients[0]).not.toBe(0);
   });
 
   test('tangents go along: gradients are those of the program before, from the next window on', () => {

@@ -40,6 +40,7 @@ function spectral(): Program {
 const PROGRAMS: Readonly<Record<string, () => Program>> = {
   'one-pole-forward': () => trained('one-pole', 'forward'),
   'one-pole-reverse': () => trained('one-pole', 'reverse'),
+  'one-pole-double': () => ({ ...trained('one-pole', 'reverse'), precision: 'double' }),
   spectral,
 };
 

@@ -15,7 +15,7 @@ import { generate } from '../../../dsp/wasm/generate.ts';
 import { Func, call, encode } from '../../../dsp/wasm/module.ts';
 import type { Instr, Module } from '../../../dsp/wasm/module.ts';
 import { workOf } from '../../../dsp/wasm/work.ts';
-import { plainProgram, trainingProgram } from '../../support/program.ts';
+import { PRECISIONS, plainProgram, trainingProgram } from '../../support/program.ts';
 import { random } from '../../support/random-graph.ts';
 import { randomPatch } from '../../support/random-patch.ts';
 
@@ -57,8 +57,13 @@ function counted(module: Module): { module: Module; loops: Loop[]; base: number 
 /** Functions that are called from outside. */
 const GRAPHS: ReadonlySet<string> = new Set(['stream', 'loss', 'backward', 'update']);
 
-/** Runs whole blocks, then what comes after a window. @param calls  of each transform, a block */
+/** In either precision. @param calls  of each transform, a block */
 function check(program: Program, calls = 0): void {
+  for (const precision of PRECISIONS) checkOne({ ...program, precision }, calls);
+}
+
+/** Runs whole blocks, then what comes after a window. */
+function checkOne(program: Program, calls: number): void {
   const { module, loops, base } = counted(generate(program, BLOCK).module);
   expect(loops.filter(({ rounds }) => Number.isNaN(rounds))).toEqual([]);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(encode(module)));
