@@ -5,6 +5,7 @@
  */
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PRECISIONS } from '../support/program.ts';
 import { KERNELS } from './kernels/index.ts';
 import { measure } from './measure.ts';
 import type { Measured } from './measure.ts';
@@ -17,8 +18,11 @@ const input = signals(Math.max(...KERNELS.map(({ frames }) => frames)));
 const kernels = KERNELS.filter(({ initial }) => initial.length <= 400);
 
 describe('a kernel of the bench', () => {
-  it.each(kernels)('$name learns on our side', (kernel) => {
-    const ours = openOurs(kernel, input);
+  const both = kernels.flatMap((kernel) =>
+    PRECISIONS.map((precision) => ({ name: kernel.name, kernel, precision })),
+  );
+  it.each(both)('$name learns on our side, in $precision precision', ({ kernel, precision }) => {
+    const ours = openOurs(kernel, input, precision);
     if (typeof ours === 'string') throw new Error(ours);
     const { output, gradients, params } = ours.check(1);
     expect([...output, ...gradients, ...params].filter((value) => !Number.isFinite(value))).toEqual(

@@ -1,6 +1,6 @@
 /**
- * `npm run -s bench`: speed of the compiler's programs against plain C from g++, then against the
- * same by hand in JavaScript. Prints Markdown; with `-- --json` the kernels alone, as JSON (fields
+ * `npm run -s bench`: speed of the compiler's programs against plain C from g++, then in double
+ * precision, then against the same by hand in JavaScript. Prints Markdown; with `-- --json` the kernels alone, as JSON (fields
  * in report.ts). `-- --only TEXT` measures the kernels whose name contains it, `-- --smoke` all of
  * them for a moment, on our side alone where there is no g++.
  *
@@ -16,6 +16,7 @@ import { measure } from './measure.ts';
 import type { Effort, Measured } from './measure.ts';
 import { COMPILER, FLAGS, Native, buildNative, hasCompiler } from './native.ts';
 import { signals } from './ours.ts';
+import { measurePrecisions } from './precisions.ts';
 import { measurePrograms } from './programs.ts';
 import { heading, notes, tableHead, tableRow, toJson } from './report.ts';
 
@@ -54,7 +55,10 @@ await native?.close();
 if (program !== null) rmSync(program);
 print(notes(measured));
 if (options.json) process.stdout.write(`${toJson(measured)}\n`);
-else if (options.only === '' && !options.smoke) print(`\n${await measurePrograms()}`);
+else if (options.only === '' && !options.smoke) {
+  print(`\n${measurePrecisions(KERNELS, input, 0.1)}`);
+  print(`\n${await measurePrograms()}`);
+}
 if (measured.some(({ differs }) => differs)) process.exitCode = 1;
 
 function readOptions(): { json: boolean; smoke: boolean; only: string } {

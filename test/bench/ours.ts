@@ -3,6 +3,7 @@
  */
 import { assemble } from '../../dsp/compile.ts';
 import { printDiagnostics } from '../../dsp/diagnostic.ts';
+import type { Precision } from '../../dsp/ir/program.ts';
 import { hasFusedMultiply } from '../../dsp/wasm/features.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { SAMPLE_RATE, noise } from './kernels/kernel.ts';
@@ -36,14 +37,18 @@ export interface Ours {
 }
 
 /** The kernel, ready to run, or the reason why it cannot be. */
-export function openOurs(kernel: Kernel, { x, d }: Signals): Ours | string {
+export function openOurs(
+  kernel: Kernel,
+  { x, d }: Signals,
+  precision: Precision = 'single',
+): Ours | string {
   const { frames, initial, rate } = kernel;
   const begin = performance.now();
   const program = kernel.program(kernel);
   if (!program.ok) return printDiagnostics(program.diagnostics).trim();
   const fused = hasFusedMultiply();
   const options = { sampleRate: SAMPLE_RATE, maxBlock: frames, latency: 0, fused };
-  const artifact = assemble(program.value, options);
+  const artifact = assemble({ ...program.value, precision }, options);
   if (!artifact.ok) return printDiagnostics(artifact.diagnostics).trim();
   const instance = new Instance(artifact.value, new WebAssembly.Module(artifact.value.wasm));
   const compileMs = performance.now() - begin;
