@@ -117,6 +117,11 @@ export class PatchBuilder {
     return this.#add({ op: 'noise', seed }, id);
   }
 
+  /** Hz. */
+  sampleRate(id?: string): Signal {
+    return this.#add({ op: 'sampleRate' }, id);
+  }
+
   /** @param frequency  Hz */
   sine(frequency: Value, id?: string): Signal {
     return this.fn('sine', [frequency], id);

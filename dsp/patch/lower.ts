@@ -218,6 +218,8 @@ function lowerNode(
     }
     case 'noise':
       return noise(b, node.seed ?? 0);
+    case 'sampleRate':
+      return b.real(sampleRate);
     case 'runningSum':
       return runningSum(b, operand(node.in[0], 'real'), node.frames);
     case 'runningMean': {

@@ -23,6 +23,7 @@ export function nodeOps(): readonly string[] {
     'table',
     'rwTable',
     'noise',
+    'sampleRate',
     'runningSum',
     'runningMean',
     'align',

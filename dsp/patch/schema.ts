@@ -135,6 +135,8 @@ export const nodeSchema = z.discriminatedUnion('op', [
       .max(2 ** 31 - 1)
       .optional(),
   }),
+  /** Hz, of the device or the file. */
+  z.strictObject({ op: z.literal('sampleRate') }),
   /** Its operand one frame ago: a delay of one frame. */
   z.strictObject({ op: z.literal('mem'), in: one }),
   /** The sum of the last `frames` values, zeros before the start. */

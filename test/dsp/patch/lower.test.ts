@@ -32,6 +32,10 @@ function render(
   return out;
 }
 
+test('the sample rate is that of the compilation', () => {
+  expect([...render((p) => p.sampleRate(), 2)]).toEqual([48_000, 48_000]);
+});
+
 describe('noise', () => {
   const y = render((p) => p.noise(3), 100_000);
 
