@@ -75,12 +75,12 @@ interface Cookbook {
 /** Numerator b0, b1, b2 and denominator a0, a1, a2, not yet divided by a0. */
 type Coefficients = readonly [NodeId, NodeId, NodeId, NodeId, NodeId, NodeId];
 
-const heldQ = (b: Builder, q: NodeId): NodeId => hold(b, q, 0.01, 1000);
-const heldCutoff = (b: Builder, cutoff: NodeId, sampleRate: number): NodeId =>
+export const heldQ = (b: Builder, q: NodeId): NodeId => hold(b, q, 0.01, 1000);
+export const heldCutoff = (b: Builder, cutoff: NodeId, sampleRate: number): NodeId =>
   hold(b, cutoff, LOWEST, HIGHEST * sampleRate);
 
 /** 10^(gainDb / 40): the square root of the gain. */
-const rootGain = (b: Builder, gainDb: NodeId): NodeId =>
+export const rootGain = (b: Builder, gainDb: NodeId): NodeId =>
   b.node('exp', [scale(b, hold(b, gainDb, -120, 120), Math.LN10 / 40)]);
 
 function cookbook(b: Builder, cutoff: NodeId, q: NodeId, sampleRate: number): Cookbook {

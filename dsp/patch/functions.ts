@@ -13,6 +13,7 @@ import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
 import { FILTERS } from './filters.ts';
 import { OSCILLATORS } from './oscillators.ts';
+import { RESPONSES } from './responses.ts';
 import { abs, add, below, choose, div, hold, mul, neg, scale, sub } from './terms.ts';
 import type { Build, PatchFunction, PlainFunction } from './terms.ts';
 
@@ -289,10 +290,12 @@ export const ELEMENTARY = {
   },
 } as const satisfies Record<string, PlainFunction>;
 
-export const FUNCTIONS = { ...ELEMENTARY, ...OSCILLATORS, ...FILTERS } as const satisfies Record<
-  string,
-  PatchFunction
->;
+export const FUNCTIONS = {
+  ...ELEMENTARY,
+  ...OSCILLATORS,
+  ...FILTERS,
+  ...RESPONSES,
+} as const satisfies Record<string, PatchFunction>;
 
 export type FunctionName = keyof typeof FUNCTIONS;
 
@@ -306,5 +309,9 @@ export function buildOf(name: FunctionName, sampleRate: number): Build {
 
 export const isOscillator = (op: string): op is keyof typeof OSCILLATORS =>
   Object.hasOwn(OSCILLATORS, op);
+
+/** Without state: it works lane by lane, on frames as on samples. */
+export const isPointwise = (op: string): boolean =>
+  Object.hasOwn(ELEMENTARY, op) || Object.hasOwn(RESPONSES, op);
 
 export const isFunction = (op: string): op is FunctionName => Object.hasOwn(FUNCTIONS, op);

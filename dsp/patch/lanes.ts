@@ -12,7 +12,7 @@ import type { Diagnostic } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
 import { takenBy } from '../learn/losses/table.ts';
-import { ELEMENTARY } from './functions.ts';
+import { isPointwise } from './functions.ts';
 import { termsOf } from './objective.ts';
 import type { Operand } from './operand.ts';
 import { lanesOfParam } from './params.ts';
@@ -35,9 +35,7 @@ const MOVERS: ReadonlySet<string> = new Set(['delay', 'mem', 'align', 'runningSu
 
 /** Does it work lane by lane? */
 const isLanewise = (op: string): boolean =>
-  MOVERS.has(op) ||
-  Object.hasOwn(ELEMENTARY, op) ||
-  (Object.hasOwn(OPS, op) && OPS[op as OpKind].inPatch);
+  MOVERS.has(op) || isPointwise(op) || (Object.hasOwn(OPS, op) && OPS[op as OpKind].inPatch);
 
 const isVectorNode = (node: PatchNode): node is VectorNode => isVectorOp(node.op);
 

@@ -15,7 +15,7 @@ import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
 import { kindOf, takenBy } from '../learn/losses/table.ts';
 import { isFrameOp } from './frames.ts';
-import { ELEMENTARY } from './functions.ts';
+import { isPointwise } from './functions.ts';
 import { termsOf } from './objective.ts';
 import type { Operand } from './operand.ts';
 import type { Patch, PatchNode } from './schema.ts';
@@ -42,7 +42,7 @@ const takesFrames = (op: string): boolean =>
   WITH_PAST.has(op) ||
   (isVectorOp(op) && !isFrameOp(op)) ||
   (isFrameOp(op) && op !== 'frames') ||
-  Object.hasOwn(ELEMENTARY, op) ||
+  isPointwise(op) ||
   (Object.hasOwn(OPS, op) && OPS[op as OpKind].inPatch);
 
 /** Between samples and frames. */
@@ -52,7 +52,7 @@ const isBorder = (op: string): boolean => op === 'frames' || op === 'overlapAdd'
 function ownRate(node: PatchNode): number | undefined {
   if (node.op === 'frames') return node.hop;
   if (node.op === 'delay') return node.hop;
-  if (isConstant(node.op)) return 0;
+  if (isConstant(node.op) || node.op === 'sampleRate') return 0;
   if (node.op === 'table' || takesFrames(node.op)) return isBorder(node.op) ? 1 : undefined;
   return 1;
 }

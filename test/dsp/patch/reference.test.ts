@@ -23,6 +23,7 @@ import { FILTERS } from '../../../dsp/patch/filters.ts';
 import { ELEMENTARY } from '../../../dsp/patch/functions.ts';
 import { OSCILLATORS } from '../../../dsp/patch/oscillators.ts';
 import { PLAIN_OPS, nodeOps } from '../../../dsp/patch/names.ts';
+import { RESPONSES } from '../../../dsp/patch/responses.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
 import { TRACKING_OP_NAMES, isTrackingOp } from '../../../dsp/patch/tracking.ts';
 import type { PatchFunction } from '../../../dsp/patch/terms.ts';
@@ -92,7 +93,7 @@ function vectorTable(ops: readonly VectorOp[]): string {
 }
 
 test('every name of an operand belongs to one', () => {
-  for (const functions of [ELEMENTARY, OSCILLATORS, FILTERS]) {
+  for (const functions of [ELEMENTARY, OSCILLATORS, FILTERS, RESPONSES]) {
     for (const { arity, names } of Object.values<PatchFunction>(functions)) {
       expect(names?.length ?? arity).toBe(arity);
     }
@@ -116,6 +117,8 @@ test('the table of operations is the op table', () => {
     functionTable(OSCILLATORS),
     'Filters and followers. Their states start at 0; a `cutoff` is in Hz and held to [10, 0.49 · sample rate], `q` to [0.01, 1000], `gainDb` to ±120, with derivative 0 outside. Below some 100 Hz use the state-variable ones: in single precision a biquad is 0.1 % off at DC for a cutoff of 100 Hz at 48 kHz, 4 % for 20 Hz:\n',
     functionTable(FILTERS),
+    'Responses of filters, lane by lane: the level that a filter of the same settings has at each of many frequencies, a power of 1e-16 (−160 dB) added. They have no state:\n',
+    functionTable(RESPONSES),
     'Vectors and neural layers, real; operands in brackets may be left out. A bias is a lane per output, or one number for all:\n',
     vectorTable(VECTOR_OP_NAMES.filter((op) => !isFrameOp(op) && !isTrackingOp(op))),
     'Frames and spectra, real:\n',
