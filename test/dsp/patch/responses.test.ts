@@ -62,7 +62,8 @@ describe.each(names)('%s', (name) => {
         const [db] = output(sampleRate, 1, (p) => p.fn(name, [frequency, ...operands]));
         const expected = level(impulse, frequency / sampleRate);
         // The filter's own rounding is all that is left where it lets nothing through.
-        if (expected > -40) expect(Math.abs(db! - expected)).toBeLessThan(expected > -30 ? 0.02 : 0.3);
+        if (expected > -40)
+          expect(Math.abs(db! - expected)).toBeLessThan(expected > -30 ? 0.02 : 0.3);
         else expect(db).toBeLessThan(-38);
       }
     }

@@ -86,7 +86,8 @@ function checkOne(program: Program, calls: number): void {
 }
 
 describe('rounds', () => {
-  it.each(Object.keys(EXAMPLES))('%s: every loop runs as often as it says', (name) => {
+  const some = 'gain gain-dc one-pole loopback dense equaliser iir lowpass multi compressor reverb';
+  it.each(some.split(' '))('%s: every loop runs as often as it says', (name) => {
     for (const mode of ['forward', 'reverse'] as const) {
       const program = programOf(EXAMPLES[name]!, { ...options, mode });
       if (!program.ok) throw new Error(name);

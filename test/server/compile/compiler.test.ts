@@ -48,13 +48,15 @@ test('code that would keep the engine busy is refused before it gets there', asy
 
 test('calls are answered in their order', async () => {
   const order: string[] = [];
+  // Fewer than wait in line at most.
+  const some = Object.entries(EXAMPLES).slice(0, 8);
   await Promise.all(
-    Object.entries(EXAMPLES).map(async ([name, patch]) => {
+    some.map(async ([name, patch]) => {
       await compiler.compile(patch, options);
       order.push(name);
     }),
   );
-  expect(order).toEqual(Object.keys(EXAMPLES));
+  expect(order).toEqual(some.map(([name]) => name));
 });
 
 test('a compilation over its time limit fails, and the next one gets a fresh thread', async () => {
