@@ -77,8 +77,9 @@ function section({ patch }: Shown): string {
 
 const value = (x: number): string => String(Number(x.toPrecision(4)));
 
-/** As many digits as the tolerance makes sense of, and one more. */
-function valueBeside({ learned, tolerance }: Exam): string {
+/** As many digits as the tolerance makes sense of, and one more; of what should be 0, the first. */
+function valueBeside({ value: wanted, learned, tolerance }: Exam): string {
+  if (wanted === 0) return String(Number(learned.toPrecision(2)));
   const digits = Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(tolerance))));
   return learned.toFixed(digits);
 }
