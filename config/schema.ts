@@ -52,6 +52,15 @@ export const audioSchema = z.strictObject({
     .describe('Ask for real-time priority for the audio thread where the system grants it.'),
 });
 
+const engineSchema = z.strictObject({
+  revectorize: z
+    .enum(['off', 'auto'])
+    .default('off')
+    .describe(
+      'Eight numbers at a time instead of four (AVX2), an experiment of V8: auto takes it for a program that computes the same with it.',
+    ),
+});
+
 const logSchema = z.strictObject({
   level: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -63,6 +72,7 @@ const logSchema = z.strictObject({
 export const configSchema = z.strictObject({
   http: httpSchema.prefault({}),
   audio: audioSchema.prefault({}),
+  engine: engineSchema.prefault({}),
   patch: text
     .min(1)
     .default('gain')

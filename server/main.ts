@@ -55,6 +55,7 @@ async function run(config: Config): Promise<void> {
   // The engine reports to the session, and the session steers the engine.
   const engine: Engine = new Supervisor({
     audio: config.audio,
+    revectorize: config.engine.revectorize,
     log,
     onStatus: (status) => session.onStatus(status),
     onMeasurement: (measurement: Measurement) => {
@@ -166,7 +167,12 @@ function listenProblem(error: NodeJS.ErrnoException, host: string, port: number)
 function logEvent(log: Log, { kind, message }: EngineEvent): void {
   const serious = kind === 'crashed' || kind === 'hung';
   if (serious) log.error({ kind }, message);
-  else if (kind === 'realtime' || kind === 'device-returned' || kind === 'ended') {
+  else if (
+    kind === 'realtime' ||
+    kind === 'revectorized' ||
+    kind === 'device-returned' ||
+    kind === 'ended'
+  ) {
     log.info({ kind }, message);
   } else log.warn({ kind }, message);
 }

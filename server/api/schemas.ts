@@ -50,6 +50,10 @@ export const engineSchema = outputSchema.extend({
   framesProcessed: z.number(),
   restarts: z.int(),
   realtime: z.boolean().nullable().describe('Whether the audio thread has real-time priority.'),
+  revectorized: z
+    .boolean()
+    .nullable()
+    .describe('Whether the program runs on eight numbers at a time; null while not asked for.'),
   reason: z.string().nullable().describe('Why the state is what it is; null when all is well.'),
 });
 

@@ -571,6 +571,7 @@ const LASTING = [
   'latency',
   'restarts',
   'realtime',
+  'revectorized',
   'reason',
 ] as const satisfies readonly (keyof EngineStatus)[];
 

@@ -18,6 +18,7 @@ import type { RecordLayout } from './record.ts';
 import { decode, recordLayout } from './record.ts';
 import { Ring } from './ring.ts';
 import { rehearse } from './rehearse.ts';
+import { tryRevectorize } from './revectorize.ts';
 import type { Inheritance, Mail, OpenSettings, Ready, ThreadData, ThreadReport } from './thread.ts';
 import { translate } from './translate.ts';
 import type {
@@ -48,6 +49,8 @@ let device: DeviceInfo | null = null;
 let playing: Playing | null = null;
 let next: Playing | null = null;
 let probe: Probe | null = null;
+/** Are programs to be tried on eight numbers at a time? */
+let revectorize: Extract<Command, { kind: 'open' }>['revectorize'] = 'off';
 
 function send(report: Report): void {
   process.send?.(report);
@@ -61,7 +64,11 @@ function leave(report: Report | null): void {
 }
 
 function prepare(artifact: Artifact): Ready {
-  return { artifact, module: translate(artifact.wasm) };
+  const module = translate(artifact.wasm);
+  if (revectorize === 'off') return { artifact, module };
+  const wide = tryRevectorize(artifact, module);
+  send({ kind: 'revectorized', on: wide.module !== null, detail: wide.detail });
+  return { artifact, module: wide.module ?? module };
 }
 
 async function open(command: Extract<Command, { kind: 'open' }>): Promise<void> {
@@ -74,6 +81,7 @@ async function open(command: Extract<Command, { kind: 'open' }>): Promise<void> 
     mailbox: threadMailbox,
     rig: audio.backend === 'virtual' ? await prepareRig(audio) : null,
   };
+  ({ revectorize } = command);
   const worker = new Worker(new URL('./audio-worker.ts', import.meta.url), {
     workerData: data,
     transferList: [threadMailbox],

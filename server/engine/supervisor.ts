@@ -7,6 +7,7 @@
  * of engine processes; `stop` leaves no process behind; one engine at a time.
  * It does not compile, does not open devices, and asks nothing of a process that does not answer.
  */
+import type { Config } from '../../config/schema.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
 import { fromTheStart } from '../../dsp/learn/schedules/schedule.ts';
 import { causeOf } from '../../dsp/run/faults.ts';
@@ -56,6 +57,8 @@ export interface Logger {
 
 export interface SupervisorOptions {
   readonly audio: AudioSettings;
+  /** Eight numbers at a time: see revectorize.ts. */
+  readonly revectorize: Config['engine']['revectorize'];
   readonly log: Logger;
   onMeasurement(measurement: Measurement): void;
   onStatus(status: EngineStatus): void;
@@ -96,6 +99,8 @@ export class Supervisor {
   #failed: readonly Diagnostic[] | null = null;
   #ended: string | null = null;
   #hung = false;
+  /** An engine has ended by itself: from then on what V8 calls an experiment stays off. */
+  #hasCrashed = false;
   #stopping = false;
   #lastFault = 0;
   #lastNan = 0;
@@ -131,6 +136,7 @@ export class Supervisor {
       muted: true,
       gainDb: 0,
       realtime: null,
+      revectorized: null,
       reason: null,
     };
   }
@@ -352,6 +358,13 @@ export class Supervisor {
       case 'ready':
         this.#open();
         break;
+      case 'revectorized': {
+        const { on, detail } = report;
+        this.#set({ revectorized: on });
+        const message = `the program runs on ${on ? 'eight' : 'four'} numbers at a time: ${detail}`;
+        this.#event('revectorized', message);
+        break;
+      }
       case 'opened':
         this.#onOpened(report.device);
         if (report.realtime !== null) {
@@ -393,6 +406,7 @@ export class Supervisor {
     this.#engine?.send({
       kind: 'open',
       audio: { ...this.#audio, backend: this.#backend ?? this.#audio.backend },
+      revectorize: this.#hasCrashed ? 'off' : this.#options.revectorize,
       muted,
       gainDb,
       load: this.#memory,
@@ -553,6 +567,9 @@ export class Supervisor {
   #replace(reason: string, flowed: boolean): void {
     const wait = BACK_OFF[Math.min(this.#failures, BACK_OFF.length - 1)]!;
     this.#failures++;
+    // A lost device makes an engine hang while audio flows: that says nothing about its code.
+    if (!(this.#hung && flowed)) this.#hasCrashed = true;
+    if (this.#hasCrashed) this.#set({ revectorized: null });
     const degraded = this.#status.state === 'degraded';
     const state = degraded ? 'degraded' : 'restarting';
     this.#set({ state, pid: null, reason, load: NO_LOAD, restarts: this.#status.restarts + 1 });

@@ -7,17 +7,26 @@
  */
 import { setFlagsFromString } from 'node:v8';
 
+/** Joins operations on four numbers into one on eight: V8 knows it on x86-64 alone. */
+const REVECTORIZE = 'experimental-wasm-revectorize';
+
 /** Longest translation that the engine may be busy with, seconds: then it counts as hung. */
 export const LONGEST_TRANSLATION = 1;
 
-/** Throws a CompileError for code that this engine refuses. */
-export function translate(wasm: Uint8Array): WebAssembly.Module {
+/**
+ * Throws a CompileError for code that this engine refuses.
+ *
+ * @param wide  may V8 join vectors of four to vectors of eight? See revectorize.ts
+ */
+export function translate(wasm: Uint8Array, wide = false): WebAssembly.Module {
   try {
     setFlagsFromString('--no-liftoff');
     setFlagsFromString('--no-wasm-lazy-compilation');
+    if (wide) setFlagsFromString(`--${REVECTORIZE}`);
     return new WebAssembly.Module(wasm);
   } finally {
     setFlagsFromString('--liftoff');
     setFlagsFromString('--wasm-lazy-compilation');
+    if (wide) setFlagsFromString(`--no-${REVECTORIZE}`);
   }
 }

@@ -6,7 +6,7 @@
  * Invariant: plain data only, so that every value survives structured cloning
  * (fork with serialization 'advanced', postMessage). No behaviour lives here.
  */
-import type { AudioSettings } from '../../config/schema.ts';
+import type { AudioSettings, Config } from '../../config/schema.ts';
 import type { Artifact } from '../../dsp/artifact.ts';
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
 import type { Schedule } from '../../dsp/learn/schedules/schedule.ts';
@@ -60,6 +60,8 @@ export interface EngineStatus {
   readonly gainDb: number;
   /** Whether the audio thread got real-time scheduling; null while not known. */
   readonly realtime: boolean | null;
+  /** Whether the program runs on eight numbers at a time; null while not asked for. */
+  readonly revectorized: boolean | null;
   /** Why the state is what it is, for people; null when all is well. */
   readonly reason: string | null;
 }
@@ -118,6 +120,7 @@ export interface EngineEvent {
     | 'nan'
     | 'fault' // a guard of the training tripped, and learning went off
     | 'realtime' // what became of the request for real-time scheduling
+    | 'revectorized' // whether a program runs on eight numbers at a time
     | 'program-refused'; // the remembered program does not fit the device opened
   readonly message: string;
 }
@@ -176,6 +179,7 @@ export type Command =
   | {
       readonly kind: 'open';
       readonly audio: AudioSettings;
+      readonly revectorize: Config['engine']['revectorize'];
       readonly muted: boolean;
       readonly gainDb: number;
       readonly load: Loading | null;
@@ -195,6 +199,7 @@ export interface Realtime {
 /** Engine process to supervisor. */
 export type Report =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'revectorized'; readonly on: boolean; readonly detail: string }
   | { readonly kind: 'opened'; readonly device: DeviceInfo; readonly realtime: Realtime | null }
   | { readonly kind: 'failed'; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: 'loaded'; readonly generation: number }

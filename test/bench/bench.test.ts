@@ -64,6 +64,7 @@ describe.runIf(hasCompiler())('a kernel of the bench in C', () => {
         'nsPerSample',
         'nativeNsPerSample',
         'ratio',
+        'wideRatio',
         'realTimeFactor',
         'bytes',
       ]);

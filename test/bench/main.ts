@@ -8,7 +8,6 @@
  * unknown argument. The ratio is what counts: machines differ, and this one may be busy.
  */
 import { rmSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { parseArgs } from 'node:util';
 import { say } from '../../server/launch/paths.mjs';
 import { KERNELS } from './kernels/index.ts';
@@ -19,10 +18,6 @@ import { signals } from './ours.ts';
 import { measurePrecisions } from './precisions.ts';
 import { measurePrograms } from './programs.ts';
 import { heading, notes, tableHead, tableRow, toJson } from './report.ts';
-
-// As the engine does: optimised code from the first call on.
-setFlagsFromString('--no-liftoff');
-setFlagsFromString('--no-wasm-lazy-compilation');
 
 const FULL: Effort = { rounds: 9, seconds: 0.05 };
 const SMOKE: Effort = { rounds: 1, seconds: 0.001 };

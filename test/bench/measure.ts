@@ -22,6 +22,8 @@ export interface Measured {
   readonly nsPerSample: number | null;
   readonly nativeNsPerSample: number | null;
   readonly ratio: number | null;
+  /** Of our side on eight numbers at a time; null where V8 gets that wrong. */
+  readonly wideRatio: number | null;
   readonly bytes: number | null;
   readonly compileMs: number | null;
   readonly note: string | null;
@@ -46,11 +48,12 @@ export async function measure(
     available && native !== null
       ? compare(kernel, ours.check(CHECKED_BLOCKS), await native.check(kernel, CHECKED_BLOCKS))
       : null;
-  const measured: { ours: number | null; native: number | null }[] = [];
+  const measured: { ours: number | null; wide: number | null; native: number | null }[] = [];
   // The round before the first warms caches and clock and does not count.
   for (let round = -1; round < rounds; round++) {
     const one = {
       ours: available ? ours.time(seconds) : null,
+      wide: available ? (ours.timeWide?.(seconds) ?? null) : null,
       native: native === null ? null : await native.time(seconds),
     };
     if (round >= 0) measured.push(one);
@@ -59,14 +62,18 @@ export async function measure(
     const values = measured.map(of).filter((value) => value !== null);
     return values.length === 0 ? null : median(values);
   };
+  const ratio = (side: 'ours' | 'wide'): number | null => {
+    if (difference !== null) return null;
+    return middle(({ [side]: ours, native }) =>
+      ours === null || native === null ? null : ours / native,
+    );
+  };
   return {
     kernel,
     nsPerSample: middle((one) => one.ours),
     nativeNsPerSample: middle((one) => one.native),
-    ratio:
-      difference === null
-        ? middle((one) => (one.ours === null || one.native === null ? null : one.ours / one.native))
-        : null,
+    ratio: ratio('ours'),
+    wideRatio: ratio('wide'),
     bytes: available ? ours.bytes : null,
     compileMs: available ? ours.compileMs : null,
     note: available ? difference : ours,

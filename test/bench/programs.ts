@@ -8,6 +8,7 @@
 import { measure } from 'mitata';
 import { compile } from '../../dsp/compile.ts';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
+import { translate } from '../../server/engine/translate.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { BLOCK, SAMPLE_RATE, noise } from './kernels/kernel.ts';
 
@@ -120,7 +121,7 @@ export async function measurePrograms(): Promise<string> {
     const begin = performance.now();
     const artifact = compile(patch, { sampleRate: SAMPLE_RATE, maxBlock: BLOCK, latency: 0 });
     if (!artifact.ok) throw new Error(name);
-    const module = new WebAssembly.Module(artifact.value.wasm);
+    const module = translate(artifact.value.wasm);
     const compileMs = performance.now() - begin;
     const instance = new Instance(artifact.value, module);
     instance.setSchedule(patch.training!.schedule);

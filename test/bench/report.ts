@@ -1,9 +1,10 @@
 /**
  * What was measured, as Markdown for people and as JSON for programs.
  *
- * The JSON is `{node, cpu, kernels: [{name, nsPerSample, nativeNsPerSample, ratio, realTimeFactor,
- * bytes}]}`. A field is null where it was not measured: all but `nativeNsPerSample` for a kernel
- * that the compiler cannot run yet, and `ratio` where the two sides do not compute the same.
+ * The JSON is `{node, cpu, kernels: [{name, nsPerSample, nativeNsPerSample, ratio, wideRatio,
+ * realTimeFactor, bytes}]}`; `wideRatio` is that of code on eight numbers at a time. A field is null
+ * where it was not measured: all but `nativeNsPerSample` for a kernel that the compiler cannot run yet,
+ * the ratios where the two sides do not compute the same, `wideRatio` where V8 gets it wrong.
  */
 import { cpus } from 'node:os';
 import { SAMPLE_RATE } from './kernels/kernel.ts';
@@ -15,13 +16,14 @@ const realTime = (ns: number | null): number | null =>
   ns === null ? null : 1e9 / ns / SAMPLE_RATE;
 
 export function toJson(measured: readonly Measured[]): string {
-  const kernels = measured.map(({ kernel, nsPerSample, nativeNsPerSample, ratio, bytes }) => ({
+  const kernels = measured.map(({ kernel, ...one }) => ({
     name: kernel.name,
-    nsPerSample,
-    nativeNsPerSample,
-    ratio,
-    realTimeFactor: realTime(nsPerSample),
-    bytes,
+    nsPerSample: one.nsPerSample,
+    nativeNsPerSample: one.nativeNsPerSample,
+    ratio: one.ratio,
+    wideRatio: one.wideRatio,
+    realTimeFactor: realTime(one.nsPerSample),
+    bytes: one.bytes,
   }));
   return JSON.stringify({ node: process.version, cpu: cpuName(), kernels }, null, 2);
 }
@@ -35,6 +37,7 @@ const HEAD = [
   'ns/sample',
   'native',
   'ratio',
+  'of eight',
   'target',
   'M samples/s',
   'x real time',
@@ -54,6 +57,7 @@ export function tableRow(measured: Measured): string {
     number(nsPerSample, 2),
     number(measured.nativeNsPerSample, 2),
     measured.differs ? 'differs' : `${number(ratio, 2)}${missed ? ' *' : ''}`,
+    number(measured.wideRatio, 2),
     kernel.target === undefined ? '' : `≤ ${kernel.target}`,
     number(nsPerSample === null ? null : 1e3 / nsPerSample, 2),
     number(realTime(nsPerSample), 0),

@@ -70,6 +70,7 @@ test('every key can be set by its variable and by its flag', () => {
     'http.token': 'secret',
     'audio.backend': 'virtual',
     'audio.clock': 'free',
+    'engine.revectorize': 'auto',
     'log.level': 'debug',
   };
   for (const key of CONFIG_KEYS) {

@@ -42,13 +42,18 @@ export interface Supervised {
   readonly close: () => Promise<void>;
 }
 
-export async function supervise(audio: Partial<AudioSettings> = {}): Promise<Supervised> {
+/** @param revectorize  off: an engine starts sooner and tells nothing of it */
+export async function supervise(
+  audio: Partial<AudioSettings> = {},
+  revectorize: 'auto' | 'off' = 'off',
+): Promise<Supervised> {
   const events: EngineEvent[] = [];
   const states: string[] = [];
   let last: Measurement | null = null;
   const log = () => undefined;
   const supervisor = new Supervisor({
     audio: { ...AUDIO, ...audio },
+    revectorize,
     log: { debug: log, info: log, warn: log, error: log },
     onMeasurement: (measurement) => (last = measurement),
     onStatus: ({ state }: EngineStatus) => {

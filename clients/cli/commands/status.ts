@@ -46,6 +46,7 @@ export const status: Register = (program, deliver) => {
                 'trouble',
                 `${engine.xruns} xruns, ${engine.lateBlocks} late blocks, ${engine.nanBlocks} NaN blocks, ${engine.restarts} restarts`,
               ],
+              ['code', `${engine.revectorized === true ? 'eight' : 'four'} numbers at a time`],
               ['patch', s.patch],
               [
                 'learning',

@@ -58,6 +58,7 @@ export function snapshot(
         framesProcessed: 1e6,
         restarts: 0,
         realtime: true,
+        revectorized: true,
         reason: null,
       },
       training: {

@@ -47,6 +47,7 @@ export class FakeEngine implements Engine {
     muted: true,
     gainDb: 0,
     realtime: null,
+    revectorized: null,
     reason: null,
   };
   program: Program | undefined;
