@@ -5,7 +5,7 @@
  * computed at run time in single precision. The identities are exact for every value but for the
  * sign of a zero (x + 0, x · 1, −(−x), x + (−y), (−x) · y, a choice by a constant, division by a
  * power of two, a comparison that was made real and int again, a line or table read at a constant
- * place, a product with a 1 x 1 matrix, a part of what was joined, a sum of vectors that are 0 in
+ * place, a sum over the window of −x, a product with a 1 x 1 matrix, a part of what was joined, a sum of vectors that are 0 in
  * each other's lanes); none assumes that a value is finite, and none trades rounding for speed.
  *
  * When: after differentiation, which leaves many of them; run to a fixpoint, because folding a
@@ -63,6 +63,10 @@ function simplify(b: Builder, node: Node, args: readonly NodeId[]): NodeId {
   const { op, shape } = node;
   if (isStructureOp(op)) return restructure(b, op, node, args);
   if (op === 'line' || op === 'lineT') return still(b, node, args);
+  const [a] = args;
+  if (op === 'sum' && a !== undefined && isNeg(b, a)) {
+    return b.node('neg', [b.node('sum', [b.nodes[a]!.args[0]!])]);
+  }
   if (!isValueOp(op)) return b.node(op, args, node.attrs);
   return b.asLanes(simpler(b, op, node, unsplat(b, args)), shape);
 }
