@@ -115,7 +115,7 @@ test('the table of operations is the op table', () => {
     functionTable(ELEMENTARY),
     'Oscillators. Their phase starts at 0 and is a 32-bit integer, so it does not drift however long they run; a frequency is in Hz and below Nyquist:\n',
     functionTable(OSCILLATORS),
-    'Filters and followers. Their states start at 0; a `cutoff` is in Hz and held to [10, 0.49 · sample rate], `q` to [0.01, 1000], `gainDb` to ±120, with derivative 0 outside. Below some 100 Hz use the state-variable ones: in single precision a biquad is 0.1 % off at DC for a cutoff of 100 Hz at 48 kHz, 4 % for 20 Hz:\n',
+    'Filters and followers. Their states start at 0; a `cutoff` is in Hz and held to [10, 0.49 · sample rate], `q` to [0.01, 1000], `gainDb` to ±120, with derivative 0 outside. Below some 100 Hz use the state-variable ones: in single precision a biquad is 0.1 % off at DC for a cutoff of 100 Hz at 48 kHz, 4 % for 20 Hz (in double precision it is right):\n',
     functionTable(FILTERS),
     'Responses of filters, lane by lane: the level that a filter of the same settings has at each of many frequencies, a power of 1e-16 (−160 dB) added. They have no state:\n',
     functionTable(RESPONSES),
