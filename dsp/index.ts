@@ -13,7 +13,7 @@ export { Instance } from './run/instance.ts';
 
 export { Builder } from './ir/builder.ts';
 export type { Graph, NodeId } from './ir/graph.ts';
-export type { Program } from './ir/program.ts';
+export type { Precision, Program } from './ir/program.ts';
 export { print } from './ir/print.ts';
 export { verify } from './ir/verify.ts';
 export { Interpreter } from './interpret/interpret.ts';

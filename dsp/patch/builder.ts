@@ -9,6 +9,7 @@
 import type { z } from 'zod';
 import type { ControlSpec } from '../control.ts';
 import type { Result } from '../diagnostic.ts';
+import type { Precision } from '../ir/program.ts';
 import type { FunctionName } from './functions.ts';
 import type { ParamSpec } from './params.ts';
 import { PATCH_FORMAT, parsePatch } from './schema.ts';
@@ -166,6 +167,7 @@ export class PatchBuilder {
 export interface PatchEnd {
   readonly title?: string;
   readonly doc?: string;
+  readonly precision?: Precision;
   readonly outputs?: readonly Operand[];
   readonly training?: z.input<typeof trainingSchema>;
   readonly expect?: readonly Expectation[];

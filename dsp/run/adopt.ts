@@ -34,7 +34,7 @@ export interface Adoption {
  */
 const COPY = 10;
 
-/** What is copied: words as they are, or reals. */
+/** What is copied: words as they are, or reals; those of eight bytes lie at even words. */
 const KIND = { words: 0, doubles: 1, widened: 2, narrowed: 3 } as const;
 
 /** What `to` takes over from `from`, or null where nothing fits: they run at different rates. */

@@ -9,6 +9,7 @@ import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Artifact } from '../../dsp/artifact.ts';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
 import type { Precision } from '../../dsp/ir/program.ts';
+import { buildPatch } from '../../dsp/patch/builder.ts';
 import { parsePatch } from '../../dsp/patch/schema.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import { Instance } from '../../dsp/run/instance.ts';
@@ -110,6 +111,8 @@ describe('precision', () => {
     const patch = patchOf({ ...fields, precision: 'double' });
     expect(compiled(patch, { precision: 'single' })).toEqual(compiled(patchOf(fields)));
     expect(compiled(patchOf(fields), { precision: 'double' })).toEqual(compiled(patch));
+    const built = buildPatch('built', (p) => ({ outputs: [p.input(1)], precision: 'double' }));
+    expect(built.ok && built.value.precision).toBe('double');
   });
 
   test('is one of two', () => {
