@@ -35,6 +35,9 @@ export const GATE = 0.4;
 /** −80 dB. */
 export const QUIET = 1e-4;
 
+/** Of the sample rate: at half of it a sine's spectrum stands still. */
+const HIGHEST = 0.49;
+
 /** Frequencies that Newton's method goes on from have this share of the largest bin's power. */
 const LARGE = 0.4;
 
@@ -101,11 +104,12 @@ function hear(b: Builder, frame: NodeId, octaves: NodeId, options: FrequencyOpti
   const power = powerAbove(b, sound);
   const peak = extremeLane(b, power, 'max');
   const isLoud = b.node('gt', [peak, b.real(((floor * size) / 4) ** 2)]);
-  const own = b.node('select', [isLoud, octaves, b.real(0)]);
-  const bin = b.node('min', [
-    scaled(b, b.node('exp2', [own]), size / sampleRate),
-    b.real(size / 2),
-  ]);
+  const wanted = b.node('select', [isLoud, octaves, b.real(0)]);
+  const highest = b.node('min', [wanted, b.real(Math.log2(HIGHEST * sampleRate))]);
+  const held = b.node('detach', [atLeast(b, highest, Math.log2(sampleRate / size))]);
+  // The slope goes on beyond, so that what has gone too far comes back.
+  const own = b.node('withSlope', [held, wanted, b.real(1)]);
+  const bin = scaled(b, b.node('exp2', [own]), size / sampleRate);
   return { sound, power, peak, isLoud, bin, octaves: own };
 }
 
@@ -161,7 +165,8 @@ type Three = [NodeId, NodeId, NodeId];
  * than a bin, the energy concave and the learnt frequency on the largest partial; W₂² elsewhere.
  *
  * @param frame    N samples, a power of two from 64 to 8192, the oldest first
- * @param octaves  u = log₂ f, of the frames' hop or no signal; f below sampleRate/2
+ * @param octaves  u = log₂ f, of the frames' hop or no signal; f counts as held to the first bin and to
+ *                 0.49·sampleRate
  * @returns        a number a frame, ≥ 0
  * Gradient: to `octaves` alone, about 2·(u − u_target): a step of the rate ½ goes all the way. None
  * in silence, and none to the frame.

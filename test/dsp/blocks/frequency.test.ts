@@ -76,6 +76,16 @@ describe('the loss of a frequency', () => {
     expect(Math.abs(left)).toBeLessThan(0.01 * Math.abs(Math.log2(at / target)) + 0.005);
   });
 
+  test('leads back from beyond what can be heard', () => {
+    for (const [octaves, direction] of [
+      [15, 1],
+      [14.7, 1],
+      [2, -1],
+    ] as const) {
+      expect(Math.sign(measured(octaves, sine(1000)).gradient)).toBe(direction);
+    }
+  });
+
   test('has the slope that differences show, in both modes and in code', () => {
     for (const [octaves, gate] of [
       [12.9, 0.4],
