@@ -40,6 +40,7 @@ import oscillatorSpectrum from './oscillator-spectrum.json' with { type: 'json' 
 import pitchTracker from './pitch-tracker.json' with { type: 'json' };
 import reverb from './reverb.json' with { type: 'json' };
 import rig from './rig.json' with { type: 'json' };
+import roomEqualiser from './room-equaliser.json' with { type: 'json' };
 import spectralLoss from './spectral-loss.json' with { type: 'json' };
 import waveshaper from './waveshaper.json' with { type: 'json' };
 
@@ -83,6 +84,7 @@ export const EXAMPLES: Readonly<Record<string, Patch>> = Object.fromEntries(
     oscillator,
     pitchTracker,
     echoCanceller,
+    roomEqualiser,
     frequencyEstimator,
     loopback,
   ].map((json) => {

@@ -36,6 +36,11 @@ export const SYSTEM_PACKAGES = {
     apt: true,
     what: 'chrt, for real-time priority',
   },
+  'espeak-ng': {
+    present: () => which('espeak-ng') !== null,
+    apt: true,
+    what: 'speech for the echo canceller',
+  },
   naudiodon: {
     present: () => existsSync(BINDING),
     apt: false,
