@@ -197,11 +197,25 @@ export function solveDouble(
   const sums = [func.local('v128'), func.local('v128')] as const;
   const [rest, whole] = [func.local('f64'), func.local('f64')];
 
-  /** rest − the product of row i with another row, up to the column at byte `upTo`. */
-  const minusDot = (other: Local, otherAt: number, upTo: Local): void => {
+  /**
+   * How often a loop of so many columns a time runs up to the diagonal; or up to the column of an
+   * element below it, on average over those.
+   */
+  const roundsOf = (columns: number, isBelow: boolean): number => {
+    let rounds = 0;
+    for (let c = 0; c < n; c++) rounds += Math.ceil(c / columns) * (isBelow ? n - 1 - c : 1);
+    return rounds / Math.max(1, isBelow ? (n * (n - 1)) / 2 : n);
+  };
+
+  /**
+   * rest − the product of row i with another row, up to the column at byte `upTo`.
+   *
+   * @param isBelow  done for each element below the diagonal, not for each row
+   */
+  const minusDot = (other: Local, otherAt: number, upTo: Local, isBelow: boolean): void => {
     for (const sum of sums) func.emit(ZEROS, set(sum));
     func.emit(['i32.const', 0], set(k), ['block'], get(upTo), ['i32.eqz'], ['br_if', 0]);
-    func.emit(['loop', n / 8]);
+    func.emit(['loop', roundsOf(4, isBelow)]);
     sums.forEach((sum, half) => {
       const place = (row: Local, base: number): Instr[] => [
         get(row),
@@ -221,9 +235,9 @@ export function solveDouble(
   repeat(func, i, [0, bytes, ONE], () => {
     // Below the diagonal: element (i, j) is at byte j·bytes + i.
     func.emit(['i32.const', 0], set(j), ['i32.const', 0], set(rowJ), get(i), set(element));
-    func.emit(['block'], get(i), ['i32.eqz'], ['br_if', 0], ['loop', n / 2]);
+    func.emit(['block'], get(i), ['i32.eqz'], ['br_if', 0], ['loop', (n - 1) / 2]);
     func.emit(get(element), ['f64.load', a], set(rest));
-    minusDot(rowJ, factor, j);
+    minusDot(rowJ, factor, j, true);
     func.emit(get(rowI), get(j), ['i32.add'], get(rest), get(j), ['f64.load', inverse]);
     func.emit(['f64.mul'], ['f64.store', factor]);
     func.append(advance(element, bytes));
@@ -233,14 +247,14 @@ export function solveDouble(
     // The pivot.
     func.emit(get(element), ['f64.load', a], ['local.tee', rest.index]);
     func.emit(get(i), ['f64.load', ridge], ['f64.add'], set(whole));
-    minusDot(rowI, factor, i);
+    minusDot(rowI, factor, i, false);
     func.emit(get(rest), get(i), ['f64.load', ridge], ['f64.add'], set(rest));
     func.emit(get(i), ['f64.const', 1], get(rest), ['f64.sqrt'], ['f64.div'], ['f64.const', 0]);
     func.emit(get(rest), get(whole), ['f64.const', LEAST_PIVOT], ['f64.mul'], ['f64.gt']);
     func.emit(['select'], ['f64.store', inverse]);
     // L·y = c.
     func.emit(get(i), ['f64.load', c], set(rest), ['i32.const', 0], set(rowJ));
-    minusDot(rowJ, y, i);
+    minusDot(rowJ, y, i, false);
     func.emit(get(i), get(rest), get(i), ['f64.load', inverse], ['f64.mul'], ['f64.store', y]);
     func.append(advance(rowI, stride));
   });
@@ -251,7 +265,7 @@ export function solveDouble(
   func.emit(get(i), get(i), ['f64.load', y], get(i), ['f64.load', inverse], ['f64.mul']);
   func.emit(['local.tee', rest.index], ['f64.store', into], ['i32.const', 0], set(k));
   func.emit(get(rest), ['f64x2.splat'], set(sums[0]));
-  func.emit(['block'], get(i), ['i32.eqz'], ['br_if', 0], ['loop', n / 4]);
+  func.emit(['block'], get(i), ['i32.eqz'], ['br_if', 0], ['loop', roundsOf(2, false)]);
   func.emit(get(k), get(k), ['v128.load', y], get(rowI), get(k), ['i32.add']);
   func.emit(['v128.load', factor], get(sums[0]), ['f64x2.mul'], ['f64x2.sub'], ['v128.store', y]);
   func.append(advance(k, TWO));
