@@ -273,6 +273,9 @@ describe('against the textbook', () => {
     const generated = instanceOf(fir(TAPS, optimiser, training));
     run(generated, x, d);
     expect(largest(generated.params, wanted)).toBeLessThan(tolerance);
+    const precise = instanceOf({ ...fir(TAPS, optimiser, training), precision: 'double' });
+    run(precise, x, d);
+    expect(largest(precise.params, exact.params)).toBeLessThan(1e-9);
   });
 });
 
