@@ -85,7 +85,9 @@ export function runOffline(run: OfflineRun): Outcome {
   const windows = Math.floor(frames / window);
   const every = Math.max(1, Math.ceil(windows / points));
   const trace: TracePoint[] = [];
-  const settled = new Array<number | null>(goals.length).fill(0);
+  const isMet = ({ place, value, tolerance }: Goal): boolean =>
+    Math.abs(instance.params[place]! - value) <= tolerance;
+  const settled = goals.map((goal) => (isMet(goal) ? 0 : null) as number | null);
   let first: number | null = null;
   let best: number | null = null;
   let sum = 0;
@@ -122,9 +124,7 @@ export function runOffline(run: OfflineRun): Outcome {
           summed = 0;
         }
         for (let k = 0; k < goals.length; k++) {
-          const { place, value, tolerance } = goals[k]!;
-          const isMet = Math.abs(instance.params[place]! - value) <= tolerance;
-          settled[k] = isMet ? (settled[k] ?? done) : null;
+          settled[k] = isMet(goals[k]!) ? (settled[k] ?? done) : null;
         }
       }
     }
