@@ -61,7 +61,10 @@ export function updateGraph(choice: OptimiserChoice, params: readonly Spec[], wi
   });
   const flags = bank(updateScalars.frozen(0, lanes), lanes);
   const frozen = b.node('ne', [flags, real(0)]);
-  const rate = mul(bank(updateScalars.learningRate, 1), bank(updateScalars.rate(0, lanes), lanes));
+  const measures = rowOf(choice.kind).measures?.(window) ?? [];
+  const asked = mul(bank(updateScalars.learningRate, 1), bank(updateScalars.rate(0, lanes), lanes));
+  // What solves for the parameters knows the whole way: more than that would overshoot.
+  const rate = measures.length > 0 ? min(asked, real(1)) : asked;
   let value = joined(runs.map(({ u }) => u));
   let gradient = joined(runs.map((run) => run.gradient));
 
@@ -95,7 +98,6 @@ export function updateGraph(choice: OptimiserChoice, params: readonly Spec[], wi
     b.close(past, b.asLanes(now, size));
     return now;
   };
-  const measures = rowOf(choice.kind).measures?.(window) ?? [];
   const isScaled = runs.some(({ scaled }) => scaled !== null);
   const slopes = joined(runs.map(({ scaled, count }) => scaled?.slope ?? b.filled(1, count)));
   const measure = (of: Measure): NodeId => {
