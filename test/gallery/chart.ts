@@ -72,18 +72,20 @@ export function chart(lesson: Lesson, sampleRate: number): string {
   return `${parts.join('\n')}\n</svg>\n`;
 }
 
-/** What is expected, else some of all parameters. */
+/** What is expected, else some of all parameters; a slider `hidden/ID` hides parameter ID. */
 function linesOf({ artifact, outcome, exams }: Lesson): Line[] {
   const expected = exams.flatMap(({ param, value }) =>
     param === undefined ? [] : [{ param, value }],
   );
+  const hiddenOf = (param: string): number | null =>
+    artifact.sliders.find(({ id }) => id === `hidden/${param}`)?.initial ?? null;
   const stride = Math.ceil(artifact.params.length / COLOURS.length);
   const shown: { readonly param: string; readonly value: number | null }[] =
     expected.length > 0
       ? expected.slice(0, COLOURS.length)
       : artifact.params
           .filter((_, k) => k % stride === 0)
-          .map(({ id }) => ({ param: id, value: null }));
+          .map(({ id }) => ({ param: id, value: hiddenOf(id) }));
   return shown.map(({ param, value }) => {
     const place = artifact.params.findIndex(({ id }) => id === param);
     const control = artifact.params[place]!;
