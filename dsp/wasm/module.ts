@@ -380,8 +380,10 @@ function printInstr(instr: Instr): string {
     case 'index':
     case 'lane':
     case 'i32':
-    case 'i64':
       return `${mnemonic} ${immediates[0]}`;
+    case 'i64':
+      // All digits: a number prints no more of them than tell it from its neighbours.
+      return `${mnemonic} ${BigInt(immediates[0]!)}`;
   }
 }
 
