@@ -59,6 +59,7 @@ export class ParameterGuard {
   readonly #scale: Float64Array;
   readonly #isLog: Uint8Array;
   readonly #kept = new Float64Array(6);
+  readonly #hasLog: boolean;
 
   constructor(
     artifact: Artifact,
@@ -78,6 +79,7 @@ export class ParameterGuard {
     this.#min = Float64Array.from(controls, (c) => c.min);
     this.#max = Float64Array.from(controls, (c) => c.max);
     this.#isLog = Uint8Array.from(controls, (c) => (c.scale === 'log' && c.min > 0 ? 1 : 0));
+    this.#hasLog = this.#isLog.includes(1);
     this.#scale = Float64Array.from(controls, ({ min, max }, k) => {
       const range = this.#isLog[k] === 1 ? Math.log(max / min) : max - min;
       return range > 0 ? 1 / range : 0;
@@ -132,14 +134,19 @@ export class ParameterGuard {
     const value = loss[0]!;
     if (value - value !== 0) return this.#fault(FAULT.loss, loss, 0, -1);
     const gradients = this.#gradients;
-    // What is finite times 0 is 0; all else is not a number, and stays so.
-    let sum = 0;
+    // Two sums side by side: an addition need not wait for the one before.
     let square = 0;
-    for (let k = 0; k < gradients.length; k++) {
-      sum += gradients[k]! * 0;
-      square += gradients[k]! * gradients[k]!;
+    let other = 0;
+    for (let k = 1; k < gradients.length; k += 2) {
+      square += gradients[k - 1]! * gradients[k - 1]!;
+      other += gradients[k]! * gradients[k]!;
     }
-    if (sum !== 0) return this.#firstBad(FAULT.gradient, gradients);
+    if (gradients.length % 2 === 1) other += gradients[gradients.length - 1]! ** 2;
+    square += other;
+    // What is not finite has no finite square; a huge number has none either.
+    if (square - square !== 0 && !isFinite(gradients)) {
+      return this.#firstBad(FAULT.gradient, gradients);
+    }
     this.#trustHand();
     const kept = this.#kept;
     const { maxLoss, maxGradient, rising } = this.#settings;
@@ -168,7 +175,7 @@ export class ParameterGuard {
     kept[MOVED] = 0;
     // Nothing compared with nothing, before the sound begins, says nothing of what is usual.
     if (value > LEAST) kept[SEEN]! += 1;
-    if (isUsual) for (let k = 0; k < this.#good.length; k++) this.#good[k] = this.#params[k]!;
+    if (isUsual) copy(this.#good, this.#params);
     return FAULT.none;
   }
 
@@ -181,27 +188,45 @@ export class ParameterGuard {
 
   /** Before a step. */
   beforeStep(): void {
-    for (let k = 0; k < this.#params.length; k++) this.#before[k] = this.#params[k]!;
+    copy(this.#before, this.#params);
   }
 
   /** After a step, before anything is played with it: a code of FAULT. */
   afterStep(): number {
     const params = this.#params;
     const before = this.#before;
+    const scale = this.#scale;
+    const isLog = this.#isLog;
     const { leap } = this.#settings;
     let most = 0;
+    let sum = 0;
+    if (!this.#hasLog) {
+      for (let k = 0; k < params.length; k++) {
+        const way = params[k]! - before[k]!;
+        const share = (way < 0 ? -way : way) * scale[k]!;
+        sum += way;
+        if (share > most) most = share;
+      }
+      if (most < leap && sum - sum === 0) {
+        copy(this.#left, params);
+        this.#kept[MOVED] = most;
+        return FAULT.none;
+      }
+      most = 0;
+    }
+    // Where there may be something to say, one by one.
     for (let k = 0; k < params.length; k++) {
       const value = params[k]!;
       if (value - value !== 0) return this.#firstBad(FAULT.parameter, params);
-      const way = this.#isLog[k] === 1 ? Math.log(value / before[k]!) : value - before[k]!;
-      const share = Math.abs(way) * this.#scale[k]!;
+      const way = isLog[k] === 1 ? Math.log(value / before[k]!) : value - before[k]!;
+      const share = Math.abs(way) * scale[k]!;
       if (share > most) most = share;
       if (share >= leap && (value <= this.#min[k]! || value >= this.#max[k]!)) {
         this.detail[DETAIL.value] = share;
         return this.#fault(FAULT.leap, this.detail, leap, k);
       }
-      this.#left[k] = value;
     }
+    copy(this.#left, params);
     this.#kept[MOVED] = most;
     return FAULT.none;
   }
@@ -215,10 +240,12 @@ export class ParameterGuard {
 
   /** What someone set by hand is good. */
   #trustHand(): void {
-    for (let k = 0; k < this.#params.length; k++) {
-      if (this.#params[k] === this.#left[k]) continue;
-      this.#good[k] = this.#params[k]!;
-      this.#left[k] = this.#params[k]!;
+    const params = this.#params;
+    const left = this.#left;
+    for (let k = 0; k < params.length; k++) {
+      if (params[k] === left[k]) continue;
+      this.#good[k] = params[k]!;
+      left[k] = params[k]!;
     }
   }
 
@@ -235,4 +262,18 @@ export class ParameterGuard {
     this.detail[DETAIL.index] = index;
     return fault;
   }
+}
+
+function isFinite(values: Float64Array): boolean {
+  for (let k = 0; k < values.length; k++) if (values[k]! - values[k]! !== 0) return false;
+  return true;
+}
+
+/** All of them: few one by one, many in one go, which costs a call. */
+function copy(into: Float64Array, from: Float64Array): void {
+  if (from.length > 48) {
+    into.set(from);
+    return;
+  }
+  for (let k = 0; k < from.length; k++) into[k] = from[k]!;
 }
