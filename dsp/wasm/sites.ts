@@ -139,18 +139,41 @@ export function placeSignals(
       crossing.set(arg, Math.max(stage, crossing.get(arg) ?? 0));
     }
   });
+  /** Delays that lie in the array of what they delay, so many frames further on. */
+  const shifted = new Map<NodeId, { readonly origin: NodeId; readonly frames: number }>();
+  /** Frames behind the last one that are read as well: 0, the start of those delays. */
+  const behind = new Map<NodeId, number>();
+  for (const [id, stage] of graph.domain === 'backward' ? [...crossing] : []) {
+    const found = originOf(graph, storage, id);
+    if (found === null || sinks.has(id) || sinks.has(found.origin)) continue;
+    const { origin, frames: lag } = found;
+    if (sources.has(origin) || loopOf(origin) !== loopOf(id)) continue;
+    shifted.set(id, found);
+    crossing.delete(id);
+    crossing.set(origin, Math.max(stage, crossing.get(origin) ?? 0));
+    behind.set(origin, Math.max(lag, behind.get(origin) ?? 0));
+  }
   const stageOf = (id: NodeId): number => schedule.place.get(id)?.stage ?? 0;
   const room = new Room(temps);
   for (const id of [...crossing.keys()].toSorted((a, b) => stageOf(a) - stageOf(b) || a - b)) {
     const places = placesIn(id);
     const asked = sinks.get(id)?.[0];
     const own = (): Site => {
-      const address = room.take(bytes * places * frames + 16, stageOf(id), crossing.get(id)!);
+      const tail = behind.get(id);
+      // What is behind the last frame stays 0, so the array is nobody else's.
+      const address =
+        tail === undefined
+          ? room.take(bytes * places * frames + 16, stageOf(id), crossing.get(id)!)
+          : temps(bytes * places * (frames + tail) + 16);
       return { address, base: null, places };
     };
     const site = asked ?? own();
     if (asked === undefined) addSink(id, site);
     sources.set(id, site);
+  }
+  for (const [id, { origin, frames: lag }] of shifted) {
+    const { address, base, places } = sources.get(origin)!;
+    sources.set(id, { address: address + bytes * places * lag, base, places });
   }
   const copies = new Map<number, NodeId[]>();
   for (const id of sinks.keys()) {
@@ -162,6 +185,23 @@ export function placeSignals(
     copies.set(stage, [...(copies.get(stage) ?? []), id]);
   }
   return { sources, sinks, copies };
+}
+
+/** What delays that start at 0 delay, in all, and by how much; null for anything else. */
+function originOf(
+  graph: Graph,
+  storage: Storage,
+  id: NodeId,
+): { origin: NodeId; frames: number } | null {
+  let [origin, frames] = [id, 0];
+  while (storage.carries.has(origin)) {
+    const [lag = 0, init] = nodeOf(graph, origin).attrs;
+    if (!Object.is(init, 0)) return null;
+    frames += lag;
+    origin = graph.delays.get(origin)!;
+    if (origin === id) return null;
+  }
+  return frames === 0 ? null : { origin, frames };
 }
 
 /** Arrays that serve one signal after the other: free again when the last stage has read them. */
