@@ -19,13 +19,17 @@ export type Value = readonly Local[];
 
 export interface Body {
   readonly form: Form;
+  /** Are real numbers computed in all four lanes of a vector, where products can be fused? */
+  readonly wide: boolean;
+  /** Values of the outside that may still be kept in vectors all the time. */
+  registers: number;
   /** Does its code run once? Then nothing is worth being put in front of it but constants. */
   readonly once: boolean;
   /** Before the loop. */
   readonly prologue: Instr[];
   readonly code: Instr[];
   readonly known: Map<NodeId, Value>;
-  /** Numbers of `known` in all lanes of a vector. */
+  /** Numbers in all lanes of a vector; of a wide body, also those that are not in `known`. */
   readonly splats: Map<NodeId, Local>;
   readonly masks: Map<number, Local>;
   /** Locals of constants and copies made before the loop. */
@@ -41,8 +45,19 @@ export interface Body {
   readonly lanes: Scope;
 }
 
+export interface BodyOptions {
+  readonly once?: boolean;
+  readonly wide?: boolean;
+  /** Values of the outside that may be kept in vectors all the time; the others are loaded. */
+  readonly registers?: number;
+}
+
 /** An empty body of a function. */
-export function makeBody(func: Func, form: Form, once = false): Body {
+export function makeBody(
+  func: Func,
+  form: Form,
+  { once = false, wide = false, registers = Infinity }: BodyOptions = {},
+): Body {
   const constants = new Map<string, Local>();
   const prologue: Instr[] = [];
   const code: Instr[] = [];
@@ -87,6 +102,8 @@ export function makeBody(func: Func, form: Form, once = false): Body {
   const numbers = scopeOf(form);
   return {
     form,
+    wide,
+    registers,
     once,
     prologue,
     code,

@@ -32,8 +32,12 @@ export interface Computer {
   readonly compute: (body: Body, id: NodeId) => Value;
   /** Computes an operation on whole vectors into locals. */
   readonly restructure: (body: Body, id: NodeId, operand: (arg: NodeId) => Value) => Value;
-  /** Finds the products of a loop that are made together with their sums. */
-  readonly findProducts: (kind: 'vector' | 'serial', members: readonly NodeId[]) => void;
+  /** Finds the products of a loop that are made together with their sums; over the window, if `isAdded`. */
+  readonly findProducts: (
+    kind: 'vector' | 'serial',
+    members: readonly NodeId[],
+    isAdded: (sum: NodeId) => boolean,
+  ) => void;
   /** The factors of those. */
   readonly products: ReadonlyMap<NodeId, readonly [NodeId, NodeId]>;
   /** In front of a loop: the adjoints of frames, lines and tables start at 0 in every window. */
@@ -83,6 +87,14 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
     return local;
   };
 
+  /** Is it computed in all four lanes, though it is one number? */
+  const isWide = (body: Body, id: NodeId): boolean => {
+    const { op, args, type, shape } = nodeOf(graph, id);
+    if (!body.wide || shape > 1 || type === 'int' || !isValueOp(op)) return false;
+    const { vector }: FormRules = WASM_RULES[op];
+    return vector !== null && args.every((arg) => typeOf(arg) === 'real');
+  };
+
   /** Computes a value operation into locals. */
   const compute = (body: Body, id: NodeId): Value => {
     const node = nodeOf(graph, id);
@@ -112,17 +124,20 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
     const product = node.args.find((a) => products.has(a));
     if (product !== undefined) {
       const made = addProductOf(body, id, product);
-      body.known.set(id, made);
+      if (isWide(body, id)) body.splats.set(id, made[0]!);
+      else body.known.set(id, made);
       return made;
     }
-    const isVector = isVectorForm(body.form) || node.shape > 1;
+    const isSpread = isWide(body, id);
+    const isVector = isVectorForm(body.form) || node.shape > 1 || isSpread;
     const value = Array.from({ length: chunks(node.shape) }, (_, chunk) => {
       const operands = node.args.map((a) =>
         isVector ? lanesOf(body, a, chunk) : valueIn(body, a)[0]!,
       );
       return apply(body, id, operands, isVector);
     });
-    body.known.set(id, value);
+    if (isSpread) body.splats.set(id, value[0]!);
+    else body.known.set(id, value);
     return value;
   };
 
@@ -226,7 +241,11 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
   /** Products of which only one sum is made, in the same loop: made together with it. */
   const products = new Map<NodeId, readonly [NodeId, NodeId]>();
 
-  const findProducts = (kind: 'vector' | 'serial', members: readonly NodeId[]): void => {
+  const findProducts = (
+    kind: 'vector' | 'serial',
+    members: readonly NodeId[],
+    isAdded: (sum: NodeId) => boolean,
+  ): void => {
     const inLoop = new Set(members);
     const isOwn = (id: NodeId | undefined): id is NodeId =>
       id !== undefined &&
@@ -241,10 +260,13 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
       const { op, args, type } = nodeOf(graph, id);
       const [a, b] = args;
       if (op === 'laneSum' && isOwn(a)) take(a);
+      if (op === 'sum' && isOwn(a) && isAdded(id)) take(a);
       if (!func.fused || type === 'int' || (op !== 'add' && op !== 'sub')) continue;
-      const isWide = (product: NodeId): boolean => kind === 'vector' || shapeOf(product) > 1;
-      if (isOwn(b) && isWide(b)) take(b);
-      else if (op === 'add' && isOwn(a) && isWide(a)) take(a);
+      // Numbers of a serial loop may be held in all lanes, in single precision.
+      const isFused = (product: NodeId): boolean =>
+        kind === 'vector' || shapeOf(product) > 1 || element.precision === 'single';
+      if (isOwn(b) && isFused(b)) take(b);
+      else if (op === 'add' && isOwn(a) && isFused(a)) take(a);
     }
   };
 
@@ -253,7 +275,7 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
     const { op, args, shape } = nodeOf(graph, id);
     const [x, y] = products.get(product)!;
     const c = args[0] === product ? args[1]! : args[0]!;
-    const isVector = isVectorForm(body.form) || shape > 1;
+    const isVector = isVectorForm(body.form) || shape > 1 || isWide(body, id);
     const type = isVector ? 'v128' : element.scalar;
     return Array.from({ length: chunks(shape) }, (_, chunk) => {
       const one = (of: NodeId): Instr =>

@@ -93,10 +93,10 @@ export function emitGraph(
 
   const context = { func, graph, storage, room, sites, heads, values, arrays, i, frames };
   const operands = operandsOf(context);
-  const { at, store, valueIn, copyOf, forget } = operands;
+  const { at, store, valueIn, lanesOf, copyOf, forget } = operands;
   const computer = computerOf(context, operands);
   const { compute, products, findProducts, beginMemory } = computer;
-  const newBody = (form: Form, once = false): Body => makeBody(func, form, once);
+  const newBody = (form: Form, once = false): Body => makeBody(func, form, { once });
 
   // ---- Loops -----------------------------------------------------------------------------------
 
@@ -171,22 +171,33 @@ export function emitGraph(
       sums.set(id, sum);
       func.append(sum.begin);
     }
+    const isSerial = kind === 'serial';
+    // A loop of vectors adds up vectors, one of four numbers at a time numbers.
+    findProducts(
+      kind,
+      members,
+      (id) => sums.get(id)!.addProduct !== null && shapeOf(id) > 1 === isSerial,
+    );
+    // Numbers have no fused product, but their lanes have: so they are computed in all four at once.
+    const isNumber = (id: NodeId): boolean => shapeOf(id) === 1;
+    const canFuse = func.fused && element.precision === 'single';
+    const wide = isSerial && canFuse && members.some((id) => products.has(id) && isNumber(id));
     // State of one-frame recursions.
     const states = new Map<NodeId, Value>();
     for (const id of members) {
       const address = storage.carries.get(id);
       if (address === undefined) continue;
-      const type = shapeOf(id) > 1 ? 'v128' : numberType(element, typeOf(id));
+      const isSpread = wide && shapeOf(id) === 1 && typeOf(id) === 'real';
+      const type = shapeOf(id) > 1 || isSpread ? 'v128' : numberType(element, typeOf(id));
+      const load = isSpread ? element.loadSplat : (`${type}.load` as const);
       const state = Array.from({ length: chunks(shapeOf(id)) }, () => func.local(type));
       states.set(id, state);
       state.forEach((local, chunk) => {
-        if (isStream)
-          func.emit(['i32.const', 0], [`${type}.load`, address + 16 * chunk], set(local));
+        if (isStream) func.emit(['i32.const', 0], [load, address + 16 * chunk], set(local));
         else func.emit(type === 'v128' ? splatReal(element, 0) : [`${type}.const`, 0], set(local));
       });
     }
 
-    findProducts(kind, members);
     // Where each signal is read for the last time: by a member's place, or at the end of the loop.
     const lastUse = new Map<NodeId, number>();
     const readBy = (id: NodeId): readonly NodeId[] =>
@@ -199,7 +210,19 @@ export function emitGraph(
     for (const id of states.keys()) lastUse.set(graph.delays.get(id)!, Infinity);
 
     run(kind, (form) => {
-      const body = newBody(form);
+      const held = [...states.values()].flat().length;
+      // Where the states alone are too many, nothing is gained.
+      const registers = isSerial && held < REGISTERS ? REGISTERS - held : Infinity;
+      const body = makeBody(func, form, { wide, registers });
+      /** The locals of a number or a vector, as this body has them. */
+      const heldIn = (id: NodeId): Value =>
+        wide && shapeOf(id) === 1 && typeOf(id) === 'real'
+          ? [lanesOf(body, id, 0)]
+          : valueIn(body, id);
+      const factorIn = (id: NodeId, lanes: number): Value =>
+        lanes > 1 && shapeOf(id) === 1
+          ? Array.from({ length: chunks(lanes) }, () => lanesOf(body, id, 0))
+          : valueIn(body, id);
       const keep = (id: NodeId, value: Value): void => {
         for (const site of sites.sinks.get(id) ?? []) store(body, site, value);
       };
@@ -210,22 +233,28 @@ export function emitGraph(
         const state = states.get(id);
         if (state !== undefined) {
           const value = state.map((local) => copyOf(body, local));
-          body.known.set(id, value);
+          if (wide && value[0]!.type === 'v128' && shapeOf(id) === 1)
+            body.splats.set(id, value[0]!);
+          else body.known.set(id, value);
           keep(id, value);
         } else if (node.op === 'sum') {
-          body.code.push(...sums.get(id)!.add(valueIn(body, node.args[0]!)));
+          const [arg] = node.args as [NodeId];
+          const sum = sums.get(id)!;
+          const product = products.get(arg)?.map((factor) => factorIn(factor, shapeOf(id)));
+          const [x, y] = product ?? [];
+          body.code.push(...(x && y ? sum.addProduct!(x, y) : sum.add(valueIn(body, arg))));
         } else {
-          keep(id, isDelay(node.op) || isFraming(node.op) ? valueIn(body, id) : compute(body, id));
+          keep(id, isDelay(node.op) || isFraming(node.op) ? heldIn(id) : compute(body, id));
         }
         for (const used of new Set([id, ...readBy(id)])) {
           if (lastUse.get(used) === n) forget(body, used);
         }
       });
       for (const [id, state] of states) {
-        const next = valueIn(body, graph.delays.get(id)!);
+        const next = heldIn(graph.delays.get(id)!);
         state.forEach((local, chunk) => body.code.push(get(next[chunk]!), set(local)));
       }
-      for (const id of body.known.keys()) forget(body, id);
+      for (const id of [...body.known.keys(), ...body.splats.keys()]) forget(body, id);
       return body;
     });
 
@@ -244,7 +273,12 @@ export function emitGraph(
         state.forEach((local, chunk) => {
           func.emit(['i32.const', 0]);
           if (local.type === 'i32') func.emit(get(local), ['i32.store', address]);
-          else if (typeOf(id) === 'int') {
+          else if (local.type === 'v128' && shapeOf(id) === 1) {
+            const one = func.local('f32');
+            func.emit(get(local), ['f32x4.extract_lane', 0], set(one));
+            func.emit(...sound(element, one), ['f32.store', address]);
+            func.release(one);
+          } else if (typeOf(id) === 'int') {
             // What is sound as a real is not asked of ints.
             func.emit(get(local), ['v128.store', address + 16 * chunk]);
           } else if (local.type === 'v128') {
@@ -503,6 +537,12 @@ export function emitGraph(
     func.emit(['i32.const', 0], get(head), get(length!), ['i32.add'], ['i32.store', line.head]);
   }
 }
+
+/**
+ * Vectors that a serial loop may keep in registers all the time (x86-64 has 16, and some are for what
+ * is computed): more, and states go through memory, which every sample waits for.
+ */
+const REGISTERS = 11;
 
 /** For a graph that only passes on what it hears. */
 const EMPTY_STAGE: Stage = { value: [], vector: [], serial: [], product: [], frame: [] };

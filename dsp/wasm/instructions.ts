@@ -17,6 +17,7 @@ export type Immediate =
   | 'f64'
   | 'v128'
   | 'lane'
+  | 'memoryLane'
   | 'zeros1'
   | 'zeros2';
 
@@ -124,6 +125,7 @@ export const INSTRUCTIONS = {
   'v128.load': { bytes: [0xfd, 0x00], immediate: 'memory' },
   'v128.load32_splat': { bytes: [0xfd, 0x09], immediate: 'memory' },
   'v128.store': { bytes: [0xfd, 0x0b], immediate: 'memory' },
+  'v128.store32_lane': { bytes: [0xfd, 0x5a], immediate: 'memoryLane' },
   'v128.const': { bytes: [0xfd, 0x0c], immediate: 'v128' },
   'i8x16.shuffle': { bytes: [0xfd, 0x0d], immediate: 'v128' },
   'i32x4.splat': { bytes: [0xfd, 0x11], immediate: 'none' },

@@ -311,6 +311,11 @@ function encodeInstr(b: Bytes, instr: Instr): void {
       b.unsigned(alignmentOf(mnemonic));
       b.unsigned(first);
       break;
+    case 'memoryLane':
+      b.unsigned(alignmentOf(mnemonic));
+      b.unsigned(first);
+      b.byte(immediates[1] ?? 0);
+      break;
     case 'i32':
       b.signed(first);
       break;
@@ -370,6 +375,8 @@ function printInstr(instr: Instr): string {
       return immediates.length > 0 ? `${mnemonic} ;; rounds: ${immediates[0]}` : mnemonic;
     case 'memory':
       return `${mnemonic} offset=${immediates[0]}`;
+    case 'memoryLane':
+      return `${mnemonic} offset=${immediates[0]} ${immediates[1]}`;
     case 'f32':
     case 'f64':
       return `${mnemonic} ${printFloat(immediates[0]!)}`;

@@ -116,7 +116,7 @@ export function emitOnce(
   };
 
   const emitNumbers = (members: readonly NodeId[]): void => {
-    const body = makeBody(func, 'f64', true);
+    const body = makeBody(func, 'f64', { once: true });
     for (const id of members) compute(body, id, null);
     func.append(body.prologue);
     func.append(body.code);
@@ -316,7 +316,7 @@ export function emitOnce(
 
   // Outputs and states, when everything has been read.
   func.begin('upkeep');
-  const end = makeBody(func, 'f64', true);
+  const end = makeBody(func, 'f64', { once: true });
   const moves = [
     ...graph.outputs.map(({ name, node }) => ({ from: node, to: ports.value(name) })),
     ...[...graph.delays].map(([id, from]) => ({ from, to: storage.carries.get(id) })),

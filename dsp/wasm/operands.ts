@@ -92,6 +92,11 @@ export function operandsOf(c: FunctionContext): Operands {
   const store = (body: Body, site: Site, value: Value): void => {
     value.forEach((local, chunk) => {
       const where = at(body, site);
+      if (local.type === 'v128' && site.places === 1 && !isVector(body.form)) {
+        // A number in all lanes.
+        body.code.push(...where, get(local), ['v128.store32_lane', site.address, 0]);
+        return;
+      }
       body.code.push(...where, get(local), [storeOf(local), site.address + 16 * chunk]);
     });
   };
@@ -100,6 +105,15 @@ export function operandsOf(c: FunctionContext): Operands {
   const valueIn = (body: Body, id: NodeId): Value => {
     const found = body.known.get(id);
     if (found !== undefined) return found;
+    const isReal = nodeOf(graph, id).type === 'real';
+    const isSpread = isReal && shapeOf(id) === 1 && isSignal(id);
+    const spread = isSpread ? body.splats.get(id) : undefined;
+    if (spread !== undefined) {
+      const local = func.local(element.scalar);
+      body.code.push(get(spread), [`${element.vector}.extract_lane`, 0], set(local));
+      body.known.set(id, [local]);
+      return [local];
+    }
     const made = shapeOf(id) === 1 ? numberIn(body, id) : vectorIn(body, id);
     if (made.keep) body.known.set(id, made.value);
     return made.value;
@@ -165,17 +179,37 @@ export function operandsOf(c: FunctionContext): Operands {
 
   /** One vector of an operand's lanes, a number in each of them. */
   const lanesOf = (body: Body, id: NodeId, chunk: number): Local => {
-    const value = valueIn(body, id);
-    if (shapeOf(id) > 1 || isVector(body.form)) return value[chunk] ?? value[0]!;
+    if (shapeOf(id) > 1 || isVector(body.form)) {
+      const value = valueIn(body, id);
+      return value[chunk] ?? value[0]!;
+    }
     const known = body.splats.get(id);
     if (known !== undefined) return known;
     const { op, type, attrs } = nodeOf(graph, id);
+    const isHeld = body.known.has(id) || !isSignal(id) || type === 'int';
+    const site = isHeld ? undefined : sites.sources.get(id);
+    if (site !== undefined) {
+      const local = func.local('v128');
+      body.code.push(...at(body, site), [element.loadSplat, site.address], set(local));
+      body.splats.set(id, local);
+      return local;
+    }
+    const value = valueIn(body, id);
     if (op === 'const' || op === 'constInt') {
       const [number = 0] = attrs;
       const [, index] = op === 'const' ? body.lanes.real(number) : body.lanes.int(number);
       return { index: index!, type: 'v128' };
     }
     const splat: Instr = [type === 'int' ? 'i32x4.splat' : `${element.vector}.splat`];
+    if (!isSignal(id) && !body.once && body.registers-- <= 0) {
+      const address = room.temps(16);
+      body.prologue.push(['i32.const', 0], get(value[0]!), splat, ['v128.store', address]);
+      const local = func.local('v128');
+      body.kept.push(local);
+      body.code.push(['i32.const', 0], ['v128.load', address], set(local));
+      body.splats.set(id, local);
+      return local;
+    }
     const inPlace = isSignal(id) || body.once;
     const local = inPlace ? func.local('v128') : func.fresh('v128');
     if (!inPlace) body.hoisted.push(local);
@@ -204,8 +238,8 @@ export function operandsOf(c: FunctionContext): Operands {
 
   /** After a signal's last use in a body: its locals are free for others. */
   const forget = (body: Body, id: NodeId): void => {
-    const value = body.known.get(id);
-    if (value === undefined || !isSignal(id)) return;
+    if (!isSignal(id)) return;
+    const value = body.known.get(id) ?? [];
     body.known.delete(id);
     const splat = body.splats.get(id);
     body.splats.delete(id);

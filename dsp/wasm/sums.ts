@@ -20,6 +20,8 @@ export interface WindowSum {
   readonly begin: readonly Instr[];
   /** One sample, or a vector of them, more. */
   add(value: Value): readonly Instr[];
+  /** The product of two vectors more, rounded together with the sum; null where there is none. */
+  readonly addProduct: ((x: Value, y: Value) => readonly Instr[]) | null;
   /** After the loop: a number. */
   total(): Local;
   /** After the loop: a vector, into memory. */
@@ -49,6 +51,17 @@ function sumOfNumbers(func: Func, frames: number): WindowSum {
       if (isLong) return addPairs(four, value!);
       return [get(four), get(value!), ['f32x4.add'], set(four)];
     },
+    addProduct:
+      isLong || isDouble || !func.fused
+        ? null
+        : ([x], [y]) => {
+            const product: Instr[] = [get(x!), get(y!)];
+            if (x!.type === 'v128') {
+              return [...product, get(four), ['f32x4.relaxed_madd'], set(four)];
+            }
+            const added: Instr[] = [['f32.mul'], ['f64.promote_f32'], ['f64.add'], set(one)];
+            return [get(one), ...product, ...added];
+          },
     total: () => {
       const total = func.local(func.element.scalar);
       func.emit(get(one));
@@ -94,6 +107,17 @@ function sumOfVectors(func: Func, lanes: number, frames: number): WindowSum {
           set(high),
         ];
       }),
+    addProduct:
+      isLong || func.element === DOUBLE || !func.fused
+        ? null
+        : (x, y) =>
+            sums.flatMap(([sum], chunk): Instr[] => [
+              get(x[chunk]!),
+              get(y[chunk]!),
+              get(sum!),
+              ['f32x4.relaxed_madd'],
+              set(sum!),
+            ]),
     total: () => {
       throw new Error('a sum of vectors is a vector');
     },

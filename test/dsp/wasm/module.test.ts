@@ -25,6 +25,7 @@ test('every instruction has the bytes that an independent assembler gives it', (
     index: [1],
     lane: [3],
     memory: [300],
+    memoryLane: [300, 3],
     i32: [-70000],
     i64: [-(2 ** 52)],
     f32: [0.1],
