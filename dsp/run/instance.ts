@@ -17,6 +17,8 @@ import { copyStates } from './adopt.ts';
 import type { Adoption } from './adopt.ts';
 import { DETAIL, FAULT } from './faults.ts';
 import { ParameterGuard } from './guards.ts';
+import { channelOf, isFiniteBlock } from './finite.ts';
+import type { Channel } from './finite.ts';
 import type { Kernel, Samples } from './kernel.ts';
 import { wasmKernel } from './wasm-kernel.ts';
 
@@ -49,8 +51,10 @@ export class Instance {
   readonly #window: number;
   readonly #guard: ParameterGuard;
   readonly #pace = new Pace();
-  /** Largest magnitude heard in this window so far. */
+  /** A magnitude heard in this window: the largest one so far, or one that is no silence. */
   readonly #heard = new Float64Array(1);
+  readonly #heardChannels: readonly Channel[];
+  readonly #played: readonly Channel[];
   #learning = false;
   #position = 0;
   /** Gradients of the windows since the last step, added up, and how many. */
@@ -67,6 +71,8 @@ export class Instance {
     this.#kernel = 'stream' in code ? code : wasmKernel(artifact, code);
     this.inputs = this.#kernel.inputs;
     this.outputs = this.#kernel.outputs;
+    this.#heardChannels = artifact.listens.map((k) => channelOf(this.inputs[k]!));
+    this.#played = this.outputs.map((samples) => channelOf(samples));
     this.sliders = this.#kernel.sliders;
     this.params = this.#kernel.params;
     this.gradients = this.#kernel.gradients;
@@ -318,35 +324,28 @@ export class Instance {
 
   /** Inputs that are not finite become silence; how loud the others are counts for the window. */
   #listen(from: number, count: number): void {
-    const { listens } = this.artifact;
+    const { listens, guards } = this.artifact;
+    const { silence } = guards;
     const end = from + count;
     let peak = this.#heard[0]!;
     for (let k = 0; k < listens.length; k++) {
       const channel = this.inputs[listens[k]!]!;
-      let sum = 0;
-      let loudest = 0;
-      for (let i = from; i < end; i++) {
-        const x = channel[i]!;
-        sum += x - x;
-        const size = x < 0 ? -x : x;
-        if (size > loudest) loudest = size;
-      }
-      if (sum !== 0) {
+      if (!isFiniteBlock(this.#heardChannels[k]!, from, end)) {
         for (let i = from; i < end; i++) channel[i] = 0;
         this.distrust(FAULT.input, listens[k]!);
-      } else if (loudest > peak) {
-        peak = loudest;
+        continue;
+      }
+      for (let i = from; i < end && peak < silence; i++) {
+        const size = Math.abs(channel[i]!);
+        if (size > peak) peak = size;
       }
     }
     this.#heard[0] = peak;
   }
 
   #checkOutputs(frames: number): void {
-    for (let c = 0; c < this.outputs.length; c++) {
-      const channel = this.outputs[c]!;
-      let sum = 0;
-      for (let i = 0; i < frames; i++) sum += channel[i]! - channel[i]!;
-      if (sum === 0) continue;
+    for (let c = 0; c < this.#played.length; c++) {
+      if (isFiniteBlock(this.#played[c]!, 0, frames)) continue;
       this.distrust(FAULT.output, c);
       this.#kernel.reset();
       return;
