@@ -52,6 +52,8 @@ export interface Layout {
   /** Factors of the learning rate. */
   readonly rates: number;
   readonly loss: number;
+  /** Four words, of which the largest is the answer of `peak`. */
+  readonly peak: number;
   readonly learningRate: number;
   readonly states: readonly StateSlot[];
   /** Frames before a training window that its gradient looks at. */

@@ -17,8 +17,7 @@ import { copyStates } from './adopt.ts';
 import type { Adoption } from './adopt.ts';
 import { DETAIL, FAULT } from './faults.ts';
 import { ParameterGuard } from './guards.ts';
-import { channelOf, isFiniteBlock } from './finite.ts';
-import type { Channel } from './finite.ts';
+import { NOT_FINITE } from './kernel.ts';
 import type { Kernel, Samples } from './kernel.ts';
 import { wasmKernel } from './wasm-kernel.ts';
 
@@ -51,10 +50,9 @@ export class Instance {
   readonly #window: number;
   readonly #guard: ParameterGuard;
   readonly #pace = new Pace();
-  /** A magnitude heard in this window: the largest one so far, or one that is no silence. */
-  readonly #heard = new Float64Array(1);
-  readonly #heardChannels: readonly Channel[];
-  readonly #played: readonly Channel[];
+  /** The largest magnitude heard in this window so far, and silence, as words of binary32 numbers. */
+  #heard = 0;
+  readonly #silence: number;
   #learning = false;
   #position = 0;
   /** Gradients of the windows since the last step, added up, and how many. */
@@ -71,8 +69,7 @@ export class Instance {
     this.#kernel = 'stream' in code ? code : wasmKernel(artifact, code);
     this.inputs = this.#kernel.inputs;
     this.outputs = this.#kernel.outputs;
-    this.#heardChannels = artifact.listens.map((k) => channelOf(this.inputs[k]!));
-    this.#played = this.outputs.map((samples) => channelOf(samples));
+    this.#silence = new Int32Array(Float32Array.of(artifact.guards.silence).buffer)[0]!;
     this.sliders = this.#kernel.sliders;
     this.params = this.#kernel.params;
     this.gradients = this.#kernel.gradients;
@@ -225,7 +222,7 @@ export class Instance {
     this.#pace.adopt(from.#pace);
     this.#pace.write(this.step, this.#kernel.learningRate);
     this.#guard.adoptLoss(from.#guard);
-    this.#heard[0] = from.#heard[0]!;
+    this.#heard = from.#heard;
     this.#position = this.#window === 0 ? 0 : from.#position % this.#window;
     const before = from.#kernel.memory;
     const after = this.#kernel.memory;
@@ -262,8 +259,8 @@ export class Instance {
   #endWindow(): void {
     if (this.retired) return;
     const kernel = this.#kernel;
-    const isSilent = this.#heard[0]! < this.artifact.guards.silence;
-    this.#heard[0] = 0;
+    const isSilent = this.#heard < this.#silence;
+    this.#heard = 0;
     kernel.backward();
     this.windows++;
     if (this.#partial > 0) {
@@ -324,28 +321,22 @@ export class Instance {
 
   /** Inputs that are not finite become silence; how loud the others are counts for the window. */
   #listen(from: number, count: number): void {
-    const { listens, guards } = this.artifact;
-    const { silence } = guards;
-    const end = from + count;
-    let peak = this.#heard[0]!;
+    const { listens } = this.artifact;
     for (let k = 0; k < listens.length; k++) {
-      const channel = this.inputs[listens[k]!]!;
-      if (!isFiniteBlock(this.#heardChannels[k]!, from, end)) {
-        for (let i = from; i < end; i++) channel[i] = 0;
-        this.distrust(FAULT.input, listens[k]!);
-        continue;
-      }
-      for (let i = from; i < end && peak < silence; i++) {
-        const size = Math.abs(channel[i]!);
-        if (size > peak) peak = size;
+      const input = listens[k]!;
+      const peak = this.#kernel.peakIn(input, from, count);
+      if (peak >= NOT_FINITE) {
+        this.inputs[input]!.fill(0, from, from + count);
+        this.distrust(FAULT.input, input);
+      } else if (peak > this.#heard) {
+        this.#heard = peak;
       }
     }
-    this.#heard[0] = peak;
   }
 
   #checkOutputs(frames: number): void {
-    for (let c = 0; c < this.#played.length; c++) {
-      if (isFiniteBlock(this.#played[c]!, 0, frames)) continue;
+    for (let c = 0; c < this.outputs.length; c++) {
+      if (this.#kernel.peakOut(c, 0, frames) < NOT_FINITE) continue;
       this.distrust(FAULT.output, c);
       this.#kernel.reset();
       return;

@@ -17,9 +17,15 @@ import {
   updateScalars,
 } from '../ir/program.ts';
 import type { Measure, Program } from '../ir/program.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, Samples } from './kernel.ts';
 
 const identity = (x: number): number => x;
+
+/** The word of the largest magnitude. */
+function peakOf(samples: Samples, from: number, count: number): number {
+  const singles = Float32Array.from(samples.subarray(from, from + count), Math.abs);
+  return new Int32Array(singles.buffer).reduce((a, b) => Math.max(a, b & 0x7fffffff), 0);
+}
 
 /**
  * @param maxBlock  most frames per call
@@ -56,6 +62,8 @@ export function interpreterKernel(
     loss: new Float64Array(1),
     learningRate: new Float64Array(1),
     memory: null,
+    peakIn: (channel, offset, frames) => peakOf(kernel.inputs[channel]!, offset, frames),
+    peakOut: (channel, offset, frames) => peakOf(kernel.outputs[channel]!, offset, frames),
     stream(offset, position, frames) {
       const results = stream.run(leaves(offset), frames);
       kernel.outputs.forEach((out, channel) => {

@@ -8,6 +8,9 @@
 
 export type Samples = Float32Array | Float64Array;
 
+/** The word of infinity: those of larger magnitudes are not numbers. */
+export const NOT_FINITE = 0x7f800000;
+
 /** A memory as the numbers that may lie in it. */
 export interface Memory {
   readonly words: Int32Array;
@@ -31,6 +34,12 @@ export interface Kernel {
   readonly learningRate: Float64Array;
   /** The memory that the artifact's layout describes; null where there is none. */
   readonly memory: Memory | null;
+  /**
+   * The largest magnitude of `frames` frames of a channel, as the word of a binary32 number: from
+   * `NOT_FINITE` on, one of them is not finite.
+   */
+  peakIn(channel: number, offset: number, frames: number): number;
+  peakOut(channel: number, offset: number, frames: number): number;
   /**
    * Computes `frames` frames of inputs and outputs from frame `offset` of their arrays, and records
    * what the gradient needs at frame `position` of the window.

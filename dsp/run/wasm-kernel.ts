@@ -14,6 +14,7 @@ interface Exports {
   update(): void;
   reset(): void;
   restart(): void;
+  peak(from: number, bytes: number): void;
 }
 
 export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kernel {
@@ -27,6 +28,13 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
   exports.reset();
   const rates = doubles(layout.rates, params.length);
   rates.fill(1);
+  const peaks = new Int32Array(buffer, layout.peak, 4);
+  const peak = (channel: number, offset: number, frames: number): number => {
+    exports.peak(channel + 4 * offset, 4 * frames);
+    const a = peaks[0]! > peaks[1]! ? peaks[0]! : peaks[1]!;
+    const b = peaks[2]! > peaks[3]! ? peaks[2]! : peaks[3]!;
+    return a > b ? a : b;
+  };
   return {
     inputs: layout.inputs.map((at) => new Float32Array(buffer, at, maxBlock)),
     outputs: layout.outputs.map((at) => new Float32Array(buffer, at, maxBlock)),
@@ -42,6 +50,8 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
       singles: new Float32Array(buffer),
       doubles: new Float64Array(buffer),
     },
+    peakIn: (channel, offset, frames) => peak(layout.inputs[channel]!, offset, frames),
+    peakOut: (channel, offset, frames) => peak(layout.outputs[channel]!, offset, frames),
     stream: (offset, position, frames) => {
       exports.stream(offset * 4, position * 4, frames * 4);
     },

@@ -2,7 +2,8 @@
  * Program → module: three functions, two resets, and where everything lies.
  *
  * Exports: memory; stream(offset, position, length) in bytes of single-precision samples;
- * backward(); update(); reset() of all states, restart() of the optimiser's. Invariant: the bytes depend on the program and `maxBlock` alone.
+ * backward(); update(); reset() of all states, restart() of the optimiser's; peak(from, bytes) of
+ * samples. Invariant: the bytes depend on the program and `maxBlock` alone.
  */
 
 import type { Layout, MemoryReport } from '../artifact.ts';
@@ -30,6 +31,7 @@ import { Memory, placeState } from './memory.ts';
 import type { Storage } from './memory.ts';
 import { Func, call, get, set } from './module.ts';
 import type { Data, Module } from './module.ts';
+import { peakFunction } from './peak.ts';
 import { schedule } from './schedule.ts';
 import { splatInt } from './snippets.ts';
 import { statesOf } from './states.ts';
@@ -58,8 +60,8 @@ export interface Plan {
 
 /** Its place among the functions. */
 const LOSS_FUNCTION = 1;
-/** Functions between those of the graphs and the routines. */
-const RESETS = 2;
+/** Functions between those of the graphs and the routines: two resets and the peak. */
+const OWN = 3;
 const PAGE = 65536;
 /** A matrix product may read three columns behind the last one. */
 const SPARE = 65536;
@@ -81,6 +83,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   // Rate, gradients, frozen flags, rate factors and measures are the update graph's scalars.
   const scalars = memory.doubles(1 + 3 * P + measured);
   const loss = memory.doubles(1);
+  const peak = memory.take(16);
   const controlsEnd = memory.top;
   const channels = (count: number): number[] =>
     Array.from({ length: count }, () => memory.floats(maxBlock + 4));
@@ -172,7 +175,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     routine: (name, make) => {
       const known = named.get(name);
       if (known !== undefined) return known;
-      const index = graphs.length + RESETS + routines.length;
+      const index = graphs.length + OWN + routines.length;
       routines.push(make(name));
       named.set(name, index);
       return index;
@@ -188,7 +191,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
         scratch.bytes = fftScratch(size, element);
         scratch.address = memory.take(scratch.bytes);
       }
-      const first = graphs.length + RESETS + routines.length;
+      const first = graphs.length + OWN + routines.length;
       routines.push(
         rfftFunction(`rfft${size}`, size, address, scratch.address, fused, element),
         rfftTransposeFunction(`rfftT${size}`, size, address, scratch.address, fused, element),
@@ -226,6 +229,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   functions.push(
     resetFunction('reset', begin, end, plans, room, element),
     resetFunction('restart', optimiser, end, updates, room, element),
+    peakFunction(peak, maxBlock),
     ...routines,
   );
   const lines = plans.reduce((sum, { storage }) => sum + lineBytes(storage), 0);
@@ -241,6 +245,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       frozen: slot(scalars, updateScalars.frozen(0, P)),
       rates: slot(scalars, updateScalars.rate(0, P)),
       loss,
+      peak,
       learningRate: slot(scalars, updateScalars.learningRate),
       lead: Math.max(0, ...recordings.map(({ lead, isKept }) => (isKept ? lead : 0))),
       states: plans.flatMap(({ graph, storage }) => statesOf(graph, storage)),

@@ -60,6 +60,7 @@ const BEGUN = 40;
 const PACED: ReadonlySet<string> = new Set([
   'dense-2',
   'dense-3',
+  'eq-curve',
   'eq-match',
   ...Object.values(EXAMPLES).flatMap(({ name, training }) => {
     const { optimiser, guards } = training!;
