@@ -331,6 +331,15 @@ export interface Recording {
 const TILE_COLUMNS = 4;
 const TILE_SUMS = 8;
 
+/** Written one by one up to so many; then there is a loop over their columns. */
+const UNROLLED_TILES = 512;
+
+/** Bytes that a tile lies further on, in the second signal and in the matrix. */
+interface Moved {
+  readonly column: Local;
+  readonly place: Local;
+}
+
 /** Most frames that are added up in single precision before they go to the sum of all. */
 const SUM_FRAMES = 256;
 /** What all tiles read of both signals at a time: it stays in the nearest cache. */
@@ -369,17 +378,18 @@ export function sumOuter(
   w.into.push(get(end), ['i32.const', a.stride * frames], get(end));
   w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ['select'], set(end));
   const most = Math.floor(TILE_SUMS / Math.min(TILE_COLUMNS, b.lanes));
-  for (let k = 0; k < b.lanes; k += TILE_COLUMNS) {
+  /** All rows of some columns, in a loop over columns `moved` further on. */
+  const tiles = (k: number, columns: number, moved: Moved | null): void => {
+    const further: Instr[] = moved === null ? [] : [get(moved.column), ['i32.add']];
     for (let c = 0; c < chunks; c += most) {
       const rows = Math.min(most, chunks - c);
-      const columns = Math.min(TILE_COLUMNS, b.lanes - k);
       const sums = Array.from({ length: rows * columns }, () => func.local('v128'));
       // With one column a part is needed once: no register waits with it.
       const isOne = columns === 1;
       const parts = Array.from({ length: isOne ? 0 : rows }, () => func.local('v128'));
       const mnemonic = a.lanes === 1 ? element.loadSplat : 'v128.load';
       const part = (row: number): Instr[] => [get(ia), [mnemonic, a.address + 16 * (c + row)]];
-      w.into.push(get(begin), set(ia), get(beginB), set(ib));
+      w.into.push(get(begin), set(ia), get(beginB), ...further, set(ib));
       for (const sum of sums) w.into.push(ZERO, set(sum));
       w.into.push(['loop', frames / pieces]);
       parts.forEach((local, row) => w.into.push(...part(row), set(local)));
@@ -396,28 +406,51 @@ export function sumOuter(
       for (let j = 0; j < columns; j++) {
         for (let i = 0; i < rows; i++) {
           const address = into + element.bytes * ((k + j) * a.lanes + width * (c + i));
-          addTo(w, address, sums[j * rows + i]!, Math.min(width, a.lanes - width * (c + i)));
+          const lanes = Math.min(width, a.lanes - width * (c + i));
+          addTo(w, moved?.place ?? null, address, sums[j * rows + i]!, lanes);
         }
       }
       for (const local of [...sums, ...parts]) func.release(local);
     }
+    if (moved !== null) w.into.push(get(ib), get(moved.column), ['i32.sub'], set(ib));
+  };
+  const wholes = Math.floor(b.lanes / TILE_COLUMNS);
+  let next = 0;
+  if (wholes * Math.ceil(chunks / most) > UNROLLED_TILES) {
+    const moved = { column: func.local('i32'), place: func.local('i32') };
+    const size = element.bytes * TILE_COLUMNS * a.lanes;
+    w.into.push(['i32.const', 0], set(moved.column), ['i32.const', 0], set(moved.place));
+    w.into.push(['loop', wholes]);
+    tiles(0, TILE_COLUMNS, moved);
+    w.into.push(get(moved.column), ['i32.const', element.bytes * TILE_COLUMNS], ['i32.add']);
+    w.into.push(set(moved.column), get(moved.place), ['i32.const', size], ['i32.add']);
+    w.into.push(['local.tee', moved.place.index], ['i32.const', size * wholes], ['i32.lt_u']);
+    w.into.push(['br_if', 0], ['end']);
+    func.release(moved.column);
+    func.release(moved.place);
+    next = wholes * TILE_COLUMNS;
+  }
+  for (; next < b.lanes; next += TILE_COLUMNS) {
+    tiles(next, Math.min(TILE_COLUMNS, b.lanes - next), null);
   }
   w.into.push(get(ib), set(beginB), get(end), ['local.tee', begin.index]);
   w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ['br_if', 0], ['end']);
   for (const local of [ia, ib, begin, end, beginB, bk]) func.release(local);
 }
 
-/** Adds the first `lanes` lanes to what is in memory. */
-function addTo(w: Writer, address: number, sum: Local, lanes: number): void {
+/** Adds the first `lanes` lanes to what is in memory, `place` bytes further on. */
+function addTo(w: Writer, place: Local | null, address: number, sum: Local, lanes: number): void {
   const { bytes, scalar, vector: f, width } = w.func.element;
+  const at: Instr = place === null ? ['i32.const', 0] : get(place);
   if (lanes === width) {
-    w.into.push(['i32.const', 0], ['i32.const', 0], ['v128.load', address]);
+    w.into.push(at, at, ['v128.load', address]);
     w.into.push(get(sum), [`${f}.add`], ['v128.store', address]);
     return;
   }
   for (let lane = 0; lane < lanes; lane++) {
-    const at = address + bytes * lane;
-    w.into.push(['i32.const', 0], ['i32.const', 0], [`${scalar}.load`, at]);
-    w.into.push(get(sum), [`${f}.extract_lane`, lane], [`${scalar}.add`], [`${scalar}.store`, at]);
+    const here = address + bytes * lane;
+    w.into.push(at, at, [`${scalar}.load`, here]);
+    w.into.push(get(sum), [`${f}.extract_lane`, lane], [`${scalar}.add`]);
+    w.into.push([`${scalar}.store`, here]);
   }
 }

@@ -97,6 +97,12 @@ describe('generated code agrees with double precision', () => {
     }
   });
 
+  test('on products so many that there is a loop over columns', () => {
+    for (const window of [3, 300]) {
+      check('many products', window, [258, 66], (b, p, q) => [b.node('sumOuter', [p, q])]);
+    }
+  });
+
   test('on a sum that is used in a later sum', () => {
     for (const window of [3, 300]) {
       check('two stages', window, [5, 3], (b, p, q) => {
