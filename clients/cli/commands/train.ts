@@ -242,7 +242,8 @@ function warnings(d: Document, edges: readonly string[]): string[] {
   const { first, last } = d.loss;
   const found: string[] = [];
   if (first === null) found.push('No window was finished: give more sound, or a shorter window.');
-  if (first !== null && last !== null && last > first) {
+  // A first window of silence costs nothing, and says nothing.
+  if (first !== null && first > 0 && last !== null && last > first) {
     found.push('The loss grew: try a lower learning rate.');
   }
   if (edges.length > 0) found.push(`At the edge of its range: ${edges.join(', ')}.`);
