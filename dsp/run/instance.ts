@@ -338,7 +338,7 @@ export class Instance {
     for (let c = 0; c < this.outputs.length; c++) {
       if (this.#kernel.peakOut(c, 0, frames) < NOT_FINITE) continue;
       this.distrust(FAULT.output, c);
-      this.#kernel.reset();
+      this.resetState();
       return;
     }
   }

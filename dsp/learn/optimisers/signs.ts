@@ -32,7 +32,8 @@ export const rprop = row({
   decay: 'coupled',
   step({ b, value, gradient, rate, remember }, { down, up, stepMin, stepMax }) {
     const { real, add, sub, mul, max, min, sign, choose } = termsOf(b);
-    const steps = remember('steps', (past) => add(past, real(1)));
+    const isHeld = b.node('eq', [rate, real(0)]);
+    const steps = remember('steps', (past) => add(past, choose(isHeld, real(0), real(1))));
     const isFirst = b.node('eq', [steps, real(1)]);
     let isTurned = isFirst;
     let factor = rate;
@@ -45,9 +46,9 @@ export const rprop = row({
     });
     const d = remember('step', (past) => {
       const before = choose(isFirst, rate, past);
-      return min(max(mul(before, factor), real(stepMin)), real(stepMax));
+      const next = min(max(mul(before, factor), real(stepMin)), real(stepMax));
+      return choose(isHeld, past, next);
     });
-    const isHeld = b.node('eq', [rate, real(0)]);
     return sub(value, mul(sign(used), choose(isHeld, real(0), d)));
   },
 });

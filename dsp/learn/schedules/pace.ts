@@ -92,6 +92,7 @@ export class Pace {
   /** From step 0 again, nothing seen, without a glide. */
   restart(): void {
     this.#code[START] = 0;
+    this.#code[GLIDE_AT] = 0;
     this.#code[GLIDE_STEPS] = 0;
     this.memory.fill(0);
   }

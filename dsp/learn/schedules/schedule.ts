@@ -113,6 +113,19 @@ export function preview(schedule: Schedule, options: Preview): number[] {
   });
 }
 
+/** What a learner remembers of the losses, where it goes over to another schedule: as `Pace.follow`. */
+export const remembered = (
+  memory: readonly number[],
+  from: Schedule | undefined,
+  to: Schedule | undefined,
+): readonly number[] =>
+  from?.kind === 'plateau' &&
+  to?.kind === 'plateau' &&
+  from.rate === to.rate &&
+  (from.start ?? 0) === (to.start ?? 0)
+    ? memory
+    : [];
+
 /** As written, without where it began in another run: a learner that is at step 0 begins with it. */
 export function fromTheStart(schedule: Schedule): Schedule {
   const { start: _start, glide: _glide, ...rest } = schedule;
