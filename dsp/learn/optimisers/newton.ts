@@ -27,16 +27,21 @@ export const gaussNewton = row({
   most: MOST,
   step(inputs, { damping, keep, memory }) {
     const { b, value, gradient, rate, lanes, window, measure, recall, remember } = inputs;
-    const { sub, mul, max, real, average } = termsOf(b);
+    const { add, sub, mul, div, max, real, average } = termsOf(b);
     const push = mul(gradient, real(window / 2));
-    const power = remember('power', (past) =>
+    const power = remember(`power over ${window}`, (past) =>
       max(measure('squares'), mul(past, real(left(window, memory)))),
     );
     const products = measure('products');
     const matrix =
       keep === 0
         ? products
-        : recall('products', lanes * lanes, (past) => average(past, products, keep));
+        : div(
+            recall(`products over ${window}`, lanes * lanes, (past) =>
+              average(past, products, keep),
+            ),
+            recall('weight', 1, (past) => add(mul(past, real(keep)), real(1 - keep))),
+          );
     const ridge = ridgeOf(inputs, push, mul(power, real(damping)));
     return sub(value, mul(rate, b.node('solve', [matrix, ridge, push])));
   },
@@ -74,7 +79,7 @@ function byWindow(inputs: Inputs, options: RlsOptions): NodeId {
   const horizon = kept < 1 ? 1 / (1 - kept) : 1;
   const stays = choose(isActive, real(kept), real(1));
   const comes = choose(isActive, real(1), real(0));
-  const matrix = recall('products', lanes * lanes, (past) =>
+  const matrix = recall(`products over ${window}`, lanes * lanes, (past) =>
     add(mul(past, stays), mul(measure('products'), comes)),
   );
   const ridge = mul(running, real((options.regularisation * horizon) / lanes));

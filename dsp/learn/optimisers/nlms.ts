@@ -5,7 +5,7 @@ import { freeOf, powerOptions, runningPower } from './power.ts';
 import { termsOf } from './terms.ts';
 
 export const nlms = row({
-  doc: 'p ← p − rate·Σ e·x / (Σ|x|² + regularisation·P), e the error and x its derivative at each sample of the window, P the running power, the largest Σ|x|² of late; at best with a window of one sample; stable for rates below 2',
+  doc: 'p ← p − rate·Σ e·x / (Σ|x|² + regularisation·P), e the error and x its derivative at each sample of the window, P the running power, the largest Σ|x|² of late; at best with a window of one sample; a rate of 1 goes all the way',
   source: 'S. Haykin, Adaptive Filter Theory, chapter 7',
   options: powerOptions(1e-3, 0),
   decay: 'decoupled',

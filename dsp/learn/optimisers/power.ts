@@ -49,7 +49,7 @@ export function runningPower(
 ): { readonly running: NodeId; readonly isActive: NodeId; readonly before: NodeId } {
   const { max, mul, real } = termsOf(b);
   let before = real(SILENCE);
-  const running = recall('power', 1, (past) => {
+  const running = recall(`power over ${window}`, 1, (past) => {
     before = past;
     return max(max(power, mul(past, real(left(window, memory)))), real(SILENCE));
   });

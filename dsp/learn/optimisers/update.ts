@@ -92,7 +92,7 @@ export function updateGraph(choice: OptimiserChoice, params: readonly Spec[], wi
     return now;
   };
   const recall = (name: string, size: number, next: (past: NodeId) => NodeId): NodeId => {
-    const of = `${choice.kind}.${name} of ${digestOf(params.map(({ id = '' }) => id))}`;
+    const of = `${choice.kind}.${name} of ${digestOf(params.map(({ id = '', learn = 'linear' }) => `${learn} ${id}`))}`;
     const past = b.within(of, () => b.feedback('real', 1, 0, size));
     const now = next(past);
     b.close(past, b.asLanes(now, size));

@@ -320,6 +320,16 @@ describe('convergence', () => {
   });
 });
 
+test('Gauss-Newton that keeps windows goes all the way at once, and no further', () => {
+  for (const keep of [0, 0.9, 0.99]) {
+    const training = { window: 64, schedule: { kind: 'constant', rate: 1 } };
+    const instance = instanceOf(fir(TAPS, { kind: 'gaussNewton', keep }, training));
+    const x = noise(3 * 64, 5);
+    run(instance, x, filtered(x, HIDDEN));
+    expect(misalignment(instance.params), `keep ${keep}`).toBeLessThan(-40);
+  }
+});
+
 describe.each(KINDS)('%s', (_, optimiser, window) => {
   const json = fir(TAPS, optimiser, { window, schedule: { kind: 'constant', rate: 1 } });
 
