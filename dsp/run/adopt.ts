@@ -50,6 +50,7 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
     for (const piece of piecesOf(slot)) known.set(piece.key, piece);
   }
   const params = places(from.params, to.params);
+  const alike = places(from.params, to.params, true);
   const copies = to.layout.states.flatMap((slot) => {
     if (!inStep(slot.hop) || isPlaced(slot)) return [];
     const moves = new Map<string, readonly [Piece, Piece]>();
@@ -66,7 +67,7 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
       .flatMap(([source, into]) => {
         const isPerParam = source.lanes === from.params.length && into.lanes === to.params.length;
         return slot.graph === 'once' && isPerParam
-          ? copyLanes(source.slot, slot, params)
+          ? copyLanes(source.slot, slot, alike)
           : copy(source, into);
       });
   });
@@ -150,12 +151,14 @@ function kindOf(from: StateSlot, to: StateSlot): number {
   return to.type === 'f64' ? KIND.widened : KIND.narrowed;
 }
 
-/** Controls of the same name. */
-function places(from: Artifact['params'], to: Artifact['params']): Int32Array {
-  const known = new Map(from.map(({ id }, k) => [id, k]));
+/** Controls of the same name, or only those that learn in the same scale as well. */
+function places(from: Artifact['params'], to: Artifact['params'], isAlike = false): Int32Array {
+  const keyOf = ({ id, learn = 'linear' }: Artifact['params'][number]): string =>
+    isAlike ? `${learn} ${id}` : id;
+  const known = new Map(from.map((control, k) => [keyOf(control), k]));
   return Int32Array.from(
-    to.flatMap(({ id }, k) => {
-      const place = known.get(id);
+    to.flatMap((control, k) => {
+      const place = known.get(keyOf(control));
       return place === undefined ? [] : [place, k];
     }),
   );
