@@ -12,7 +12,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AudioSettings } from '../../config/schema.ts';
 import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
-import { MAX_FOLLOWED, goOver, preview } from '../../dsp/learn/schedules/schedule.ts';
+import { MAX_FOLLOWED, goOver, preview, remembered } from '../../dsp/learn/schedules/schedule.ts';
 import type { Schedule, ScheduleChange } from '../../dsp/learn/schedules/schedule.ts';
 import { withObjective } from '../../dsp/patch/objective.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
@@ -93,6 +93,8 @@ export class Session {
   #state: s.State;
   #revision = 0;
   #frames = 0;
+  /** Step at which progress began anew: what was measured before is at it or beyond. */
+  #begun = 0;
   #tail: Promise<unknown> = Promise.resolve();
   #told: EngineStatus;
   #steering = false;
@@ -300,8 +302,10 @@ export class Session {
 
   reset(origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
     return this.#serially(() => {
+      this.#begun = this.#state.step;
       this.#state = s.withReset(this.#state);
       this.#holdAll();
+      this.#hold(s.PROGRESS);
       this.#engine.reset();
       this.#revise();
       this.#tell('params.changed', { params: s.paramsOf(this.#state) }, origin);
@@ -315,7 +319,9 @@ export class Session {
     return this.#serially(() => {
       const restarted = s.withRestart(this.#state);
       if (!restarted.ok) return restarted;
+      this.#begun = this.#state.step;
       this.#state = restarted.value;
+      this.#hold(s.PROGRESS);
       this.#engine.restart();
       this.#revise();
       this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
@@ -363,6 +369,7 @@ export class Session {
     for (const [id, until] of this.#held) {
       if (measurement.frames >= until) this.#held.delete(id);
     }
+    if (measurement.step < this.#begun) this.#held.delete(s.PROGRESS);
     this.#state = s.withMeasurement(this.#state, measurement, (id) => this.#held.has(id));
     const settled = !this.#held.has(LEARNING);
     if (settled && measurement.fault !== 0 && this.#state.learning) {
@@ -454,7 +461,14 @@ export class Session {
     const patch = isEdit ? compiled.patch : s.fromStepZero(compiled.patch);
     const step = isEdit ? this.#state.step : 0;
     const kept = isEdit ? this.#state : only(this.#state, new Set());
-    const wanted = s.stateOf(patch, { ...kept, learning, step });
+    const paceMemory = isEdit
+      ? remembered(
+          this.#state.paceMemory,
+          this.#state.patch.training?.schedule,
+          patch.training?.schedule,
+        )
+      : [];
+    const wanted = s.stateOf(patch, { ...kept, learning, step, paceMemory });
     const loaded = await this.#engine.load(s.programOf(wanted, artifact));
     const touched = this.#touched;
     this.#touched = undefined;
@@ -464,7 +478,12 @@ export class Session {
     const { loss, rate, gradients } = this.#state;
     const before = this.#state;
     this.#state = {
-      ...s.stateOf(patch, { ...(isEdit ? before : only(before, touched)), learning, step }),
+      ...s.stateOf(patch, {
+        ...(isEdit ? before : only(before, touched)),
+        learning,
+        step,
+        paceMemory,
+      }),
       artifact,
       program: loaded.value,
       ...(how.fresh ? {} : { loss, rate, gradients }),

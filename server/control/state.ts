@@ -9,7 +9,12 @@
 import type { Artifact } from '../../dsp/artifact.ts';
 import type { ControlSpec } from '../../dsp/control.ts';
 import { nearest } from '../../dsp/diagnostic.ts';
-import { fromTheStart, preview, type Schedule } from '../../dsp/learn/schedules/schedule.ts';
+import {
+  fromTheStart,
+  preview,
+  remembered,
+  type Schedule,
+} from '../../dsp/learn/schedules/schedule.ts';
 import { bankOf } from '../../dsp/patch/params.ts';
 import type { Params } from '../../dsp/patch/params.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
@@ -143,7 +148,8 @@ export function withSchedule(state: State, schedule: Schedule): Outcome<State> {
   const { training } = state.patch;
   if (training === undefined) return untrainable(state);
   const patch = { ...state.patch, training: { ...training, schedule } };
-  return answer({ ...state, patch, paceMemory: [] });
+  const paceMemory = remembered(state.paceMemory, training.schedule, schedule);
+  return answer({ ...state, patch, paceMemory });
 }
 
 /** A patch whose schedule begins at step 0, as it does for a learner that begins. */
@@ -219,12 +225,19 @@ export function withMeasurement(
     ...state,
     values,
     gradients,
-    step: measurement.step,
-    paceMemory: Array.from(measurement.paceMemory),
-    loss: measurement.step > 0 ? finite(measurement.loss) : null,
-    rate: measurement.step > 0 ? finite(measurement.learningRate) : null,
+    ...(held(PROGRESS) ? {} : progressIn(measurement)),
   };
 }
+
+/** Not an id: step, loss and rate, held like a value where they began anew. */
+export const PROGRESS = '*progress';
+
+const progressIn = ({ step, paceMemory, loss, learningRate }: Measurement) => ({
+  step,
+  paceMemory: Array.from(paceMemory),
+  loss: step > 0 ? finite(loss) : null,
+  rate: step > 0 ? finite(learningRate) : null,
+});
 
 // --- what clients see --------------------------------------------------------------------------
 

@@ -279,6 +279,20 @@ test('another optimiser is compiled, with its defaults, and goes on from what wa
   expect(engine.program).toMatchObject({ params: [0.75], step: 3, artifact: { every: 4 } });
 });
 
+test('a row that was under way does not bring back the step of before a restart', async () => {
+  const { session, engine } = await start();
+  engine.frames = 48000;
+  engine.crank({ step: 5000 });
+  await session.restart(undefined);
+  engine.crank({ step: 5003 });
+  expect(session.state.step).toBe(0);
+  const linear = { kind: 'linear', rate: 1, final: 0, steps: 100, begin: 'now' } as const;
+  const changed = await session.setSchedule({ ...linear, glideSteps: 10 }, undefined);
+  expect(changed).toMatchObject({ ok: true, value: { schedule: { glide: { at: 0 } } } });
+  engine.crank({ step: 4 });
+  expect(session.state.step).toBe(4);
+});
+
 test('a restart counts from 0 and keeps what was learned', async () => {
   const { session, engine } = await start();
   engine.crank();
