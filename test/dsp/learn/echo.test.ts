@@ -145,3 +145,33 @@ describeWith(['espeak-ng'], 'an echo of speech', () => {
     check(sceneOf(far(), near(), seed), SPEECH);
   });
 });
+
+test('a wall that is moved after everything was learned is learned again', () => {
+  const patch = EXAMPLES['echo-canceller']!;
+  const options = { sampleRate: SPEECH_RATE, maxBlock: BLOCK, latency: 0 };
+  const artifact = compile(patch, options);
+  if (!artifact.ok) throw new Error('echo-canceller');
+  const instance = new Instance(
+    artifact.value,
+    new WebAssembly.Module(artifact.value.wasm.slice()),
+  );
+  instance.setSchedule(patch.training!.schedule);
+  instance.learning = true;
+  const wall = artifact.value.sliders.findIndex(({ id }) => id === 'hidden/wall');
+  const next = uniform(1);
+  let before = 0;
+  for (const moved of [0.25, -0.2, 0.1, 0.3]) {
+    instance.sliders[wall] = moved;
+    for (let n = 0; n < at(3); n += BLOCK) {
+      for (let k = 0; k < BLOCK; k++) {
+        const far = 0.3 * bell(next);
+        instance.inputs[0]![k] = far;
+        instance.inputs[1]![k] = 0.4 * before + 0.001 * bell(next);
+        before = far;
+      }
+      instance.process(BLOCK);
+    }
+    // Lane 311 of the taps is 200 samples ago.
+    expect(instance.params[TAPS - 1 - 200]).toBeCloseTo(moved, 1);
+  }
+});
