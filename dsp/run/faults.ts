@@ -74,9 +74,9 @@ function sentence(
     case 'maxGradient':
       return `the norm of the gradients was ${got}: expected at most ${limit}`;
     case 'leap':
-      return `one step carried "${param}" over ${percent(value)} of its range and to its end: expected less than ${percent(bound)}`;
+      return `one step carried "${param}" over ${percent(value)} of its range and to its end: expected less than ${percent(bound)}, with a lower learning rate`;
     case 'rising':
-      return `the loss rose step by step to ${got}: expected at most ${limit}`;
+      return `the loss rose step by step to ${got}: expected at most ${limit}, with a lower learning rate`;
   }
 }
 

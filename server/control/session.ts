@@ -500,8 +500,11 @@ export class Session {
 
   /** The schedule that a client means, with the present step and rate in it. */
   #goOver(change: ScheduleChange): Schedule {
-    const { step } = this.#state;
-    return goOver(change, { step, rate: s.learningRateOf(this.#state) ?? 0 });
+    const { step, fault } = this.#state;
+    const { glideSteps: _glideSteps, ...direct } = change;
+    // After a fault the rate of before is the one that must not come again.
+    const wanted = fault ? direct : change;
+    return goOver(wanted, { step, rate: s.learningRateOf(this.#state) ?? 0 });
   }
 
   /**

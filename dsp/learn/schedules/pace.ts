@@ -3,7 +3,7 @@
  *
  * With t = step − start and w = warmup.steps:
  *   r = schedule(0) · (from + (1 − from) · t / w)  while t < w,  else schedule(t − w)
- *   rate = glide.from + (r − glide.from) · (step − glide.at) / glide.steps  while step < glide.at + glide.steps, else r
+ *   rate = glide.from + (r − glide.from) · (step − glide.at) / glide.steps  while glide.at ≤ step < glide.at + glide.steps, else r
  * held to [0, 1e6]: what grows without end is held there, not at infinity. Before `start` t is 0.
  *
  * Threads: whoever owns it calls everything; in the daemon that is the audio thread.
@@ -66,8 +66,9 @@ export class Pace {
     // Also what is no number: 0 times infinity.
     if (!(w[RATE]! <= CEILING)) w[RATE] = CEILING;
     const gone = step - n[GLIDE_AT]!;
-    if (gone < n[GLIDE_STEPS]!) {
-      const share = gone > 0 ? gone / n[GLIDE_STEPS]! : 0;
+    // One that lies ahead is of another run.
+    if (gone >= 0 && gone < n[GLIDE_STEPS]!) {
+      const share = gone / n[GLIDE_STEPS]!;
       w[RATE] = n[GLIDE_FROM]! + (w[RATE]! - n[GLIDE_FROM]!) * share;
     }
     into[0] = w[RATE]!;

@@ -139,9 +139,16 @@ test('a fault stops learning, once, and is told', async () => {
     step: 77,
     param: null,
     message:
-      'the loss rose step by step to 12.5: expected at most 4 (after 77 steps); the last good parameters are back',
+      'the loss rose step by step to 12.5: expected at most 4, with a lower learning rate (after 77 steps); the last good parameters are back',
   });
   expect(told.map((change) => change.kind)).toEqual(['training.changed']);
+  // Out of a fault there is no way that begins with the rate that led into it.
+  const constant = { kind: 'constant', rate: 0.01 } as const;
+  expect(await session.setSchedule({ ...constant, glideSteps: 10 }, undefined)).toMatchObject({
+    ok: true,
+    value: { schedule: constant },
+  });
+  expect(session.state.patch.training?.schedule).toEqual(constant);
   await session.setLearning(true, undefined);
   expect(session.state).toMatchObject({ learning: true, fault: false, cause: null });
   engine.crank({ fault: 1, learning: false });
