@@ -14,6 +14,8 @@ export interface Diagnostic {
   readonly message: string;
   /** What to do about it, when we know. */
   readonly hint?: string;
+  /** Of a program's source, counted from 1. */
+  readonly line?: number;
 }
 
 export type Result<T> =
@@ -38,6 +40,10 @@ export const CODES = {
   PATCH_NOTHING_TO_LEARN: 'the patch asks for training but no learnable parameter reaches the loss',
   PATCH_NOT_DIFFERENTIABLE: 'a learnable parameter reaches an operation that has no gradient',
   PATCH_OPTIMISER: 'the optimiser cannot work with the loss, window, mode or number of parameters',
+  FAUST_SYNTAX: 'the Faust compiler does not take the program',
+  FAUST_LIBRARY: 'a Faust program imports a library that is in none of the folders for them',
+  FAUST_METADATA: 'a label or declaration of a Faust program says something that cannot be read',
+  FAUST_UNSUPPORTED: 'a Faust program uses something that cannot be compiled',
   PATCH_TOO_LARGE: 'the patch needs more nodes or memory than the compiler allows',
 } as const satisfies Record<string, string>;
 
