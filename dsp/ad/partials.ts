@@ -386,6 +386,7 @@ export const PARTIALS = {
   xor: NO_BITS,
   shl: NO_BITS,
   shr: NO_BITS,
+  rem: [identity, null],
 
   lt: ZERO,
   le: ZERO,

@@ -40,9 +40,7 @@ export interface Form {
 const TOKEN =
   /\s*(?:("(?:[^"\\]|\\.)*")|((?:\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+|\.\d+)f?|\d+|inf\b|nan\b)|IN\[(\d+)\]|([A-Za-z_]\w*)|(<<|>>|>=|<=|==|!=|[-+*/%<>&|^@'(),=;]))/gy;
 
-const BINARY: ReadonlySet<string> = new Set([
-  ...['+', '-', '*', '/', '%', '<', '>', '<=', '>=', '==', '!=', '&', '|', '^', '<<', '>>', '@'],
-]);
+const BINARY: ReadonlySet<string> = new Set('+ - * / % < > <= >= == != & | ^ << >> @'.split(' '));
 
 type Token =
   | { readonly kind: 'label' | 'name' | 'sign'; readonly text: string }

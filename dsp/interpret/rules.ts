@@ -104,6 +104,7 @@ export const RULES: Rules = {
   xor: { real: never, int: (a, b) => a ^ b },
   shl: { real: never, int: (a, b) => a << b },
   shr: { real: never, int: (a, b) => a >> b },
+  rem: { real: never, int: (a, b) => (b === 0 ? a : (a % b) | 0) },
   lt: both((a, b) => bool(a < b)),
   le: both((a, b) => bool(a <= b)),
   gt: both((a, b) => bool(a > b)),

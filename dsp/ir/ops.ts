@@ -300,6 +300,16 @@ export const OPS = {
   shl: bitwise('a shifted left by b mod 32'),
   shr: bitwise('a shifted right by b mod 32, sign kept'),
 
+  rem: {
+    arity: 2,
+    signature: 'int→int',
+    attrs: [],
+    cost: 8,
+    inPatch: true,
+    doc: 'what is left of a divided by b, with the sign of a; a where b is 0',
+    convention: 'straight-through: derivative 1 to a, 0 to b',
+  },
+
   // Comparison and choice.
   lt: comparison('a < b'),
   le: comparison('a ≤ b'),

@@ -77,6 +77,7 @@ export const INSTRUCTIONS = {
   'i32.sub': { bytes: [0x6b], immediate: 'none' },
   'i32.mul': { bytes: [0x6c], immediate: 'none' },
   'i32.div_u': { bytes: [0x6e], immediate: 'none' },
+  'i32.rem_s': { bytes: [0x6f], immediate: 'none' },
   'i32.rem_u': { bytes: [0x70], immediate: 'none' },
   'i32.and': { bytes: [0x71], immediate: 'none' },
   'i32.or': { bytes: [0x72], immediate: 'none' },

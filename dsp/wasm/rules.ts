@@ -204,6 +204,16 @@ export const WASM_RULES = {
   // Lanes cannot be shifted by different amounts.
   shl: intOnly(directInt('shl'), null),
   shr: intOnly(directInt('shr_s'), null),
+  // Nothing is divided by 0: there b counts as 1.
+  rem: intOnly(
+    ([a, b]) => [
+      get(a!),
+      ...[get(b!), get(b!), op('i32.eqz'), op('i32.add')],
+      op('i32.rem_s'),
+      ...[get(a!), get(b!), op('select')],
+    ],
+    null,
+  ),
   lt: comparison('lt', 'lt_s'),
   le: comparison('le', 'le_s'),
   gt: comparison('gt', 'gt_s'),

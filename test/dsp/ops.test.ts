@@ -164,6 +164,15 @@ const ROWS: { readonly [K in ValueOp]: Row } = {
   xor: { values: [], int: [[[12, 10], 6]] },
   shl: { values: [], int: [[[3, 33], 6]] },
   shr: { values: [], int: [[[-8, 1], -4]] },
+  rem: {
+    values: [],
+    int: [
+      [[-7, 3], -1],
+      [[7, -3], 1],
+      [[7, 0], 7],
+      [[-(2 ** 31), -1], 0],
+    ],
+  },
   lt: comparison([0, 0, 1]),
   le: comparison([0, 1, 1]),
   gt: comparison([1, 0, 0]),

@@ -167,7 +167,19 @@ export function randomGraph(next: () => number, options: Options): RandomGraph {
   const binary = ['add', 'sub', 'mul'] as const;
   const kinked = ['min', 'max'] as const;
   const compare = ['lt', 'le', 'gt', 'ge', 'eq', 'ne'] as const;
-  const intOps = ['add', 'sub', 'mul', 'min', 'max', 'and', 'or', 'xor', 'shl', 'shr'] as const;
+  const intOps = [
+    'add',
+    'sub',
+    'mul',
+    'min',
+    'max',
+    'and',
+    'or',
+    'xor',
+    'shl',
+    'shr',
+    'rem',
+  ] as const;
 
   for (let k = 0; k < options.size; k++) {
     if (next() < 0.25) {

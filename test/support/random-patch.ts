@@ -173,7 +173,20 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     } else if (kind < 0.88) {
       add({ op: 'toInt', in: [add({ op: 'mul', in: [real(), 1000] }, null)] }, ints);
     } else if (ints.length > 0) {
-      const op = pick(['add', 'sub', 'mul', 'min', 'max', 'and', 'or', 'xor', 'shl', 'shr', 'lt']);
+      const op = pick([
+        'add',
+        'sub',
+        'mul',
+        'min',
+        'max',
+        'and',
+        'or',
+        'xor',
+        'shl',
+        'shr',
+        'rem',
+        'lt',
+      ]);
       add({ op, in: [pick(ints), int()] }, ints);
       add({ op: 'delay', in: [pick(ints)], frames: 1 + below(9), ...init([7, -2]) }, ints);
       const low = add({ op: 'and', in: [pick(ints), 1023] }, null);
