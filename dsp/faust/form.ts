@@ -21,12 +21,12 @@ export type FormId = number;
 
 export interface FormNode {
   /**
-   * `int`, `real`, `input`, `symbol` and `label` have a value and no operands; `@` is a signal and by
-   * how many samples it is delayed; binary operators and functions are called as they are written.
+   * `whole`, `number`, `input`, `symbol` and `label` have no operands; `@` is a signal and by how many
+   * samples it is delayed; binary operators and functions are called as they are written.
    */
   readonly op: string;
   readonly args: readonly FormId[];
-  /** Of `int`, `real` and `input` (from 0). */
+  /** Of `whole`, `number` and `input` (from 0). */
   readonly value: number;
   /** Of `symbol` and `label`. */
   readonly text: string;
@@ -119,7 +119,7 @@ class Reader {
     let node = this.#atom();
     while (this.#isNext("'")) {
       this.#place++;
-      node = this.#add('@', [node, this.#leaf('int', 1)]);
+      node = this.#add('@', [node, this.#leaf('whole', 1)]);
     }
     return node;
   }
@@ -184,7 +184,7 @@ class Reader {
     const isReal = /[.einf]/u.test(text);
     const size =
       text === 'inf' ? Infinity : text === 'nan' ? Number.NaN : Number(text.replace(/f$/u, ''));
-    return this.#leaf(isReal ? 'real' : 'int', isReal ? sign * size : (sign * size) | 0);
+    return this.#leaf(isReal ? 'number' : 'whole', isReal ? sign * size : (sign * size) | 0);
   }
 
   #isNext(sign: string): boolean {
@@ -263,7 +263,7 @@ function resolve({ nodes, lines, groups }: Reader, outputs: readonly number[]): 
   };
   const isZero = (id: number): boolean => {
     const { op, value, text } = nodes[id]!;
-    return op === 'line' ? isZero(lines.get(text) ?? lost(text)) : op === 'int' && value === 0;
+    return op === 'line' ? isZero(lines.get(text) ?? lost(text)) : op === 'whole' && value === 0;
   };
 
   const needed = new Set(outputs.map(meant));

@@ -1,0 +1,81 @@
+/**
+ * The functions that a normal form may call, by the names that libfaust writes: those of Faust and
+ * those of math.h, which programs declare as foreign functions.
+ *
+ * Invariant: each is made of what patches are made of too, so both have the same derivatives and
+ * conventions. What is not here is an error that names the function.
+ */
+
+import type { Builder } from '../ir/builder.ts';
+import type { NodeId } from '../ir/graph.ts';
+import type { OpKind } from '../ir/ops.ts';
+import { FUNCTIONS } from '../patch/functions.ts';
+import { abs, add, below, choose, neg, sub } from '../patch/terms.ts';
+import type { Build } from '../patch/terms.ts';
+
+const op =
+  (name: OpKind): Build =>
+  (b, ...x) =>
+    b.node(name, x);
+
+/** Results are real but for those of `isnan` and `isinf`. */
+const REAL: Readonly<Record<string, Build>> = {
+  sin: op('sin'),
+  cos: op('cos'),
+  tan: op('tan'),
+  asin: FUNCTIONS.asin.build,
+  acos: FUNCTIONS.acos.build,
+  atan: FUNCTIONS.atan.build,
+  atan2: op('atan2'),
+  sinh: FUNCTIONS.sinh.build,
+  cosh: FUNCTIONS.cosh.build,
+  tanh: op('tanh'),
+  asinh: FUNCTIONS.asinh.build,
+  acosh: FUNCTIONS.acosh.build,
+  atanh: FUNCTIONS.atanh.build,
+  exp: op('exp'),
+  exp2: op('exp2'),
+  exp10: FUNCTIONS.exp10.build,
+  expm1: (b, x) => sub(b, op('exp')(b, x), b.real(1)),
+  log: op('ln'),
+  log2: FUNCTIONS.log2.build,
+  log10: FUNCTIONS.log10.build,
+  log1p: (b, x) => op('ln')(b, add(b, b.real(1), x)),
+  pow: FUNCTIONS.pow.build,
+  sqrt: op('sqrt'),
+  cbrt: FUNCTIONS.cbrt.build,
+  hypot: FUNCTIONS.hypot.build,
+  fabs: op('abs'),
+  floor: op('floor'),
+  ceil: op('ceil'),
+  trunc: op('trunc'),
+  rint: op('rint'),
+  nearbyint: op('rint'),
+  round: FUNCTIONS.round.build,
+  fmod: FUNCTIONS.fmod.build,
+  remainder: FUNCTIONS.remainder.build,
+  fmin: op('min'),
+  fmax: op('max'),
+  fma: FUNCTIONS.fma.build,
+  copysign: (b, x, y) => {
+    const size = abs(b, x);
+    return choose(b, below(b, y, 0), neg(b, size), size);
+  },
+  isnan: (b, x) => b.node('ne', [x, x]),
+  isinf: (b, x) => b.node('eq', [abs(b, x), b.real(Infinity)]),
+};
+
+/** Without the letter that C puts behind a function of single or extended precision. */
+export function baseName(name: string): string {
+  const short = name.replace(/[fl]$/u, '');
+  return Object.hasOwn(REAL, name) || !Object.hasOwn(REAL, short) ? name : short;
+}
+
+export const functionOf = (name: string): Build | undefined => {
+  const base = baseName(name);
+  return Object.hasOwn(REAL, base) ? REAL[base] : undefined;
+};
+
+/** Operands are brought to reals. */
+export const call = (b: Builder, build: Build, operands: readonly NodeId[]): NodeId =>
+  build(b, ...operands.map((x) => b.asReal(x)));

@@ -1,0 +1,586 @@
+/**
+ * A normal form as nodes of the IR.
+ *
+ * Conventions where Faust's derivative is a matter of choice:
+ * - A value that is rounded by `int` passes its gradient on as if it were not, and what is read at it,
+ *   a delay or a table, has the centred slope of its neighbours; but where the program takes the
+ *   fraction too, to interpolate by itself, the rounded part has no gradient: the fraction has it all.
+ * - A condition has none; `%` of ints passes it to its first operand.
+ *
+ * Invariant: what libfaust computes from the same form, this computes, but for what the operations of
+ * the IR say of infinities, and indices beyond a table or delay, which are held to it.
+ */
+
+import { diagnostic } from '../diagnostic.ts';
+import type { Diagnostic } from '../diagnostic.ts';
+import { Interpreter } from '../interpret/interpret.ts';
+import { Builder } from '../ir/builder.ts';
+import type { NodeId } from '../ir/graph.ts';
+import type { OpKind, ValueType } from '../ir/ops.ts';
+import { centredSlope } from '../patch/delays.ts';
+import type { Taps } from '../patch/delays.ts';
+import { add, choose, scale, sub } from '../patch/terms.ts';
+import { keyOfWidget, widgetOf } from './form.ts';
+import type { Form, FormId, FormNode } from './form.ts';
+import { baseName, call, functionOf } from './functions.ts';
+import { FUNCTIONS } from '../patch/functions.ts';
+import { namesOf } from './names.ts';
+import { arrange, delayedPlace } from './order.ts';
+import type { Waveform } from './program.ts';
+import { rangesOf } from './ranges.ts';
+import type { Range } from './ranges.ts';
+import { typesOf } from './types.ts';
+
+/** A recording that a `soundfile` plays. */
+export interface Sound {
+  /** Hz. */
+  readonly sampleRate: number;
+  /** Of equal length. */
+  readonly channels: readonly (readonly number[])[];
+}
+
+export interface Surroundings {
+  /** Hz. */
+  readonly sampleRate: number;
+  readonly double: boolean;
+  readonly waveforms: readonly Waveform[];
+  /** A slider or parameter, by the key of its widget. */
+  readonly control: (b: Builder, key: string) => NodeId;
+  /** The parts of a soundfile, by its label. */
+  readonly sounds: (label: string) => readonly Sound[];
+}
+
+export interface Made {
+  readonly outputs: readonly NodeId[];
+  /** What bargraphs show, by the key of the widget. */
+  readonly meters: ReadonlyMap<string, NodeId>;
+  /** Of each node made, what it was in the program. */
+  readonly origin: ReadonlyMap<NodeId, string>;
+}
+
+const BINARY: Readonly<Record<string, OpKind>> = {
+  '+': 'add',
+  '-': 'sub',
+  '*': 'mul',
+  '<': 'lt',
+  '>': 'gt',
+  '<=': 'le',
+  '>=': 'ge',
+  '==': 'eq',
+  '!=': 'ne',
+  '&': 'and',
+  '|': 'or',
+  '^': 'xor',
+  '<<': 'shl',
+  '>>': 'shr',
+  min: 'min',
+  max: 'max',
+};
+const BITS: ReadonlySet<string> = new Set(['&', '|', '^', '<<', '>>']);
+
+/** Longest delay, samples. */
+const MAX_DELAY = 2 ** 22;
+/** Largest table. */
+const MAX_TABLE = 2 ** 20;
+/** Whole numbers up to this size are exact in single precision. */
+const EXACT = 2 ** 24;
+
+const WAVE = /^lgwave(\d+)$/u;
+
+/** Every node that is given up has a sentence in `problems`. */
+export function makeGraph(
+  b: Builder,
+  form: Form,
+  around: Surroundings,
+  problems: Diagnostic[],
+): Made {
+  const maker = new Maker(b, form, around, problems);
+  const outputs = maker.make(form.outputs);
+  return { outputs, meters: maker.meters, origin: maker.origin };
+}
+
+class Maker {
+  readonly meters = new Map<string, NodeId>();
+  readonly origin = new Map<NodeId, string>();
+  readonly #b: Builder;
+  readonly #form: Form;
+  readonly #around: Surroundings;
+  readonly #problems: Diagnostic[];
+  readonly #types: readonly ValueType[];
+  readonly #names: readonly string[];
+  readonly #interpolated: ReadonlySet<FormId>;
+  readonly #made = new Map<FormId, NodeId>();
+  /** Contents of tables by the node that makes them. */
+  readonly #tables = new Map<FormId, readonly number[]>();
+  #ranges: readonly Range[] = [];
+
+  constructor(b: Builder, form: Form, around: Surroundings, problems: Diagnostic[]) {
+    this.#b = b;
+    this.#form = form;
+    this.#around = around;
+    this.#problems = problems;
+    this.#types = typesOf(form, (name) => this.#waveform(name)?.isInt === true);
+    this.#names = namesOf(form);
+    this.#interpolated = interpolatedIn(form);
+  }
+
+  make(roots: readonly FormId[]): readonly NodeId[] {
+    const b = this.#b;
+    const { nodes } = this.#form;
+    const { sampleRate } = this.#around;
+    const walk = arrange(this.#form, roots, () => true).order;
+    const known = (id: FormId): Range | undefined => this.#contentRange(id);
+    this.#ranges = rangesOf(this.#form, { sampleRate, order: walk, types: this.#types, known });
+    const { order, cuts } = arrange(this.#form, roots, (id) => this.#least(id) >= 1);
+    const open: { readonly delay: NodeId; readonly source: FormId; readonly type: ValueType }[] =
+      [];
+    const feedback = new Map<FormId, NodeId>();
+
+    /** The source one sample ago, or as many as are fixed. */
+    const cut = (source: FormId, frames: number, init: number): NodeId => {
+      const type = this.#types[source]!;
+      const delay = b.feedback(type, frames, init);
+      open.push({ delay, source, type });
+      return delay;
+    };
+    for (const id of order) {
+      const before = b.nodes.length;
+      const made = b.within(this.#names[id]!, () => {
+        if (!cuts.has(id)) return this.#node(id);
+        const { op, args } = nodes[id]!;
+        const source = args[delayedPlace(op)!]!;
+        if (op === 'prefix') return this.#prefixed(id, (init) => cut(source, 1, init));
+        const frames = this.#constant(args[1]!);
+        if (frames !== undefined) return cut(source, this.#length(frames), 0);
+        const last = feedback.get(source) ?? cut(source, 1, 0);
+        feedback.set(source, last);
+        return this.#delayed(id, last, args[1]!, 1);
+      });
+      this.#made.set(id, made);
+      for (let k = before; k < b.nodes.length; k++) {
+        this.origin.set(k as NodeId, describe(nodes[id]!));
+      }
+    }
+    for (const { delay, source, type } of open) b.close(delay, this.#value(source, type));
+    return roots.map((id) => this.#value(id, 'real'));
+  }
+
+  #node(id: FormId): NodeId {
+    const b = this.#b;
+    const { op, args, value, text } = this.#form.nodes[id]!;
+    const type = this.#types[id]!;
+    const same = (k: number): NodeId => this.#value(args[k]!, type);
+    const real = (k: number): NodeId => this.#value(args[k]!, 'real');
+    switch (op) {
+      case 'whole':
+        return b.int(value);
+      case 'number':
+        return b.real(value);
+      case 'int':
+        return this.#rounded(args[0]!);
+      case 'float':
+        return real(0);
+      case 'input':
+        return b.node('input', [], [value]);
+      case 'label':
+        return b.int(0);
+      case 'symbol':
+        return this.#symbol(id, text);
+      case '/':
+        return b.node('div', [real(0), real(1)]);
+      case '%': {
+        if (type === 'int') return b.node('rem', [same(0), same(1)]);
+        return FUNCTIONS.fmod.build(b, real(0), real(1));
+      }
+      case 'abs':
+        return b.node('abs', [same(0)]);
+      case '@':
+        return this.#delay(id);
+      case 'prefix':
+        return this.#prefixed(id, (init) => b.delay(this.#value(args[1]!, type), 1, init));
+      case 'select2':
+        return b.node('select', [this.#value(args[0]!, 'int'), same(2), same(1)]);
+      case 'attach':
+        return same(0);
+      case 'control':
+      case 'enable':
+        return b.node('select', [this.#truth(args[1]!), same(0), this.#zero(type)]);
+      case 'sigGen':
+      case 'WRTbl2p':
+      case 'sigWRTbl4p':
+        return b.int(0);
+      case 'sigRDTbl':
+        return this.#read(id);
+      case 'hslider':
+      case 'vslider':
+      case 'nentry':
+      case 'button':
+      case 'checkbox':
+        return this.#around.control(b, keyOfWidget(widgetOf(this.#form, id)!));
+      case 'hbargraph':
+      case 'vbargraph': {
+        this.meters.set(keyOfWidget(widgetOf(this.#form, id)!), real(3));
+        return same(3);
+      }
+      case 'soundfile':
+        return b.int(0);
+      case 'length':
+      case 'rate':
+      case 'buffer':
+        return this.#sound(id);
+      default:
+        return this.#called(id);
+    }
+  }
+
+  /** A value as an int or a real. */
+  #value(id: FormId, type: ValueType): NodeId {
+    const made = this.#made.get(id)!;
+    const is = this.#b.type(made);
+    if (is === type) return made;
+    return type === 'real'
+      ? this.#b.node('toReal', [made])
+      : this.#b.node('toInt', [this.#b.node('detach', [made])]);
+  }
+
+  #zero(type: ValueType): NodeId {
+    return type === 'int' ? this.#b.int(0) : this.#b.real(0);
+  }
+
+  #truth(id: FormId): NodeId {
+    const type = this.#types[id]!;
+    return this.#b.node('ne', [this.#value(id, type), this.#zero(type)]);
+  }
+
+  #constant(id: FormId): number | undefined {
+    const { op, value } = this.#form.nodes[id]!;
+    return op === 'whole' || op === 'number' ? value : undefined;
+  }
+
+  #unsupported(message: string, hint?: string): NodeId {
+    if (!this.#problems.some((problem) => problem.message === message)) {
+      this.#problems.push(diagnostic('FAUST_UNSUPPORTED', '', message, hint));
+    }
+    return this.#b.real(0);
+  }
+
+  #symbol(id: FormId, name: string): NodeId {
+    if (name === 'fSamplingFreq') return this.#b.int(this.#around.sampleRate);
+    const why = name === 'count' ? ': blocks have no fixed size here' : '';
+    this.#unsupported(`the foreign value "${name}" is not known${why}`);
+    return this.#zero(this.#types[id]!);
+  }
+
+  #called(id: FormId): NodeId {
+    const b = this.#b;
+    const { op, args } = this.#form.nodes[id]!;
+    const type = this.#types[id]!;
+    const plain = BINARY[op];
+    if (plain !== undefined) {
+      const [x, y] = args as [FormId, FormId];
+      const common = [x, y].some((arg) => this.#types[arg] === 'real') ? 'real' : 'int';
+      const taken = BITS.has(op) ? 'int' : common;
+      return b.node(plain, [this.#value(x, taken), this.#value(y, taken)]);
+    }
+    const waveform = this.#waveform(op);
+    if (waveform !== undefined) {
+      return this.#lookup(waveform.values, this.#value(args[0]!, 'int'), type, null);
+    }
+    const build = functionOf(op);
+    if (build === undefined) {
+      this.#unsupported(`the foreign function "${op}" is not known`);
+      return this.#zero(type);
+    }
+    return call(
+      b,
+      build,
+      args.map((arg) => this.#made.get(arg)!),
+    );
+  }
+
+  #waveform(name: string): Waveform | undefined {
+    const index = WAVE.exec(name)?.[1];
+    return index === undefined ? undefined : this.#around.waveforms[Number(index)];
+  }
+
+  /** Truncated; the gradient goes on, unless the fraction that is lost has it. */
+  #rounded(id: FormId): NodeId {
+    const b = this.#b;
+    const x = this.#made.get(id)!;
+    if (b.type(x) === 'int') return x;
+    return b.node('toInt', [this.#interpolated.has(id) ? b.node('detach', [x]) : x]);
+  }
+
+  // --- delays --------------------------------------------------------------------------------------
+
+  #least(id: FormId): number {
+    const { op, args } = this.#form.nodes[id]!;
+    return op === 'prefix' ? 1 : this.#ranges[args[1]!]!.low;
+  }
+
+  #length(frames: number): number {
+    if (frames <= MAX_DELAY) return Math.max(0, Math.trunc(frames));
+    this.#unsupported(`a delay is too long: expected at most ${MAX_DELAY} samples, got ${frames}`);
+    return 1;
+  }
+
+  #delay(id: FormId): NodeId {
+    const b = this.#b;
+    const { args } = this.#form.nodes[id]!;
+    const [x, by] = args as [FormId, FormId];
+    const source = this.#made.get(x)!;
+    const frames = this.#constant(by);
+    if (frames === undefined) return this.#delayed(id, source, by, 0);
+    const length = this.#length(frames);
+    return length === 0 ? source : b.delay(source, length);
+  }
+
+  /** A delay of moving length, of which `done` samples are done already. */
+  #delayed(id: FormId, source: NodeId, by: FormId, done: number): NodeId {
+    const b = this.#b;
+    const { high } = this.#ranges[by]!;
+    if (!(high < 2 ** 31 - 1)) {
+      this.#unsupported(
+        'the length of a delay has no limit that can be told',
+        'hold it to a range: min(limit, max(0, length))',
+      );
+      return source;
+    }
+    const max = Math.max(0, this.#length(Math.ceil(high)) - done);
+    const frames = this.#value(by, 'int');
+    const place = done === 0 ? frames : b.node('sub', [frames, b.int(done)]);
+    return this.#throughReals(source, this.#types[id]!, (x) => {
+      const past: Taps = (at) => b.node('line', [x, at], [max + 2]);
+      const known: Taps = (at) => {
+        const next = sub(b, scale(b, past(b.int(0)), 2), past(b.int(1)));
+        return choose(b, b.node('lt', [at, b.int(0)]), next, past(at));
+      };
+      if (b.rate(place) === 'const' || this.#hasNoSlope(by)) return past(place);
+      const held = b.node('min', [b.node('max', [place, b.int(0)]), b.int(max)]);
+      const at = b.node('toReal', [held]);
+      const slope = centredSlope(b, known, b.node('detach', [at]));
+      return b.node('withSlope', [past(place), at, slope]);
+    });
+  }
+
+  /** Is an index an int for which no gradient is asked: one of a program that interpolates? */
+  #hasNoSlope(id: FormId): boolean {
+    const open = [id];
+    const seen = new Set(open);
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { op, args } = this.#form.nodes[next]!;
+      if (op === 'int') {
+        if (!this.#interpolated.has(args[0]!) && this.#types[args[0]!] === 'real') return false;
+        continue;
+      }
+      for (const arg of args) {
+        if (this.#types[arg] === 'real' || seen.has(arg)) continue;
+        seen.add(arg);
+        open.push(arg);
+      }
+    }
+    return true;
+  }
+
+  #prefixed(id: FormId, delay: (init: number) => NodeId): NodeId {
+    const b = this.#b;
+    const { args } = this.#form.nodes[id]!;
+    const type = this.#types[id]!;
+    const init = this.#constant(args[0]!);
+    if (init !== undefined) return this.#cast(delay(init), type);
+    const begun = b.delay(b.int(1), 1, 0);
+    return b.node('select', [begun, this.#cast(delay(0), type), this.#value(args[0]!, type)]);
+  }
+
+  #cast(id: NodeId, type: ValueType): NodeId {
+    return type === 'real' ? this.#b.asReal(id) : id;
+  }
+
+  // --- tables --------------------------------------------------------------------------------------
+
+  /** Ints through something that keeps reals: in two halves where one real cannot hold them. */
+  #throughReals(
+    x: NodeId,
+    type: ValueType,
+    keep: (real: NodeId) => NodeId,
+    range: Range | null = null,
+  ): NodeId {
+    const b = this.#b;
+    if (type === 'real') return keep(b.asReal(x));
+    const isExact =
+      this.#around.double || (range !== null && Math.max(-range.low, range.high) <= EXACT);
+    const kept = (part: NodeId): NodeId => b.node('toInt', [keep(b.node('toReal', [part]))]);
+    if (isExact) return kept(x);
+    const high = kept(b.node('shr', [x, b.int(16)]));
+    const low = kept(b.node('and', [x, b.int(0xffff)]));
+    return b.node('or', [b.node('shl', [high, b.int(16)]), low]);
+  }
+
+  #read(id: FormId): NodeId {
+    const { nodes } = this.#form;
+    const [table, index] = nodes[id]!.args as [FormId, FormId];
+    const type = this.#types[id]!;
+    const { op, args } = nodes[table]!;
+    const content = this.#content(table);
+    const place = this.#value(index, 'int');
+    if (op === 'WRTbl2p') {
+      return this.#lookup(content, place, type, this.#hasNoSlope(index) ? null : index);
+    }
+    const b = this.#b;
+    const [, , into, written] = args as [FormId, FormId, FormId, FormId];
+    const put = this.#value(written, type);
+    const range = this.#contentRange(id) ?? null;
+    const size = content.length;
+    const held = (at: NodeId): NodeId =>
+      b.node('min', [b.node('max', [at, b.int(0)]), b.int(size - 1)]);
+    let isHigh = true;
+    const isWhole = type === 'real' || this.#around.double || (range !== null && fits(range));
+    return this.#throughReals(
+      put,
+      type,
+      (x) => {
+        const start = isWhole ? content : content.map((v) => (isHigh ? v >> 16 : v & 0xffff));
+        isHigh = false;
+        const places = [held(this.#value(into, 'int')), held(place)];
+        return b.node('rwtable', [b.node('const', [], start), x, ...places]);
+      },
+      range,
+    );
+  }
+
+  /** @param slope  the index, if its gradient is asked for */
+  #lookup(values: readonly number[], place: NodeId, type: ValueType, slope: FormId | null): NodeId {
+    const b = this.#b;
+    const at = (list: readonly number[], index: NodeId): NodeId =>
+      b.node('lookup', [b.node('const', [], list), index]);
+    if (type === 'int') {
+      if (this.#around.double || values.every((v) => Math.abs(v) <= EXACT)) {
+        return b.node('toInt', [at(values, place)]);
+      }
+      const high = at(
+        values.map((v) => v >> 16),
+        place,
+      );
+      const low = at(
+        values.map((v) => v & 0xffff),
+        place,
+      );
+      return b.node('or', [
+        b.node('shl', [b.node('toInt', [high]), b.int(16)]),
+        b.node('toInt', [low]),
+      ]);
+    }
+    if (slope === null) return at(values, place);
+    const taps: Taps = (k) => at(values, k);
+    const real = b.node('toReal', [place]);
+    const rise = centredSlope(b, taps, b.node('detach', [real]));
+    return b.node('withSlope', [at(values, place), real, rise]);
+  }
+
+  /** What a table holds at first. */
+  #content(table: FormId): readonly number[] {
+    const known = this.#tables.get(table);
+    if (known !== undefined) return known;
+    const { nodes } = this.#form;
+    const [sizeId, generator] = nodes[table]!.args as [FormId, FormId];
+    const size = this.#constant(sizeId) ?? 0;
+    let values: readonly number[] = [0];
+    if (size < 1 || size > MAX_TABLE) {
+      this.#unsupported(`a table has too many places: expected 1 to ${MAX_TABLE}, got ${size}`);
+    } else {
+      values = this.#generated(nodes[generator]!.args[0]!, size);
+    }
+    this.#tables.set(table, values);
+    return values;
+  }
+
+  /** `size` samples of a signal that needs no input, in double precision. */
+  #generated(signal: FormId, size: number): readonly number[] {
+    const constant = this.#constant(signal);
+    if (constant !== undefined) return new Array<number>(size).fill(constant);
+    const b = new Builder('stream');
+    const form: Form = { nodes: this.#form.nodes, outputs: [signal] };
+    const alone: Surroundings = {
+      ...this.#around,
+      double: true,
+      control: (builder) => {
+        this.#unsupported(
+          'a table is filled before the first sample: it cannot depend on a control',
+        );
+        return builder.real(0);
+      },
+    };
+    const { outputs } = makeGraph(b, form, alone, this.#problems);
+    const graph = b.finish([{ name: 'table', node: outputs[0]! }]);
+    const nothing = (): number => 0;
+    const leaves = {
+      input: nothing,
+      slider: nothing,
+      param: nothing,
+      scalar: nothing,
+      tape: nothing,
+    };
+    const values = new Interpreter(graph).run(leaves, size).get('table')!;
+    const all = values.length === size ? [...values] : new Array<number>(size).fill(values[0] ?? 0);
+    return this.#around.double ? all : all.map(Math.fround);
+  }
+
+  /** Of what reads a table or waveform. */
+  #contentRange(id: FormId): Range | undefined {
+    const { nodes } = this.#form;
+    const { op, args } = nodes[id]!;
+    const waveform = this.#waveform(op);
+    if (waveform !== undefined) return spanOf(waveform.values);
+    if (op !== 'sigRDTbl' || nodes[args[0]!]!.op !== 'WRTbl2p') return undefined;
+    return spanOf(this.#content(args[0]!));
+  }
+
+  // --- recordings ----------------------------------------------------------------------------------
+
+  #sound(id: FormId): NodeId {
+    const b = this.#b;
+    const { nodes } = this.#form;
+    const { op, args } = nodes[id]!;
+    const label = nodes[nodes[args[0]!]!.args[0]!]!.text;
+    const parts = this.#around.sounds(label);
+    const lengths = parts.map(({ channels }) => channels[0]?.length ?? 0);
+    const part = this.#value(args[op === 'buffer' ? 2 : 1]!, 'int');
+    const ofPart = (values: readonly number[]): NodeId => this.#lookup(values, part, 'int', null);
+    if (op === 'length') return ofPart(lengths);
+    if (op === 'rate') return ofPart(parts.map(({ sampleRate }) => sampleRate));
+    const channel = this.#constant(args[1]!) ?? 0;
+    const all = parts.flatMap(({ channels }) => channels[channel % channels.length] ?? [0]);
+    if (all.length > MAX_TABLE) {
+      return this.#unsupported(
+        `the recordings of "${label}" are too long: expected at most ${MAX_TABLE} samples a channel, got ${all.length}`,
+      );
+    }
+    const starts = lengths.map((_length, k) => lengths.slice(0, k).reduce((sum, n) => sum + n, 0));
+    const index = add(b, ofPart(starts), this.#value(args[3]!, 'int'));
+    return this.#lookup(all, index, 'real', null);
+  }
+}
+
+const fits = ({ low, high }: Range): boolean => Math.max(-low, high) <= EXACT;
+
+const spanOf = (values: readonly number[]): Range => ({
+  low: values.reduce((least, v) => Math.min(least, v), Infinity),
+  high: values.reduce((most, v) => Math.max(most, v), -Infinity),
+});
+
+/** Values of which the program takes the fraction: x − ⌊x⌋, or x − float(int(x)). */
+function interpolatedIn({ nodes }: Form): ReadonlySet<FormId> {
+  const found = new Set<FormId>();
+  for (const { op, args } of nodes) {
+    if (op === 'floor') found.add(args[0]!);
+    if (op !== '-') continue;
+    const float = nodes[args[1]!]!;
+    const whole = float.op === 'float' ? nodes[float.args[0]!] : undefined;
+    if (whole?.op === 'int' && whole.args[0] === args[0]) found.add(args[0]!);
+  }
+  return found;
+}
+
+/** What a person knows a node by. */
+const describe = ({ op, args, text }: FormNode): string =>
+  args.length === 0 && text !== '' ? text : baseName(op);
