@@ -6,7 +6,7 @@
  * nothing of devices and cannot be edited: a change is a new compilation.
  */
 
-import type { Control } from './control.ts';
+import type { Control, Meter } from './control.ts';
 import type { GraphName, GuardSettings, Precision } from './ir/program.ts';
 
 /**
@@ -52,6 +52,8 @@ export interface Layout {
   /** Factors of the learning rate. */
   readonly rates: number;
   readonly loss: number;
+  /** The last value of each meter; 0 after a reset. */
+  readonly meters: number;
   /** Four words, of which the largest is the answer of `peak`. */
   readonly peak: number;
   readonly learningRate: number;
@@ -92,7 +94,7 @@ export interface MemoryReport {
   readonly tapes: number;
   /** The past of delayed signals. */
   readonly lines: number;
-  /** Recursions, overlapping frames, the optimiser's state. */
+  /** Recursions, overlapping frames, the optimiser's state, what meters show. */
   readonly state: number;
   /** What one loop leaves for another, and scratch. */
   readonly temps: number;
@@ -142,6 +144,8 @@ export interface Artifact {
   readonly outputs: number;
   readonly sliders: readonly Control[];
   readonly params: readonly Control[];
+  /** What is shown; their values are a bank. */
+  readonly meters: readonly Meter[];
   /** Inputs that the program listens to, from 0. */
   readonly listens: readonly number[];
   readonly guards: GuardSettings;

@@ -124,6 +124,7 @@ export function assemble(
     outputs: program.outputs,
     sliders: program.sliders,
     params: program.params,
+    meters: program.meters ?? [],
     listens: listensTo(program.stream),
     guards: program.guards ?? NO_GUARDS,
     report: {

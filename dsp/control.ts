@@ -1,5 +1,6 @@
 /**
- * A number that a person or the optimiser sets: a slider or a learnable parameter.
+ * A number that a person or the optimiser sets: a slider or a learnable parameter; and one that is
+ * only looked at: a meter.
  *
  * One description drives validation, clamping, documentation and every client's control.
  */
@@ -30,3 +31,21 @@ export interface Control extends ControlSpec {
   /** Where it is not that of the optimiser. */
   readonly weightDecay?: number | undefined;
 }
+
+/** A signal that is shown as a number. Nothing holds it to its range: that is for who draws it. */
+export interface MeterSpec {
+  readonly min: number;
+  readonly max: number;
+  readonly unit?: string | undefined;
+  /** How a client lays out the range. */
+  readonly scale?: 'linear' | 'log' | undefined;
+  readonly doc?: string | undefined;
+}
+
+/** With its id; its place in the array is its place in the bank. */
+export interface Meter extends MeterSpec {
+  readonly id: string;
+}
+
+/** Of a program. */
+export const MAX_METERS = 256;

@@ -7,12 +7,13 @@
  *           carry-over the loss; with one it goes on through the samples before the window
  * update    runs after it, once in `every` windows: the optimiser
  *
- * Invariant: graphs meet by output name only. `out:K` is output channel K; `tape:K` is recorded for
+ * Invariant: graphs meet by output name only. `out:K` is output channel K; of `meter:K`, a real
+ * number, the last value of a run is kept; `tape:K` is recorded for
  * the backward graph's `tape` K; `loss`, `gradient:K` and `param:K` go into the banks, a vector into
  * as many places from K on; `measure:NAME` goes behind the banks, where the update graph finds it.
  */
 
-import type { Control } from '../control.ts';
+import type { Control, Meter } from '../control.ts';
 import { isTape, nodeOf } from './graph.ts';
 import type { Graph, Node } from './graph.ts';
 
@@ -68,6 +69,8 @@ export interface Program {
   readonly outputs: number;
   readonly sliders: readonly Control[];
   readonly params: readonly Control[];
+  /** In the order of the outputs `meter:K`; none if not given. */
+  readonly meters?: readonly Meter[];
   /** Absent: none but those against what is not finite. */
   readonly guards?: GuardSettings;
 }
@@ -98,6 +101,7 @@ export const updateScalars = {
 } as const;
 
 export const outName = (channel: number): string => `out:${channel}`;
+export const meterName = (index: number): string => `meter:${index}`;
 export const tapeName = (index: number): string => `tape:${index}`;
 export const gradientName = (param: number): string => `gradient:${param}`;
 export const tangentName = (index: number): string => `tangent:${index}`;

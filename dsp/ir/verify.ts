@@ -95,6 +95,9 @@ export function verify(graph: Graph, after: string): Graph {
     if (!inRange(node)) broken(`output ${name}`, `there is no node %${node}`);
     if (names.has(name)) broken(`output ${name}`, 'the name is used twice');
     names.add(name);
+    const { type, shape } = nodes[node]!;
+    if (name.startsWith('meter:') && (type !== 'real' || shape !== 1))
+      broken(`output ${name}`, `expected a real number, got ${type} in ${shape} lanes`);
   }
   return graph;
 }

@@ -33,6 +33,8 @@ export class Instance {
   readonly frozen: Float64Array;
   /** Per parameter: a factor of the learning rate. */
   readonly rates: Float64Array;
+  /** Of each meter what it showed at the last sample; after a reset 0. */
+  readonly meters: Float64Array;
   /** Set by the host while what is heard says nothing of what is played: no step is taken. */
   held = false;
   /** Set by the host: another program has taken over, this one only sounds on. */
@@ -75,6 +77,7 @@ export class Instance {
     this.gradients = this.#kernel.gradients;
     this.frozen = this.#kernel.frozen;
     this.rates = this.#kernel.rates;
+    this.meters = this.#kernel.meters;
     this.#sums = new Float64Array(artifact.every > 1 ? artifact.params.length : 0);
     this.#window = artifact.window;
     this.#guard = new ParameterGuard(artifact, this.params, this.gradients, this.frozen);

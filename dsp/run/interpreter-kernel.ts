@@ -10,6 +10,7 @@ import type { Leaves } from '../interpret/interpret.ts';
 import {
   gradientName,
   measureName,
+  meterName,
   outName,
   paramName,
   tapeName,
@@ -61,6 +62,7 @@ export function interpreterKernel(
     rates: new Float64Array(P).fill(1),
     loss: new Float64Array(1),
     learningRate: new Float64Array(1),
+    meters: new Float64Array(program.meters?.length ?? 0),
     memory: null,
     peakIn: (channel, offset, frames) => peakOf(kernel.inputs[channel]!, offset, frames),
     peakOut: (channel, offset, frames) => peakOf(kernel.outputs[channel]!, offset, frames),
@@ -70,6 +72,10 @@ export function interpreterKernel(
         const values = results.get(outName(channel));
         for (let n = 0; n < frames; n++) out[offset + n] = valueAt(values, n);
       });
+      for (let k = 0; k < kernel.meters.length; k++) {
+        // Without a frame in this run the last one still counts.
+        kernel.meters[k] = results.get(meterName(k))?.at(-1) ?? kernel.meters[k]!;
+      }
       record(results, position, frames);
     },
     backward() {
@@ -103,6 +109,7 @@ export function interpreterKernel(
     },
     reset() {
       stream.reset();
+      kernel.meters.fill(0);
       update?.reset();
       for (const recording of recordings) recording.fill(0);
     },

@@ -32,6 +32,8 @@ export interface Kernel {
   /** One value each: the loss of the last window, and the rate of the next step. */
   readonly loss: Float64Array;
   readonly learningRate: Float64Array;
+  /** What each meter showed at the last sample; 0 after a reset. */
+  readonly meters: Float64Array;
   /** The memory that the artifact's layout describes; null where there is none. */
   readonly memory: Memory | null;
   /**

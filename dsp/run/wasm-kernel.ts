@@ -22,7 +22,7 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
   // The generator wrote these exports; the host's types cannot know them.
   const exports = instance.exports as unknown as Exports;
   const { buffer } = exports.memory;
-  const { layout, params, sliders, maxBlock } = artifact;
+  const { layout, params, sliders, meters, maxBlock } = artifact;
   const doubles = (at: number, length: number): Float64Array =>
     new Float64Array(buffer, at, length);
   exports.reset();
@@ -45,6 +45,7 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
     rates,
     loss: doubles(layout.loss, 1),
     learningRate: doubles(layout.learningRate, 1),
+    meters: doubles(layout.meters, meters.length),
     memory: {
       words: new Int32Array(buffer),
       singles: new Float32Array(buffer),

@@ -55,12 +55,13 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
   /** Adjoints of lines and tables, which live for one window. */
   const returns = new Map<NodeId, Returns>();
   const returnTables = new Map<NodeId, Table>();
-  /** How many operations read a node. */
+  /** How many operations read a node; of what others read as well, more than can be counted. */
   const users = new Map<NodeId, number>();
   for (const { args } of graph.nodes) {
     for (const arg of args) users.set(arg, (users.get(arg) ?? 0) + 1);
   }
   for (const source of graph.delays.values()) users.set(source, Infinity);
+  for (const { node } of graph.outputs) users.set(node, Infinity);
 
   /** One value operation on given operands, numbers or vectors. */
   const apply = (body: Body, id: NodeId, operands: readonly Local[], isVector: boolean): Local => {

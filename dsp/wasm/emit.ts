@@ -81,6 +81,12 @@ export function emitGraph(
   const typeOf = (id: NodeId): 'real' | 'int' => nodeOf(graph, id).type;
   const shapeOf = (id: NodeId): number => nodeOf(graph, id).shape;
   const isSignal = (id: NodeId): boolean => nodeOf(graph, id).hop > 0;
+  /** Where the last values of signals go. */
+  const shown = new Map<NodeId, number[]>();
+  for (const { name, node } of graph.outputs) {
+    const address = isSignal(node) ? ports.value(name) : undefined;
+    if (address !== undefined) shown.set(node, [...(shown.get(node) ?? []), address]);
+  }
   const chunks = (lanes: number): number => chunksOf(element, lanes);
   /** Frames that a later stage reads. */
   const recorded = new Map<NodeId, number>();
@@ -154,13 +160,14 @@ export function emitGraph(
     }
   };
 
+  /** The last samples are read where they lie by whoever needs them. */
+  const isRead = (id: NodeId): boolean => isFraming(nodeOf(graph, id).op) && !sites.sinks.has(id);
+
   const emitLoop = (
     kind: 'vector' | 'serial',
     scheduled: readonly NodeId[],
     copied: readonly NodeId[],
   ): void => {
-    // The last samples are read where they lie by whoever needs them.
-    const isRead = (id: NodeId): boolean => isFraming(nodeOf(graph, id).op) && !sites.sinks.has(id);
     const members = scheduled.filter((id) => !isRead(id));
     if (members.length === 0 && copied.length === 0) return;
     const sums = new Map<NodeId, WindowSum>();
@@ -209,6 +216,8 @@ export function emitGraph(
     });
     for (const id of states.keys()) lastUse.set(graph.delays.get(id)!, Infinity);
 
+    /** What this loop leaves of the signals that are shown. */
+    const ends = new Map<NodeId, Local>();
     run(kind, (form) => {
       const held = [...states.values()].flat().length;
       // Where the states alone are too many, nothing is gained.
@@ -225,6 +234,11 @@ export function emitGraph(
           : valueIn(body, id);
       const keep = (id: NodeId, value: Value): void => {
         for (const site of sites.sinks.get(id) ?? []) store(body, site, value);
+        if (!shown.has(id)) return;
+        const [last] = value as [Local];
+        const end = func.local(last.type);
+        body.code.push(get(last), set(end));
+        ends.set(id, end);
       };
       for (const id of copied) keep(id, valueIn(body, id));
       members.forEach((id, n) => {
@@ -258,6 +272,10 @@ export function emitGraph(
       return body;
     });
 
+    for (const [id, end] of ends) {
+      show(shown.get(id)!, end, isSerial);
+      func.release(end);
+    }
     for (const [id, sum] of sums) {
       if (shapeOf(id) === 1) {
         values.set(id, sum.total());
@@ -288,6 +306,46 @@ export function emitGraph(
       }
     }
     for (const local of [...states.values()].flat()) func.release(local);
+  };
+
+  /** The last sample that a loop computed, once a run: of a vector of samples one lane. */
+  const show = (addresses: readonly number[], end: Local, isNumber: boolean): void => {
+    const { scalar } = element;
+    const last = func.local(scalar);
+    if (end.type !== 'v128') func.emit(get(end), set(last));
+    else if (isNumber) func.emit(get(end), [`${element.vector}.extract_lane`, 0], set(last));
+    else {
+      const address = temps(16);
+      func.emit(['i32.const', 0], get(end), ['v128.store', address]);
+      func.emit(get(length!), ['i32.const', element.bytes], ['i32.sub'], ['i32.const', 15]);
+      func.emit(['i32.and'], [`${scalar}.load`, address], set(last));
+    }
+    keepShown(addresses, last);
+    func.release(last);
+  };
+
+  const keepShown = (addresses: readonly number[], last: Local): void => {
+    for (const address of addresses) {
+      func.emit(['i32.const', 0], get(last));
+      if (last.type === 'f32') func.emit(['f64.promote_f32']);
+      func.emit(['f64.store', address]);
+    }
+  };
+
+  /** What is shown and lies in memory already, at the last sample. */
+  const showStored = (): void => {
+    for (const [id, addresses] of shown) {
+      const kind = schedule.place.get(id)?.kind;
+      const isLoop = kind === 'vector' || kind === 'serial';
+      const site = sites.sources.get(id);
+      if (nodeOf(graph, id).hop !== 1 || (isLoop && !isRead(id)) || site === undefined) continue;
+      const last = func.local(element.scalar);
+      func.emit(get(length!));
+      if (site.base !== null) func.emit(get(site.base), ['i32.add']);
+      func.emit([`${element.scalar}.load`, site.address - element.bytes], set(last));
+      keepShown(addresses, last);
+      func.release(last);
+    }
   };
 
   const emitValues = (members: readonly NodeId[]): void => {
@@ -396,6 +454,7 @@ export function emitGraph(
     values,
     arrays,
     recorded,
+    shown,
     temps,
     constants: room.constants,
     transform: room.transform,
@@ -485,7 +544,7 @@ export function emitGraph(
   const last = newBody(element.scalar, true);
   for (const { name, node } of graph.outputs) {
     const address = ports.value(name);
-    if (address === undefined) continue;
+    if (address === undefined || isSignal(node)) continue;
     if (shapeOf(node) > 1) {
       const from = arrays.get(node) ?? room.constants(nodeOf(graph, node).attrs);
       promote({ func, into: last.code }, from, address, shapeOf(node));
@@ -498,6 +557,7 @@ export function emitGraph(
   }
   func.append(last.prologue);
   func.append(last.code);
+  if (isStream) showStored();
 
   if (isStream && ports.device !== null) {
     const pairs = crossings(ports.outputs.keys(), ports.outputs, ports.device.outputs);

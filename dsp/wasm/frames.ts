@@ -48,6 +48,8 @@ export interface FrameContext {
   readonly arrays: Map<NodeId, number>;
   /** Frames that a later stage reads: address of [frames][places]. */
   readonly recorded: Map<NodeId, number>;
+  /** Where the last values of signals go. */
+  readonly shown: ReadonlyMap<NodeId, readonly number[]>;
   temps(bytes: number): number;
   constants(values: readonly number[]): number;
   transform(size: number): { readonly forward: number; readonly transpose: number };
@@ -687,6 +689,15 @@ class FrameLoop {
       if (kind !== 'tape' || !own.has(node) || nodeOf(graph, node).hop <= 1) continue;
       const address = channels.tapes[Number(index)]!;
       keep(node, this.#recording(address, bases.position, nodeOf(graph, node).shape));
+    }
+    for (const [id, addresses] of this.#c.shown) {
+      if (!own.has(id) || nodeOf(graph, id).hop <= 1) continue;
+      const last = this.#number(id);
+      for (const address of addresses) {
+        code.push(['i32.const', 0], get(last));
+        if (last.type === 'f32') code.push(['f64.promote_f32']);
+        code.push(['f64.store', address]);
+      }
     }
     for (const id of this.#members) {
       const { op, shape, hop } = nodeOf(graph, id);

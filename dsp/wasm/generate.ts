@@ -14,6 +14,7 @@ import {
   gradientName,
   measureLanes,
   measureName,
+  meterName,
   paramName,
   tapesOf,
   updateScalars,
@@ -110,6 +111,8 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     { name: 'backward', graph: program.backward, frames: window + carry, before: carry },
     { name: 'update', graph: program.update, frames: 1, before: 0 },
   ] as const;
+  const { meters: shown = [] } = program;
+  const meters = memory.doubles(shown.length);
   let optimiser = begin;
   const planned = graphs.map(({ name, graph, frames }): Plan | null => {
     optimiser = memory.take(0);
@@ -134,6 +137,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     valuePorts.set(gradientName(k), slot(scalars, updateScalars.gradient(k)));
     valuePorts.set(paramName(k), slot(params, k));
   }
+  shown.forEach((_, k) => valuePorts.set(meterName(k), slot(meters, k)));
   for (const measure of measures) {
     const index = updateScalars.measure(measure, measures, P);
     valuePorts.set(measureName(measure), slot(scalars, index));
@@ -245,6 +249,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       frozen: slot(scalars, updateScalars.frozen(0, P)),
       rates: slot(scalars, updateScalars.rate(0, P)),
       loss,
+      meters,
       peak,
       learningRate: slot(scalars, updateScalars.learningRate),
       lead: Math.max(0, ...recordings.map(({ lead, isKept }) => (isKept ? lead : 0))),
