@@ -11,7 +11,7 @@ import { activity, hasMemory } from './ad/active.ts';
 import { differentiate, objectiveActivity, signalsOf, tangentGroups } from './ad/gradient.ts';
 import type { Objective, Way } from './ad/gradient.ts';
 import { paramNodes } from './ad/jvp.ts';
-import type { Control } from './control.ts';
+import type { Control, Meter } from './control.ts';
 import { diagnostic, fail, ok, pathOf } from './diagnostic.ts';
 import type { Result } from './diagnostic.ts';
 import { isDelay, isSignal, nodeOf } from './ir/graph.ts';
@@ -65,6 +65,7 @@ export function plan(
     outputs: patch.outputs.length,
     sliders: named(patch.sliders),
     params: bankOf(patch.params, patch.training?.groups),
+    meters: shownIn(patch),
     guards: guardsOf(training?.guards, training !== undefined && measuresOf(training).length > 0),
   };
   const { terms, graph, sampleRate } = lowered;
@@ -215,6 +216,17 @@ export function plan(
     reasons: [...choice.reasons, ...blind],
   });
 }
+
+/** Meters without what they show, which is an output of the graph. */
+const shownIn = ({ meters }: Patch): Meter[] =>
+  Object.entries(meters).map(([id, { min, max, unit, scale, doc }]) => ({
+    id,
+    min,
+    max,
+    ...(unit === undefined ? {} : { unit }),
+    ...(scale === undefined ? {} : { scale }),
+    ...(doc === undefined ? {} : { doc }),
+  }));
 
 /** What the loss compares, for messages. */
 function signalNames(training: Training): string {

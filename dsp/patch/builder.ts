@@ -7,7 +7,7 @@
  */
 
 import type { z } from 'zod';
-import type { ControlSpec } from '../control.ts';
+import type { ControlSpec, MeterSpec } from '../control.ts';
 import type { Result } from '../diagnostic.ts';
 import type { Precision } from '../ir/program.ts';
 import type { FunctionName } from './functions.ts';
@@ -32,6 +32,7 @@ export class PatchBuilder {
   readonly sliders: Record<string, ControlSpec> = {};
   readonly params: Record<string, ParamSpec> = {};
   readonly nodes: Record<string, PatchNode> = {};
+  readonly meters: Record<string, MeterSpec & { readonly in: Operand }> = {};
   #count = 0;
 
   slider(id: string, spec: ControlSpec): Signal {
@@ -43,6 +44,12 @@ export class PatchBuilder {
   param(id: string, spec: ParamSpec): Signal {
     this.params[id] = spec;
     return id as Signal;
+  }
+
+  /** Shows a signal to clients under a name of its own: `meter('level', rms, { min: 0, max: 1 })`. */
+  meter(id: string, x: Value, spec: MeterSpec): void {
+    if (Object.hasOwn(this.meters, id)) throw new Error(`"${id}" is used twice`);
+    this.meters[id] = { in: x, ...spec };
   }
 
   /** Device input, counted from 1. */
@@ -187,6 +194,6 @@ export interface PatchEnd {
 export function buildPatch(name: string, write: (p: PatchBuilder) => PatchEnd): Result<Patch> {
   const builder = new PatchBuilder();
   const end = write(builder);
-  const { sliders, params, nodes } = builder;
-  return parsePatch({ format: PATCH_FORMAT, name, sliders, params, nodes, ...end });
+  const { sliders, params, nodes, meters } = builder;
+  return parsePatch({ format: PATCH_FORMAT, name, sliders, params, nodes, meters, ...end });
 }

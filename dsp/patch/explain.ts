@@ -114,7 +114,7 @@ const FIELDS = [
   ...LOSS_FIELDS,
   ...OPTIMISER_FIELDS,
   ...(
-    'format name title doc sliders params nodes outputs training expect estimate target loss terms weight window mode carry optimiser weightDecay clip norm groups params learn schedule guards kind ' +
+    'format name title doc sliders params nodes outputs meters training expect estimate target loss terms weight window mode carry optimiser weightDecay clip norm groups params learn schedule guards kind ' +
     'size fanIn fanOut lanes from values units taps dilation activation hop bands low high ' +
     'rate delta every factor final steps milestones power after growth peak rise divide finalDivide shape threePhase up down patience threshold relative cooldown lowest epsilon warmup start glide at maxLoss maxGradient leap rising move times silence initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
   ).split(' '),

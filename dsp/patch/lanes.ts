@@ -110,6 +110,7 @@ export function checkLanes(patch: Patch): Diagnostic[] {
     if (lanes !== 1) misfit(path, 'a signal of one number', '1 lane', lanes);
   };
   patch.outputs.forEach((operand, k) => single(['outputs', k], operand));
+  for (const [id, spec] of Object.entries(patch.meters)) single(['meters', id, 'in'], spec.in);
   if (patch.training !== undefined) {
     for (const { estimate, target, loss, path } of termsOf(patch.training)) {
       if (takenBy(loss) === 'sound') {

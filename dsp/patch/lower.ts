@@ -13,7 +13,7 @@ import { components } from '../ir/components.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind, ValueType } from '../ir/ops.ts';
-import { outName } from '../ir/program.ts';
+import { meterName, outName } from '../ir/program.ts';
 import { BEYOND, SHORTEST, delayBy } from './delays.ts';
 import { buildOf, isFunction, isOscillator } from './functions.ts';
 import { inferLanes } from './lanes.ts';
@@ -37,7 +37,7 @@ export interface LowerOptions {
 }
 
 export interface Lowered {
-  /** Outputs `out:0`, `out:1`, … */
+  /** Outputs `out:0`, `out:1`, …; `meter:0`, … in the order of the patch. */
   readonly graph: Graph;
   /** What is compared with what, and how; none without training. */
   readonly terms: readonly LoweredTerm[];
@@ -135,6 +135,10 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
     name: outName(k),
     node: operand(value, 'real'),
   }));
+  const meters = Object.values(patch.meters).map((spec, k) => ({
+    name: meterName(k),
+    node: operand(spec.in, 'real'),
+  }));
   const terms = (patch.training === undefined ? [] : termsOf(patch.training)).map((term) => ({
     ...term,
     estimate: operand(term.estimate, 'real'),
@@ -142,7 +146,7 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
   }));
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   return ok({
-    graph: b.finish(outputs),
+    graph: b.finish([...outputs, ...meters]),
     terms,
     sampleRate: options.sampleRate,
     throughDevice: Object.values(patch.nodes).some((n) => n.op === 'align'),

@@ -5,7 +5,8 @@
  * the device; later checks run only where the earlier ones found nothing, since they build on them.
  */
 
-import type { ControlSpec } from '../control.ts';
+import { MAX_METERS } from '../control.ts';
+import type { ControlSpec, MeterSpec } from '../control.ts';
 import { diagnostic, nearest, pathOf, show } from '../diagnostic.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
@@ -89,6 +90,7 @@ export function checkMeaning(patch: Patch): Diagnostic[] {
     }
   }
   patch.outputs.forEach((operand, i) => refer(pathOf(['outputs', i]), operand));
+  checkMeters(found, patch, refer);
   if (patch.training !== undefined) {
     found.push(...checkObjective(patch.training));
     for (const { estimate, target, path } of termsOf(patch.training)) {
@@ -116,6 +118,25 @@ export function checkMeaning(patch: Patch): Diagnostic[] {
   if (found.length === 0) checkLoops(found, patch);
   if (found.length === 0) found.push(...checkLanes(patch));
   return found.length > 0 ? found : checkRates(patch);
+}
+
+/** What is shown is there, in a range that can be drawn. */
+function checkMeters(
+  found: Diagnostic[],
+  { meters }: Patch,
+  refer: (path: string, operand: Operand) => void,
+): void {
+  const entries = Object.entries(meters);
+  if (entries.length > MAX_METERS) {
+    const message = `too many meters: expected at most ${MAX_METERS}, got ${entries.length}`;
+    found.push(diagnostic('PATCH_TOO_LARGE', 'meters', message));
+    return;
+  }
+  for (const [id, spec] of entries) {
+    const path = pathOf(['meters', id]);
+    refer(`${path}.in`, spec.in);
+    checkRange(found, path, spec);
+  }
 }
 
 /** What must be learned is there, and so is what it is compared with. */
@@ -255,13 +276,26 @@ function taken(found: Diagnostic[], kind: string, id: string, other: string): vo
   );
 }
 
+/** Is there something from `min` to `max`? And can it be drawn as it is to be? */
+function checkRange(found: Diagnostic[], path: string, spec: ControlSpec | MeterSpec): boolean {
+  const { min, max, scale } = spec;
+  const isRange = min < max;
+  if (!isRange) {
+    const message = `the range is empty: expected max > min (${min}), got ${max}`;
+    found.push(diagnostic('PATCH_CONTROL_RANGE', `${path}.max`, message));
+  }
+  if (scale === 'log' && min <= 0) {
+    const message = `a logarithmic scale needs min > 0, got ${min}`;
+    found.push(diagnostic('PATCH_CONTROL_RANGE', `${path}.min`, message));
+  }
+  return isRange;
+}
+
 function checkControl(found: Diagnostic[], path: string, spec: ControlSpec | ParamSpec): void {
   const add = (field: string, message: string): void => {
     found.push(diagnostic('PATCH_CONTROL_RANGE', `${path}.${field}`, message));
   };
-  if (spec.min >= spec.max) {
-    add('max', `the range is empty: expected max > min (${spec.min}), got ${spec.max}`);
-  } else {
+  if (checkRange(found, path, spec)) {
     const { initial } = spec;
     const values = typeof initial === 'number' ? [initial] : 'init' in initial ? [] : initial;
     values.forEach((value, k) => {
@@ -269,9 +303,6 @@ function checkControl(found: Diagnostic[], path: string, spec: ControlSpec | Par
       const field = typeof initial === 'number' ? 'initial' : `initial[${k}]`;
       add(field, `expected a value from ${spec.min} to ${spec.max}, got ${value}`);
     });
-  }
-  if (spec.scale === 'log' && spec.min <= 0) {
-    add('min', `a logarithmic scale needs min > 0, got ${spec.min}`);
   }
   if (spec.learn === 'log' && spec.min <= 0) {
     add('min', `a parameter that learns as a logarithm needs min > 0, got ${spec.min}`);

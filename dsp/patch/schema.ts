@@ -9,7 +9,7 @@
 
 import { z } from 'zod';
 import { LEARN_SCALES } from '../control.ts';
-import type { ControlSpec } from '../control.ts';
+import type { ControlSpec, MeterSpec } from '../control.ts';
 import { diagnostic, fail, ok, show } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
@@ -26,6 +26,7 @@ import { PLAIN_OPS } from './names.ts';
 import type { PlainOp } from './names.ts';
 import { objectiveFields } from './objective.ts';
 import { idSchema, number, operandSchema } from './operand.ts';
+import type { Operand } from './operand.ts';
 import { MAX_SIZE, groupSchema, initSchema } from './params.ts';
 import type { ParamSpec } from './params.ts';
 import { lanesSchema } from './rule.ts';
@@ -59,6 +60,16 @@ export const paramSchema: z.ZodType<ParamSpec> = z.strictObject({
   learn: z.enum(LEARN_SCALES).optional(),
   rate: rateFactor.optional(),
   ...controlFields,
+});
+
+/** A signal of one number that clients are shown. */
+export const meterSchema: z.ZodType<MeterSpec & { readonly in: Operand }> = z.strictObject({
+  in: operandSchema,
+  min: number,
+  max: number,
+  unit: z.string().max(20).optional(),
+  scale: z.enum(['linear', 'log']).optional(),
+  doc: z.string().max(2000).optional(),
 });
 
 const MAX_DELAY = 2 ** 22;
@@ -239,6 +250,8 @@ export const patchSchema = z.strictObject({
   precision: z.enum(['single', 'double']).optional(),
   /** What is played on output 1, 2, … : nodes or controls. */
   outputs: z.array(operandSchema).max(64).default([]),
+  /** What clients are shown, by names of their own. */
+  meters: z.record(idSchema, meterSchema).default({}),
   training: trainingSchema.optional(),
   /** What an offline run with the default settings must learn, and how soon. */
   expect: z.array(expectationSchema).max(100).default([]),
@@ -296,7 +309,7 @@ export function parsePatch(json: unknown): Result<Patch> {
 /** Names that a JavaScript object keeps for itself, which the schema would pass over in silence. */
 function hiddenNames(json: unknown): Diagnostic[] {
   if (typeof json !== 'object' || json === null) return [];
-  return (['sliders', 'params', 'nodes'] as const).flatMap((kind) => {
+  return (['sliders', 'params', 'nodes', 'meters'] as const).flatMap((kind) => {
     const group: unknown = (json as Record<string, unknown>)[kind];
     if (typeof group !== 'object' || group === null || !Object.hasOwn(group, '__proto__'))
       return [];

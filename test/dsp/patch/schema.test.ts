@@ -39,6 +39,49 @@ const WRONG: readonly (readonly [string, unknown, string, string, RegExp])[] = [
     'format',
     /livegrad\.patch\/1.*"x\/2"/u,
   ],
+  [
+    'a meter of nothing',
+    { ...base, meters: { level: { in: 'z', min: 0, max: 1 } } },
+    'PATCH_UNKNOWN_REFERENCE',
+    'meters.level.in',
+    /nothing is called "z"/u,
+  ],
+  [
+    'a meter without a range',
+    { ...base, meters: { level: { in: 'y', min: 1, max: 1 } } },
+    'PATCH_CONTROL_RANGE',
+    'meters.level.max',
+    /the range is empty/u,
+  ],
+  [
+    'a logarithmic meter from 0',
+    { ...base, meters: { level: { in: 'y', min: 0, max: 1, scale: 'log' } } },
+    'PATCH_CONTROL_RANGE',
+    'meters.level.min',
+    /needs min > 0, got 0/u,
+  ],
+  [
+    'a meter of a vector',
+    {
+      ...withNode({ op: 'concat', in: ['x', 'y'] }),
+      meters: { level: { in: 'z', min: 0, max: 1 } },
+    },
+    'PATCH_SHAPE',
+    'meters.level.in',
+    /expected 1 lane, got 2/u,
+  ],
+  [
+    'more meters than can be shown',
+    {
+      ...base,
+      meters: Object.fromEntries(
+        Array.from({ length: 257 }, (_, k) => [`m${k}`, { in: 'y', min: 0, max: 1 }]),
+      ),
+    },
+    'PATCH_TOO_LARGE',
+    'meters',
+    /expected at most 256, got 257/u,
+  ],
   ['an unknown field', { ...base, frobs: 1 }, 'PATCH_INVALID', 'frobs', /unknown field "frobs"/u],
   [
     'an unknown operation',
