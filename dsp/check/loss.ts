@@ -13,6 +13,7 @@ import { assemble } from '../compile.ts';
 import { diagnostic, fail, ok } from '../diagnostic.ts';
 import type { Result } from '../diagnostic.ts';
 import { Builder } from '../ir/builder.ts';
+import { withoutTraining } from '../ir/program.ts';
 import type { Program } from '../ir/program.ts';
 import { lossOf, wrongOptions, wrongWindow } from '../learn/losses/table.ts';
 import type { LossChoice } from '../learn/losses/table.ts';
@@ -170,20 +171,13 @@ function programOf(choice: LossChoice, window: number, sampleRate: number): Prog
     max: 1e30,
   }));
   return {
-    name: 'loss',
-    precision: 'single',
-    stream: optimise(made.stream),
-    loss: null,
+    ...withoutTraining('loss', 'single', optimise(made.stream)),
     backward: optimise(made.backward),
     update: optimise(updateGraph(SGD, params)),
     window,
-    carry: 0,
     mode: 'reverse',
-    reasons: [],
-    throughDevice: false,
     inputs: 1,
     outputs: 1,
-    sliders: [],
     params,
   };
 }

@@ -13,8 +13,7 @@
 
 import { diagnostic } from '../diagnostic.ts';
 import type { Diagnostic } from '../diagnostic.ts';
-import { Interpreter } from '../interpret/interpret.ts';
-import { Builder } from '../ir/builder.ts';
+import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
 import type { OpKind, ValueType } from '../ir/ops.ts';
 import { centredSlope } from '../patch/delays.ts';
@@ -29,6 +28,7 @@ import { arrange, delayedPlace } from './order.ts';
 import type { Waveform } from './program.ts';
 import { rangesOf } from './ranges.ts';
 import type { Range } from './ranges.ts';
+import { contentOf } from './tables.ts';
 import { typesOf } from './types.ts';
 
 /** A recording that a `soundfile` plays. */
@@ -498,7 +498,6 @@ class Maker {
   #generated(signal: FormId, size: number): readonly number[] {
     const constant = this.#constant(signal);
     if (constant !== undefined) return new Array<number>(size).fill(constant);
-    const b = new Builder('stream');
     const form: Form = { nodes: this.#form.nodes, outputs: [signal] };
     const alone: Surroundings = {
       ...this.#around,
@@ -510,19 +509,9 @@ class Maker {
         return builder.real(0);
       },
     };
-    const { outputs } = makeGraph(b, form, alone, this.#problems);
-    const graph = b.finish([{ name: 'table', node: outputs[0]! }]);
-    const nothing = (): number => 0;
-    const leaves = {
-      input: nothing,
-      slider: nothing,
-      param: nothing,
-      scalar: nothing,
-      tape: nothing,
-    };
-    const values = new Interpreter(graph).run(leaves, size).get('table')!;
-    const all = values.length === size ? [...values] : new Array<number>(size).fill(values[0] ?? 0);
-    return this.#around.double ? all : all.map(Math.fround);
+    const text = `${this.#around.sampleRate} ${textOf(form, this.#around.waveforms)}`;
+    const make = (b: Builder): NodeId => makeGraph(b, form, alone, this.#problems).outputs[0]!;
+    return contentOf(text, make, size);
   }
 
   /** Of what reads a table or waveform. */
@@ -559,6 +548,24 @@ class Maker {
     const index = add(b, ofPart(starts), this.#value(args[3]!, 'int'));
     return this.#lookup(all, index, 'real', null);
   }
+}
+
+/** What an output is made of, in words that are equal for equal signals. */
+function textOf(form: Form, waveforms: readonly Waveform[]): string {
+  const { nodes, outputs } = form;
+  const places = new Map<FormId, number>();
+  const open = [...outputs];
+  for (const id of open) {
+    if (places.has(id)) continue;
+    places.set(id, places.size);
+    open.push(...nodes[id]!.args);
+  }
+  const words = [...places.keys()].map((id) => {
+    const { op, args, value, text } = nodes[id]!;
+    const wave = waveforms[Number(WAVE.exec(op)?.[1])]?.values.join() ?? '';
+    return [op, args.map((arg) => places.get(arg)).join(), value, text, wave].join(' ');
+  });
+  return words.join(';');
 }
 
 const fits = ({ low, high }: Range): boolean => Math.max(-low, high) <= EXACT;

@@ -84,6 +84,25 @@ export const NO_GUARDS: GuardSettings = {
   silence: 0,
 };
 
+/** One that only plays, without inputs, outputs and controls. */
+export const withoutTraining = (name: string, precision: Precision, stream: Graph): Program => ({
+  name,
+  precision,
+  stream,
+  loss: null,
+  backward: null,
+  update: null,
+  window: 0,
+  carry: 0,
+  mode: 'none',
+  reasons: [],
+  throughDevice: false,
+  inputs: 0,
+  outputs: 0,
+  sliders: [],
+  params: [],
+});
+
 /** Where graphs find numbers that are no controls: `scalar` indices. */
 export const updateScalars = {
   learningRate: 0,

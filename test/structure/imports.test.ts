@@ -29,6 +29,7 @@ const DSP: Readonly<Record<string, readonly string[]>> = {
   'dsp/learn': ['dsp/ir', 'dsp/ad', 'dsp/blocks', 'dsp/control.ts'],
   'dsp/blocks': ['dsp/ir'],
   'dsp/patch': ['dsp/ir', 'dsp/blocks', 'dsp/learn', 'dsp/control.ts', 'dsp/diagnostic.ts'],
+  'dsp/faust': ['dsp/ir', 'dsp/passes', 'dsp/patch', 'dsp/wasm', 'dsp/diagnostic.ts'],
   'dsp/examples': ['dsp/patch', 'dsp/diagnostic.ts'],
   'dsp/measures.ts': ['dsp/ir', 'dsp/ad', 'dsp/learn', 'dsp/patch', 'dsp/diagnostic.ts'],
   'dsp/plan.ts': [
