@@ -1,0 +1,348 @@
+/**
+ * libfaust, Faust's own compiler, as a function from text to normal form.
+ *
+ * `@grame/faustwasm` holds it as an Emscripten module with the standard libraries; this loads that
+ * module's files as they are, in any thread. It is given no `fs`, no network and no `process` of
+ * ours, prints into a list, and reads nothing but its memory file system (see libraries.ts).
+ *
+ * Invariant: an instance that ran out of stack or memory, or hit an assertion, is thrown away, as
+ * is one whose memory has grown; the next call boots another. libfaust ends every run with a C++
+ * exception, which the module cannot catch: the stack is set back before each run.
+ */
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, posix } from 'node:path';
+import type { Waveform } from '../../dsp/faust/program.ts';
+import { mountOf, type Libraries } from './libraries.ts';
+import { tag, type Label, type Tagged } from './tag.ts';
+
+/** The name of the program in libfaust's messages: no file can be called so. */
+export const PROGRAM = 'lg:program';
+
+/** What came of one run. */
+export type Dump =
+  | {
+      readonly kind: 'form';
+      /** As it was printed: tagged (see tag.ts). */
+      readonly text: string;
+      readonly waveforms: ReadonlyMap<string, Waveform>;
+      /** Labels of the program, and of all libraries that were opened. */
+      readonly own: readonly Label[];
+      readonly imported: readonly Label[];
+    }
+  /** libfaust refused the program; its message. */
+  | { readonly kind: 'refused'; readonly message: string }
+  /** libfaust itself gave up. */
+  | {
+      readonly kind: 'broken';
+      readonly why: 'stack' | 'memory' | 'fault';
+      readonly detail: string;
+    };
+
+export interface LibfaustLimits {
+  /** Most that one evaluation may use, bytes. */
+  readonly memory: number;
+  /** An instance that uses more after an evaluation is not kept, bytes. */
+  readonly keep: number;
+}
+
+const LIMITS: LibfaustLimits = { memory: 768 << 20, keep: 192 << 20 };
+
+const STANDARD = '/usr/share/faust/';
+
+export class Libfaust {
+  readonly #limits: LibfaustLimits;
+  #instance: Promise<Instance> | undefined;
+  #boots = 0;
+
+  constructor(limits: LibfaustLimits = LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** How often the module was booted. */
+  get boots(): number {
+    return this.#boots;
+  }
+
+  /** Boots it, so that the first evaluation need not. */
+  async boot(): Promise<void> {
+    await this.#ready();
+  }
+
+  /** The normal form of a program. Throws only when the module's files are not there. */
+  async dump(code: string, double: boolean, libraries: Libraries): Promise<Dump> {
+    const instance = await this.#ready();
+    const dump = instance.dump(code, double, libraries);
+    if (dump.kind === 'broken' || instance.bytes > this.#limits.keep) this.#instance = undefined;
+    return dump;
+  }
+
+  /** The program with all imports and definitions put in; undefined where that fails. */
+  async expand(code: string, double: boolean, libraries: Libraries): Promise<string | undefined> {
+    const instance = await this.#ready();
+    const text = instance.expand(code, double, libraries);
+    if (text === undefined || instance.bytes > this.#limits.keep) this.#instance = undefined;
+    return text;
+  }
+
+  #ready(): Promise<Instance> {
+    if (this.#instance === undefined) {
+      this.#boots++;
+      this.#instance = Instance.boot(this.#limits.memory);
+      this.#instance.catch(() => (this.#instance = undefined));
+    }
+    return this.#instance;
+  }
+}
+
+// --- the module ------------------------------------------------------------------------------
+
+interface Emscripten {
+  readonly FS: {
+    mkdirTree(path: string): void;
+    writeFile(path: string, content: string): void;
+    readFile(path: string, options: { encoding: 'utf8' }): string;
+    unlink(path: string): void;
+    analyzePath(path: string): { readonly exists: boolean };
+    cwd(): string;
+    chdir(path: string): void;
+  };
+  readonly libFaustWasm: new () => {
+    expandDSP(name: string, code: string, options: string): string;
+    generateAuxFiles(name: string, code: string, options: string): boolean;
+    getErrorAfterException(): string;
+    cleanupAfterException(): void;
+  };
+}
+
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  emscripten_stack_get_current(): number;
+  emscripten_stack_get_end(): number;
+  _emscripten_stack_restore(address: number): void;
+}
+
+type Import = (a: number, b: number, c: number, d: number) => number | void;
+type Imports = Record<string, Record<string, Import>>;
+
+interface Files {
+  readonly factory: (
+    ...surroundings: unknown[]
+  ) => (module: Record<string, unknown>) => Promise<Emscripten>;
+  readonly wasm: WebAssembly.Module;
+  readonly data: ArrayBuffer;
+}
+
+const SURROUNDINGS = ['require', 'process', '__dirname', '__filename', 'console', 'WebAssembly'];
+
+let files: Files | undefined;
+
+/** Reads and translates the module's files, once in a thread: 40 ms. */
+function readFiles(): Files {
+  const script = createRequire(import.meta.url).resolve(
+    '@grame/faustwasm/libfaust-wasm/libfaust-wasm.js',
+  );
+  const file = (name: string): Uint8Array<ArrayBuffer> =>
+    new Uint8Array(readFileSync(join(dirname(script), name)));
+  const source = readFileSync(script, 'utf8');
+  const name = /^\s*var (\w+)\s*=/u.exec(source)?.[1] ?? 'FaustModule';
+  return {
+    // The file is neither an ES module nor, by its package, CommonJS.
+    // oxlint-disable-next-line no-new-func, no-implied-eval
+    factory: new Function(...SURROUNDINGS, `${source}\nreturn ${name};`) as Files['factory'],
+    wasm: new WebAssembly.Module(file('libfaust-wasm.wasm')),
+    data: file('libfaust-wasm.data').buffer,
+  };
+}
+
+/** A C++ exception: libfaust's own way to say no. */
+class Thrown extends Error {}
+
+/** An import by URL. */
+class Remote extends Error {}
+
+/** The module needs more memory than it may have. */
+class OutOfMemory extends Error {}
+
+class Instance {
+  readonly #module: Emscripten;
+  readonly #compiler: InstanceType<Emscripten['libFaustWasm']>;
+  readonly #exports: Exports;
+  readonly #output: string[];
+  readonly #stack: number;
+  /** Standard libraries that were tagged, by path. */
+  readonly #standard = new Map<string, Tagged>();
+  #libraries: Libraries | undefined;
+  /** What the run under way has opened, by path. */
+  #opened = new Map<string, Tagged>();
+
+  static async boot(limit: number): Promise<Instance> {
+    files ??= readFiles();
+    const output: string[] = [];
+    const print = (...words: unknown[]): void => void output.push(words.join(' '));
+    let exports: Exports | undefined;
+    const hooks: { open?: (path: string) => void } = {};
+    const memory = (): Uint8Array => new Uint8Array(exports!.memory.buffer);
+    const guard = (env: Record<string, Import>): void => {
+      const { __syscall_openat: open, emscripten_resize_heap: resize } = env;
+      env['__syscall_openat'] = (folder, path, flags, mode) => {
+        hooks.open?.(textAt(memory(), path));
+        return open!(folder, path, flags, mode);
+      };
+      env['emscripten_resize_heap'] = (bytes) => {
+        if (bytes >>> 0 > limit) throw new OutOfMemory('it ran out of memory');
+        return resize!(bytes, 0, 0, 0);
+      };
+      env['__cxa_throw'] = () => {
+        throw new Thrown('a C++ exception');
+      };
+      // The one piece of JavaScript in libfaust: a synchronous request for a library by its URL.
+      env['emscripten_asm_const_int'] = (_code, _types, args) => {
+        const address = new DataView(exports!.memory.buffer).getUint32(args, true);
+        throw new Remote(textAt(memory(), address));
+      };
+    };
+    const instantiate = (_bytes: unknown, imports: Imports): unknown => {
+      guard(imports['env']!);
+      const instance = new WebAssembly.Instance(files!.wasm, imports);
+      exports = instance.exports as unknown as Exports;
+      return { instance, module: files!.wasm };
+    };
+    const surroundings = [
+      () => ({}),
+      { versions: process.versions, argv: [] },
+      '/',
+      '/libfaust.js',
+      { log: print, warn: print, error: print },
+      { Memory: WebAssembly.Memory, RuntimeError: WebAssembly.RuntimeError, instantiate },
+    ];
+    const module = await files.factory(...surroundings)({
+      wasmBinary: new Uint8Array(),
+      getPreloadedPackage: () => files!.data,
+    });
+    const instance = new Instance(module, exports!, output);
+    hooks.open = (path) => instance.#opening(path);
+    return instance;
+  }
+
+  private constructor(module: Emscripten, exports: Exports, output: string[]) {
+    this.#module = module;
+    this.#exports = exports;
+    this.#output = output;
+    this.#compiler = new module.libFaustWasm();
+    this.#stack = exports.emscripten_stack_get_current();
+    module.FS.mkdirTree('/out');
+  }
+
+  get bytes(): number {
+    return this.#exports.memory.buffer.byteLength;
+  }
+
+  dump(code: string, double: boolean, libraries: Libraries): Dump {
+    const options = `-lang asc -norm1 -O /out -o x ${this.#prepare(double, libraries)}`;
+    const tagged = tag(code);
+    const guard = this.#guard();
+    try {
+      this.#compiler.generateAuxFiles(PROGRAM, tagged.text, options);
+      return { kind: 'broken', why: 'fault', detail: 'it printed no normal form' };
+    } catch (error) {
+      if (guard !== this.#guard()) return { kind: 'broken', why: 'stack', detail: 'its own stack' };
+      return this.#ended(error, tagged);
+    }
+  }
+
+  expand(code: string, double: boolean, libraries: Libraries): string | undefined {
+    try {
+      return this.#compiler.expandDSP(PROGRAM, code, this.#prepare(double, libraries));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Everything as before the first run. @returns libfaust's options for these folders */
+  #prepare(double: boolean, libraries: Libraries): string {
+    const folders = libraries.folders.map((_folder, k) => mountOf(k));
+    for (const folder of folders) this.#module.FS.mkdirTree(folder);
+    // A program imports relative to the folder that it would lie in, the first.
+    this.#module.FS.chdir(folders[0] ?? '/');
+    this.#libraries = libraries;
+    this.#opened = new Map();
+    this.#output.length = 0;
+    this.#exports._emscripten_stack_restore(this.#stack);
+    const search = [...folders, '/'].map((folder) => `-I ${folder}`);
+    return [...(double ? ['-double'] : []), ...search].join(' ');
+  }
+
+  /** How a run ended: libfaust ends each by an exception, a good one too. */
+  #ended(error: unknown, own: Tagged): Dump {
+    if (error instanceof RangeError) {
+      return { kind: 'broken', why: 'stack', detail: error.message };
+    }
+    if (error instanceof OutOfMemory) {
+      return { kind: 'broken', why: 'memory', detail: error.message };
+    }
+    if (error instanceof Remote) {
+      this.#compiler.cleanupAfterException();
+      return { kind: 'refused', message: `ERROR : unable to access URL ${error.message}` };
+    }
+    if (!(error instanceof Thrown)) return { kind: 'broken', why: 'fault', detail: String(error) };
+    const message = this.#compiler.getErrorAfterException();
+    this.#compiler.cleanupAfterException();
+    const text = this.#output.join('\n');
+    if (!message.startsWith('Dump shared normal form finished')) {
+      return message.includes('ERROR')
+        ? { kind: 'refused', message }
+        : { kind: 'broken', why: 'fault', detail: message };
+    }
+    // Whole: it says how many lines it has, and ends with the outputs.
+    const size = Number(/^\/\/ Size = (\d+)/mu.exec(text)?.[1]);
+    const lines = text.match(/^ID_\d+ = /gmu)?.length ?? 0;
+    if (lines !== size || !/^SIG = \(.*\);$/mu.test(text)) {
+      return { kind: 'broken', why: 'fault', detail: `${lines} of ${size} lines of the form` };
+    }
+    const imported = [...this.#opened.values()];
+    const waveforms = new Map([own, ...imported].flatMap((tagged) => [...tagged.waveforms]));
+    const labels = imported.flatMap((tagged) => tagged.labels);
+    return { kind: 'form', text, waveforms, own: own.labels, imported: labels };
+  }
+
+  /** What Emscripten wrote at the end of its stack: whoever overruns that overwrites it. */
+  #guard(): number {
+    const end = this.#exports.emscripten_stack_get_end();
+    return new DataView(this.#exports.memory.buffer).getUint32(end, true);
+  }
+
+  /** Puts the file where libfaust is about to look for it. */
+  #opening(path: string): void {
+    const { FS } = this.#module;
+    const at = posix.resolve(FS.cwd(), path);
+    if (at.startsWith(STANDARD)) {
+      const tagged = this.#standard.get(at) ?? this.#tagFile(at);
+      if (tagged === undefined) return;
+      this.#standard.set(at, tagged);
+      this.#opened.set(at, tagged);
+    } else if (this.#libraries?.owns(at) === true && !this.#opened.has(at)) {
+      const content = this.#libraries.read(at);
+      if (content !== undefined) {
+        FS.mkdirTree(posix.dirname(at));
+        FS.writeFile(at, content);
+        this.#opened.set(at, this.#tagFile(at)!);
+      } else if (FS.analyzePath(at).exists) FS.unlink(at);
+    }
+  }
+
+  /** Tags a file in place. */
+  #tagFile(path: string): Tagged | undefined {
+    const { FS } = this.#module;
+    if (!FS.analyzePath(path).exists) return undefined;
+    const content = FS.readFile(path, { encoding: 'utf8' });
+    const tagged = tag(content);
+    if (tagged.text !== content) FS.writeFile(path, tagged.text);
+    return tagged;
+  }
+}
+
+function textAt(memory: Uint8Array, address: number): string {
+  return new TextDecoder().decode(memory.slice(address, memory.indexOf(0, address)));
+}
