@@ -319,8 +319,8 @@ class Maker {
   }
 
   #length(frames: number): number {
-    if (frames <= MAX_DELAY) return Math.max(0, Math.trunc(frames));
-    this.#unsupported(`a delay is too long: expected at most ${MAX_DELAY} samples, got ${frames}`);
+    if (frames >= 0 && frames <= MAX_DELAY) return Math.trunc(frames);
+    this.#unsupported(`the length of a delay: expected 0 to ${MAX_DELAY} samples, got ${frames}`);
     return 1;
   }
 

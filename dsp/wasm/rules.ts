@@ -208,9 +208,14 @@ export const WASM_RULES = {
   rem: intOnly(
     ([a, b]) => [
       get(a!),
-      ...[get(b!), get(b!), op('i32.eqz'), op('i32.add')],
+      get(b!),
+      get(b!),
+      op('i32.eqz'),
+      op('i32.add'),
       op('i32.rem_s'),
-      ...[get(a!), get(b!), op('select')],
+      get(a!),
+      get(b!),
+      op('select'),
     ],
     null,
   ),

@@ -128,6 +128,13 @@ SIG = (ID_0, ID_4);`;
     expect(heard(text, 3, { inputs: [ramp] })).toEqual([5, 1, 2]);
   });
 
+  it.each(['-1', '5000000'])('of %s samples are none', (length) => {
+    const { problems } = playForm(`SIG = (IN[0]@${length});`, 1);
+    expect(problems[0]?.message).toBe(
+      `the length of a delay: expected 0 to 4194304 samples, got ${length}`,
+    );
+  });
+
   it('need a limit that can be told', () => {
     const text = `ID_0 = W1;
 ID_1 = proj0(ID_0);
