@@ -116,7 +116,7 @@ const FIELDS = [
   ...(
     'format name title doc sliders params nodes outputs meters training expect estimate target loss terms weight window mode carry optimiser weightDecay clip norm groups params learn schedule guards kind ' +
     'size fanIn fanOut lanes from values units taps dilation activation hop bands low high ' +
-    'rate delta every factor final steps milestones power after growth peak rise divide finalDivide shape threePhase up down patience threshold relative cooldown lowest epsilon warmup start glide at maxLoss maxGradient leap rising move times silence initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds'
+    'rate delta every factor final steps milestones power after growth peak rise divide finalDivide shape threePhase up down patience threshold relative cooldown lowest epsilon warmup start glide at maxLoss maxGradient leap rising move times silence initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds faust code ui group items control label style choices hidden meta'
   ).split(' '),
 ];
 
@@ -134,6 +134,7 @@ export function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
     case 'invalid_union': {
       if (issue.path.at(-1) === 'initial') return fromInitial(issue, path, got);
       if (issue.path.at(-1) === 'loss') return fromLoss(issue, path, got);
+      if (issue.path[0] === 'ui') return fromUi(issue, path, got);
       if (issue.path.at(-2) === 'guards') return fromGuard(issue, path, got);
       const op = (issue.input as { op?: unknown } | undefined)?.op;
       if (issue.discriminator === 'op') {
@@ -201,6 +202,19 @@ function fromGuard(issue: z.core.$ZodIssueInvalidUnion, path: string, got: strin
     return meant.flatMap((inner) => fromIssue({ ...inner, path: [...issue.path, ...inner.path] }));
   }
   const message = `expected false, which turns it off, or its settings, got ${got}`;
+  return [diagnostic('PATCH_INVALID', path, message)];
+}
+
+/** A control, a meter or a group: what is said of the one that was meant. */
+function fromUi(issue: z.core.$ZodIssueInvalidUnion, path: string, got: string): Diagnostic[] {
+  const { input } = issue;
+  const isNode = typeof input === 'object' && input !== null;
+  const place = isNode ? ['control', 'meter', 'group'].findIndex((key) => key in input) : -1;
+  const meant = issue.errors[place] ?? [];
+  if (meant.length > 0) {
+    return meant.flatMap((inner) => fromIssue({ ...inner, path: [...issue.path, ...inner.path] }));
+  }
+  const message = `expected { "control": id, … }, { "meter": id, … } or { "group": …, "items": […] }, got ${got}`;
   return [diagnostic('PATCH_INVALID', path, message)];
 }
 

@@ -11,6 +11,7 @@ import { diagnostic, nearest, pathOf, show } from '../diagnostic.ts';
 import type { Diagnostic } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
 import { FUNCTIONS, isFunction } from './functions.ts';
+import { PROGRAM_SIGNAL } from './faust.ts';
 import { checkLanes } from './lanes.ts';
 import { PLAIN_OPS } from './names.ts';
 import type { PlainOp } from './names.ts';
@@ -20,6 +21,7 @@ import { controlNames, lanesOfParam, wrongInitial } from './params.ts';
 import type { ParamSpec } from './params.ts';
 import { checkRates } from './rates.ts';
 import type { Patch, PatchNode } from './schema.ts';
+import { checkUi } from './ui.ts';
 import { isVectorOp, operandRange } from './vectors.ts';
 
 /** Limits that keep a hostile document from eating the host. */
@@ -27,7 +29,11 @@ const MAX_PARAMS = 100_000;
 /** Names in a message: as many as a person reads. */
 const SUGGESTIONS = 20;
 
-/** References, counts, ranges, loops, lanes and rates of a document of the right shape. */
+/**
+ * References, counts, ranges, loops, lanes and rates of a document of the right shape.
+ *
+ * What a Faust program has is known when it has been evaluated: until then references count as right.
+ */
 export function checkMeaning(patch: Patch): Diagnostic[] {
   const found: Diagnostic[] = [];
   const known = new Set([
@@ -50,15 +56,22 @@ export function checkMeaning(patch: Patch): Diagnostic[] {
 
   checkVectors(found, patch, known);
 
+  const { faust } = patch;
+  if (faust !== undefined && faust.program === undefined) {
+    return patch.training === undefined ? found : [...found, ...checkObjective(patch.training)];
+  }
+  const isFaust = faust !== undefined;
+  const kinds = isFaust ? 'output, input, slider or param' : 'node, slider or param';
   const refer = (path: string, operand: Operand): void => {
     if (typeof operand === 'number' || known.has(operand)) return;
+    if (isFaust && PROGRAM_SIGNAL.test(operand)) return;
     // A search through all names each: only for as many as a person reads.
     const near = found.length < SUGGESTIONS ? nearest(operand, known) : undefined;
     found.push(
       diagnostic(
         'PATCH_UNKNOWN_REFERENCE',
         path,
-        `nothing is called "${operand}": expected the id of a node, slider or param`,
+        `nothing is called "${operand}": expected the id of a ${kinds}`,
         near === undefined ? undefined : `did you mean "${near}"?`,
       ),
     );
@@ -115,6 +128,11 @@ export function checkMeaning(patch: Patch): Diagnostic[] {
   }
   checkExpectations(found, patch, refer);
   checkVariation(found, patch);
+  if (patch.ui !== undefined) {
+    const controls = new Set([...Object.keys(patch.sliders), ...Object.keys(patch.params)]);
+    found.push(...checkUi(patch.ui, controls, new Set(Object.keys(patch.meters))));
+  }
+  if (isFaust) return found;
   if (found.length === 0) checkLoops(found, patch);
   if (found.length === 0) found.push(...checkLanes(patch));
   return found.length > 0 ? found : checkRates(patch);
@@ -123,7 +141,7 @@ export function checkMeaning(patch: Patch): Diagnostic[] {
 /** What is shown is there, in a range that can be drawn. */
 function checkMeters(
   found: Diagnostic[],
-  { meters }: Patch,
+  { meters, faust }: Patch,
   refer: (path: string, operand: Operand) => void,
 ): void {
   const entries = Object.entries(meters);
@@ -134,7 +152,8 @@ function checkMeters(
   }
   for (const [id, spec] of entries) {
     const path = pathOf(['meters', id]);
-    refer(`${path}.in`, spec.in);
+    // A bargraph of a Faust program has no other name than that of its meter.
+    if (faust === undefined || spec.in !== id) refer(`${path}.in`, spec.in);
     checkRange(found, path, spec);
   }
 }

@@ -18,6 +18,8 @@ import { optimiserSchema, rateFactor } from '../learn/optimisers/table.ts';
 import { scheduleSchema } from '../learn/schedules/schedule.ts';
 import { BEYOND, DELAY_INTERPOLATIONS } from './delays.ts';
 import { fromIssue, onePerPath } from './explain.ts';
+import { faustSchema, withName, withoutProgram } from './faust.ts';
+import type { FaustPart } from './faust.ts';
 import { hopSchema } from './frames.ts';
 import { FUNCTIONS, FUNCTION_NAMES } from './functions.ts';
 import type { FunctionName } from './functions.ts';
@@ -33,6 +35,7 @@ import { lanesSchema } from './rule.ts';
 import { ORDERS, ORDER_GRADIENTS, ROUNDINGS, ROUNDING_GRADIENTS } from './surrogates.ts';
 import type { Order, Rounding } from './surrogates.ts';
 import { TABLE_INTERPOLATIONS, WAVEFORMS } from './tables.ts';
+import { MAX_DEPTH, isTooLargeUi, uiSchema } from './ui.ts';
 import { VECTOR_SCHEMAS } from './vectors.ts';
 
 export type { Operand } from './operand.ts';
@@ -245,7 +248,9 @@ export const patchSchema = z.strictObject({
   doc: z.string().max(10_000).optional(),
   sliders: z.record(idSchema, controlSchema).default({}),
   params: z.record(idSchema, paramSchema).default({}),
-  nodes: z.record(idSchema, nodeSchema),
+  nodes: z.record(idSchema, nodeSchema).default({}),
+  /** A program in Faust in the place of `nodes`. */
+  faust: faustSchema.optional(),
   /** Of signals and gradients; `single` where it is missing. Devices are single always. */
   precision: z.enum(['single', 'double']).optional(),
   /** What is played on output 1, 2, … : nodes or controls. */
@@ -253,12 +258,16 @@ export const patchSchema = z.strictObject({
   /** What clients are shown, by names of their own. */
   meters: z.record(idSchema, meterSchema).default({}),
   training: trainingSchema.optional(),
+  /** How clients lay out controls and meters. */
+  ui: uiSchema.optional(),
   /** What an offline run with the default settings must learn, and how soon. */
   expect: z.array(expectationSchema).max(100).default([]),
   /** Where a seeded run may start its parameters and hide its sliders. */
   vary: z.record(idSchema, spanSchema).optional(),
 });
-export type Patch = z.infer<typeof patchSchema>;
+export interface Patch extends Omit<z.infer<typeof patchSchema>, 'faust'> {
+  faust?: FaustPart | undefined;
+}
 
 /** Limits that keep a hostile document from eating the host. */
 const MAX_NODES = 20_000;
@@ -271,7 +280,8 @@ const MAX_NODES = 20_000;
  *   PATCH_CONTROL_RANGE, PATCH_SHAPE, PATCH_RATE, PATCH_TOO_LARGE
  * Cost: linear in the document.
  */
-export function parsePatch(json: unknown): Result<Patch> {
+export function parsePatch(document: unknown): Result<Patch> {
+  const json = withName(withoutProgram(document));
   if (typeof json === 'object' && json !== null && 'format' in json) {
     const { format } = json;
     if (format !== PATCH_FORMAT) {
@@ -295,15 +305,35 @@ export function parsePatch(json: unknown): Result<Patch> {
         );
       }
     }
+    if ('ui' in json && isTooLargeUi(json.ui)) {
+      const message = `too many controls, or groups nested too deeply: expected at most ${MAX_NODES} and ${MAX_DEPTH}`;
+      return fail(diagnostic('PATCH_TOO_LARGE', 'ui', message));
+    }
   }
   const hidden = hiddenNames(json);
   if (hidden.length > 0) return { ok: false, diagnostics: hidden };
   const parsed = patchSchema.safeParse(json, { reportInput: true });
-  if (!parsed.success) {
-    return { ok: false, diagnostics: onePerPath(parsed.error.issues.flatMap(fromIssue)) };
+  const program = wrongProgram(json);
+  if (!parsed.success || program.length > 0) {
+    const issues = parsed.success ? [] : parsed.error.issues.flatMap(fromIssue);
+    return { ok: false, diagnostics: onePerPath([...program, ...issues]) };
   }
   const diagnostics = checkMeaning(parsed.data);
   return diagnostics.length > 0 ? { ok: false, diagnostics } : ok(parsed.data);
+}
+
+/** A document has either nodes or a program. */
+function wrongProgram(json: unknown): Diagnostic[] {
+  if (typeof json !== 'object' || json === null) return [];
+  const { nodes, faust } = json as { readonly nodes?: unknown; readonly faust?: unknown };
+  if (nodes === undefined && faust === undefined) {
+    const hint = 'a program in Faust is "faust": { "code": … } in their place';
+    return [diagnostic('PATCH_INVALID', 'nodes', 'missing: expected an object', hint)];
+  }
+  const isBoth = faust !== undefined && typeof nodes === 'object' && nodes !== null;
+  if (!isBoth || Object.keys(nodes).length === 0) return [];
+  const message = 'what the patch does is said twice: expected "nodes" or "faust", got both';
+  return [diagnostic('PATCH_INVALID', 'faust', message)];
 }
 
 /** Names that a JavaScript object keeps for itself, which the schema would pass over in silence. */

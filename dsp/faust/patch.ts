@@ -1,0 +1,121 @@
+/**
+ * An evaluated Faust program and the document that it came in, as one patch.
+ *
+ * Invariant: what the source decides (controls, meters, their tree) is always made anew from it;
+ * what a document says of the rest (name, precision, outputs, training, expectations) wins over what
+ * the source says of it, key by key.
+ */
+
+import { diagnostic, fail, ok, pathOf } from '../diagnostic.ts';
+import type { Diagnostic, Result } from '../diagnostic.ts';
+import { PROGRAM_SIGNAL, faustSchema, withoutProgram } from '../patch/faust.ts';
+import { checkMeaning } from '../patch/meaning.ts';
+import { termsOf } from '../patch/objective.ts';
+import type { Operand } from '../patch/operand.ts';
+import { parsePatch } from '../patch/schema.ts';
+import type { Patch } from '../patch/schema.ts';
+import { controlsOf } from './controls.ts';
+import { inputsOf, readForm, widgetsOf } from './form.ts';
+import type { FaustProgram } from './program.ts';
+import { readDeclares } from './settings.ts';
+import type { Fields } from './settings.ts';
+
+/** Device inputs and outputs that a patch may have. */
+const MAX_CHANNELS = 64;
+
+/**
+ * The precision that a program is to be evaluated in.
+ *
+ * @param document  any JSON; its `precision` wins over the declared one
+ */
+export function precisionOf(
+  document: unknown,
+  { declares }: Pick<FaustProgram, 'declares'>,
+): 'single' | 'double' {
+  const said = typeof document === 'object' && document !== null ? document : {};
+  if ('precision' in said && said.precision !== undefined) {
+    return said.precision === 'double' ? 'double' : 'single';
+  }
+  const declared = readDeclares({ declares });
+  return (declared.ok ? declared.value.precision : undefined) ?? 'single';
+}
+
+/**
+ * A checked patch of a program.
+ *
+ * @param document  any JSON with `faust`; its `training` may be a part of one
+ * @returns         the patch, with the program inside; all diagnostics of `controlsOf` and
+ *   `parsePatch`, or FAUST_UNSUPPORTED for a normal form that cannot be read. Cost: linear in both.
+ */
+export function patchOf(program: FaustProgram, document: unknown): Result<Patch> {
+  const form = readForm(program.form);
+  if (!form.ok) return form;
+  const given: Fields =
+    typeof document === 'object' && document !== null ? { ...withoutProgram(document) } : {};
+  // What is wrong with its shape is said by the schema of patches, which sees it whole.
+  const source = faustSchema.safeParse(given['faust']);
+  const { training } = given;
+  const isTraining = typeof training === 'object' && training !== null && !Array.isArray(training);
+  const inputs = inputsOf(form.value);
+  const outputs = form.value.outputs.length;
+  const controls = controlsOf(
+    widgetsOf(form.value),
+    program,
+    { inputs, outputs },
+    {
+      learn: source.success ? source.data.learn : undefined,
+      training: isTraining ? { ...training } : undefined,
+    },
+  );
+  if (!controls.ok) return controls;
+  const { idOf: _ids, training: merged, ...made } = controls.value;
+  const { training: _partial, ...rest } = given;
+  const settings = training === undefined || isTraining ? merged : training;
+  const played = Array.isArray(rest['outputs']) && rest['outputs'].length > 0;
+  const parsed = parsePatch({
+    ...made,
+    precision: program.double ? 'double' : 'single',
+    ...rest,
+    ...(played ? {} : { outputs: channels(outputs) }),
+    sliders: made.sliders,
+    params: made.params,
+    ui: made.ui,
+    meters: made.meters,
+    ...(settings === undefined ? {} : { training: settings }),
+  });
+  if (!parsed.ok) return parsed;
+  const patch: Patch = { ...parsed.value, faust: { ...parsed.value.faust!, program } };
+  const found = [...checkMeaning(patch), ...checkSignals(patch, outputs)];
+  return found.length > 0 ? fail(...found) : ok(patch);
+}
+
+const channels = (count: number): readonly string[] =>
+  Array.from({ length: Math.min(count, MAX_CHANNELS) }, (_, k) => `out${k + 1}`);
+
+/** Signals of the program that it does not have. */
+function checkSignals(patch: Patch, outputs: number): Diagnostic[] {
+  const places: readonly (readonly [readonly PropertyKey[], Operand | null | undefined])[] = [
+    ...patch.outputs.map((operand, k) => [['outputs', k], operand] as const),
+    ...(patch.training === undefined ? [] : termsOf(patch.training)).flatMap(
+      ({ path, estimate, target }) => [
+        [[...path, 'estimate'], estimate] as const,
+        [[...path, 'target'], target] as const,
+      ],
+    ),
+    ...patch.expect.map(({ signal }, k) => [['expect', k, 'signal'], signal] as const),
+  ];
+  return places.flatMap(([path, operand]) => {
+    const [, kind, number] = (typeof operand === 'string' && PROGRAM_SIGNAL.exec(operand)) || [];
+    if (kind === undefined) return [];
+    const most = kind === 'in' ? MAX_CHANNELS : outputs;
+    if (Number(number) <= most) return [];
+    const what = kind === 'in' ? 'a device may have' : 'the program has';
+    return [
+      diagnostic(
+        'PATCH_UNKNOWN_REFERENCE',
+        pathOf(path),
+        `there is no ${operand}: ${what} ${most} ${kind === 'in' ? 'input' : 'output'}${most === 1 ? '' : 's'}`,
+      ),
+    ];
+  });
+}

@@ -1,0 +1,194 @@
+/** An evaluated program and its document as one patch: what wins, what is checked, what stays inside. */
+
+import { describe, expect, it } from 'vitest';
+import { patchOf, precisionOf } from '../../../dsp/faust/patch.ts';
+import type { FaustProgram } from '../../../dsp/faust/program.ts';
+import { withoutProgram } from '../../../dsp/patch/faust.ts';
+import { parsePatch } from '../../../dsp/patch/schema.ts';
+
+/** A one-pole low-pass of input 1 and one with a slider, side by side. */
+const LINES = [
+  'ID_0 = hslider("pole[learn:1]/[0] model",0.5,0.0,0.99,0.001);',
+  'ID_1 = W3;',
+  'ID_2 = proj0(ID_1);',
+  "ID_3 = ID_2';",
+  'ID_4 = ID_0*ID_3;',
+  'ID_5 = IN[0]+ID_4;',
+  'ID_6 = letrec(W3 = (ID_5));',
+  'ID_7 = proj0(ID_6);',
+  'ID_8 = hslider("gain[unit:dB]",0.0,-60.0,12.0,0.1);',
+  'ID_9 = IN[0]*ID_8;',
+  'ID_10 = vbargraph("level",0.0,1.0,ID_9);',
+];
+
+const program = (change: Partial<FaustProgram> = {}): FaustProgram => ({
+  code: 'process = …;',
+  double: false,
+  form: [...LINES, 'SIG = (ID_10, ID_7);'].join('\n'),
+  waveforms: [],
+  declares: [
+    ['name', 'Pole of a Filter'],
+    ['livegrad', '[rate:0.01][loss:mae]'],
+  ],
+  groups: { '[0] model': 'horizontal' },
+  ...change,
+});
+
+const document = (change: object = {}): object => ({
+  format: 'livegrad.patch/1',
+  faust: { code: 'process = …;' },
+  ...change,
+});
+
+function made(change?: object, of = program()) {
+  const patch = patchOf(of, document(change));
+  if (!patch.ok) throw new Error(JSON.stringify(patch.diagnostics));
+  return patch.value;
+}
+
+const problems = (change: object, of = program()) => {
+  const patch = patchOf(of, document(change));
+  return patch.ok ? [] : patch.diagnostics.map(({ code, path }) => `${code} ${path}`);
+};
+
+describe('a patch of a program', () => {
+  it('has its controls, outputs, training and names', () => {
+    const patch = made();
+    expect(patch).toMatchObject({
+      name: 'Pole-of-a-Filter',
+      title: 'Pole of a Filter',
+      precision: 'single',
+      nodes: {},
+      outputs: ['out1', 'out2'],
+      sliders: { gain: { initial: 0, min: -60, max: 12, unit: 'dB' } },
+      meters: { level: { in: 'level', min: 0, max: 1 } },
+      params: { pole: { initial: 0.5, min: 0, max: 0.99, rate: 0.99 } },
+      training: {
+        estimate: 'out2',
+        target: 'out1',
+        loss: 'mae',
+        window: 256,
+        mode: 'auto',
+        optimiser: { kind: 'adam', beta1: 0.9 },
+        schedule: { kind: 'constant', rate: 0.01 },
+      },
+    });
+    expect(patch.ui).toEqual([
+      {
+        group: 'horizontal',
+        label: 'model',
+        items: [{ control: 'pole', style: 'horizontal', label: 'pole' }],
+      },
+      { control: 'gain', style: 'horizontal', label: 'gain' },
+      { meter: 'level', style: 'vertical', label: 'level' },
+    ]);
+    expect(patch.faust?.program).toEqual(program());
+  });
+
+  it('is called what the document says, trained as it says, and plays what it says', () => {
+    const training = { loss: 'esr', window: 64 };
+    const patch = made({
+      name: 'mine',
+      outputs: ['out2', 'gain', 0],
+      training,
+      vary: { pole: [0, 0.5] },
+    });
+    expect(patch).toMatchObject({
+      name: 'mine',
+      outputs: ['out2', 'gain', 0],
+      training: { loss: 'esr', window: 64, schedule: { rate: 0.01 }, estimate: 'out2' },
+      vary: { pole: [0, 0.5] },
+    });
+  });
+
+  it('learns what the document says', () => {
+    const faust = { code: '', learn: { pole: false, gain: 'linear' } };
+    const patch = made({ faust });
+    expect(Object.keys(patch.params)).toEqual(['gain']);
+    expect(patch.faust).toMatchObject(faust);
+    const nothing = made({
+      faust: { code: '', learn: { pole: false } },
+      training: { loss: 'mse' },
+    });
+    expect(nothing.training).toBeUndefined();
+  });
+
+  it('is the same from its own document, without what was evaluated', () => {
+    const patch = made();
+    const text = JSON.stringify(withoutProgram(patch));
+    expect(text).not.toContain('letrec');
+    const again = patchOf(program(), JSON.parse(text));
+    expect(again).toEqual({ ok: true, value: patch });
+  });
+
+  it('believes no program that a document brings', () => {
+    const form = 'SIG = (ID_404);';
+    const faust = { code: '', program: program({ form }) };
+    expect(made({ faust }).faust?.program).toEqual(program());
+    const parsed = parsePatch(document({ faust }));
+    expect(parsed.ok && parsed.value.faust).toEqual({ code: '' });
+  });
+
+  it.each<[change: object, problem: string]>([
+    [{ outputs: ['out3'] }, 'PATCH_UNKNOWN_REFERENCE outputs[0]'],
+    [{ outputs: ['gian'] }, 'PATCH_UNKNOWN_REFERENCE outputs[0]'],
+    [{ training: { target: 'in65' } }, 'PATCH_UNKNOWN_REFERENCE training.target'],
+    [{ training: { target: 'x' } }, 'PATCH_UNKNOWN_REFERENCE training.target'],
+    [{ training: { window: 0.5 } }, 'PATCH_INVALID training.window'],
+    [{ training: [] }, 'PATCH_INVALID training'],
+    [{ vary: { pole: [0, 2] } }, 'PATCH_CONTROL_RANGE vary.pole'],
+    [
+      { expect: [{ param: 'gain', value: 1, tolerance: 1, seconds: 1 }] },
+      'PATCH_UNKNOWN_REFERENCE expect[0].param',
+    ],
+    [{ nodes: { x: { op: 'sampleRate' } } }, 'PATCH_INVALID faust'],
+    [{ faust: { code: '', learn: { pol: true } } }, 'PATCH_UNKNOWN_REFERENCE faust.learn.pol'],
+    [{ faust: { code: '', learn: { pole: 'loud' } } }, 'PATCH_INVALID faust.learn.pole'],
+    [{ faust: { code: 1 } }, 'PATCH_INVALID faust.code'],
+    [{ faust: { code: '', more: 1 } }, 'PATCH_INVALID faust.more'],
+    [{ name: '1' }, 'PATCH_INVALID name'],
+    [{ colour: 'red' }, 'PATCH_INVALID colour'],
+  ])('with %j is refused: %s', (change, problem) => {
+    expect(problems(change)).toContain(problem);
+  });
+
+  it('of a form that is none is refused', () => {
+    expect(problems({}, program({ form: 'nonsense' }))).toEqual(['FAUST_UNSUPPORTED ']);
+  });
+});
+
+describe('a document of a program', () => {
+  it('is a patch before it is evaluated, its references believed', () => {
+    const training = {
+      estimate: 'out2',
+      target: 'cutoff',
+      loss: 'mse',
+      window: 64,
+      schedule: { kind: 'constant', rate: 1 },
+    };
+    const code = 'declare author "me";\ndeclare name "a b";\nprocess = _;';
+    const parsed = parsePatch(document({ training, faust: { code } }));
+    expect(parsed).toMatchObject({ ok: true, value: { name: 'a-b', nodes: {}, sliders: {} } });
+  });
+
+  it('has no nodes, and one without either is told both', () => {
+    const [both] = problemsOf(parsePatch(document({ name: 'x', nodes: { a: { op: 'noise' } } })));
+    expect(both).toBe('what the patch does is said twice: expected "nodes" or "faust", got both');
+    const [none] = problemsOf(parsePatch({ format: 'livegrad.patch/1', name: 'x' }));
+    expect(none).toBe('missing: expected an object');
+  });
+
+  it.each([
+    [{ precision: 'double' }, [], 'double'],
+    [{ precision: 'single' }, ['[precision:double]'], 'single'],
+    [{}, ['[loss:mae]', '[precision:double]'], 'double'],
+    [{}, [], 'single'],
+    [null, ['[precision:half]'], 'single'],
+  ])('%j that declares %j is evaluated in %s', (said, texts, precision) => {
+    const declares = texts.map((text) => ['livegrad', text] as const);
+    expect(precisionOf(said, { declares })).toBe(precision);
+  });
+});
+
+const problemsOf = (parsed: ReturnType<typeof parsePatch>): readonly string[] =>
+  parsed.ok ? [] : parsed.diagnostics.map(({ message }) => message);
