@@ -8,6 +8,8 @@
 import type { Artifact, GraphReport } from './artifact.ts';
 import { diagnostic, fail, ok } from './diagnostic.ts';
 import type { Result } from './diagnostic.ts';
+import { lowerProgram } from './faust/lower.ts';
+import type { Sounds } from './faust/program.ts';
 import { plan } from './plan.ts';
 import type { Mode, Watch } from './plan.ts';
 import type { Graph } from './ir/graph.ts';
@@ -28,6 +30,8 @@ export interface CompileOptions {
   readonly maxBlock: number;
   /** Device round trip that `align` makes up for, frames. */
   readonly latency: number;
+  /** Recordings that a Faust program may play, by the names that it asks for. */
+  readonly sounds?: Sounds;
   /**
    * Multiply and add with one rounding where the machine can (`hasFusedMultiply` says whether the
    * engine takes such code): faster, but the last bits depend on the machine. Default: off.
@@ -50,7 +54,9 @@ export function programOf(
   options: CompileOptions,
   watch: Watch = {},
 ): Result<Program> {
-  const lowered = lower(patch, options);
+  const program = patch.faust?.program;
+  const lowered =
+    program === undefined ? lower(patch, options) : lowerProgram(patch, program, options);
   watch.done?.('lower');
   if (!lowered.ok) return lowered;
   const { mode = patch.training?.mode ?? 'auto', precision = patch.precision } = options;

@@ -111,10 +111,9 @@ export function plan(
   if (obstacles.length > 0) {
     return fail(
       ...obstacles.map(({ node, reason }) => {
-        const origin = lowered.origin.get(node);
         return diagnostic(
           'PATCH_NOT_DIFFERENTIABLE',
-          origin === undefined ? 'nodes' : pathOf(['nodes', origin]),
+          lowered.origin.get(node) ?? 'nodes',
           `a learnable parameter reaches "${nodeOf(graph, node).op}", which has no gradient: ${reason}`,
         );
       }),

@@ -102,12 +102,7 @@ export function controlsOf(
     const message = `groups are nested too deeply: expected at most ${MAX_DEPTH}`;
     return { ok: false, diagnostics: [diagnostic('FAUST_UNSUPPORTED', 'faust.code', message)] };
   }
-  const names = idsOf(
-    placed.map(({ groups, label, widget }) => ({
-      path: [...groups.map((group) => readLabel(group).text), label.text],
-      otherwise: widget.kind,
-    })),
-  );
+  const names = namesOf(placed);
   const declared = readDeclares(program);
   if (!declared.ok) found.push(...declared.diagnostics);
   const own = declared.ok ? declared.value : { training: {} };
@@ -186,6 +181,21 @@ function inOrder(widgets: readonly Widget[]): readonly Placed[] {
       if (at < 0) return a.steps.length - b.steps.length || compare(a.key, b.key);
       return at < b.steps.length ? compare(a.steps[at]!, b.steps[at]!) : 1;
     });
+}
+
+const namesOf = (placed: readonly Placed[]): readonly string[] =>
+  idsOf(
+    placed.map(({ groups, label, widget }) => ({
+      path: [...groups.map((group) => readLabel(group).text), label.text],
+      otherwise: widget.kind,
+    })),
+  );
+
+/** The id of each widget, by `keyOfWidget`; a recording has none. */
+export function idsOfWidgets(widgets: readonly Widget[]): ReadonlyMap<string, string> {
+  const placed = inOrder(widgets);
+  const names = namesOf(placed);
+  return new Map(placed.map(({ widget }, k) => [keyOfWidget(widget), names[k]!]));
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -38,7 +38,7 @@ export interface Form {
 }
 
 const TOKEN =
-  /\s*(?:("(?:[^"\\]|\\.)*")|((?:\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+|\.\d+)f?|\d+|inf\b|nan\b)|IN\[(\d+)\]|([A-Za-z_]\w*)|(<<|>>|>=|<=|==|!=|[-+*/%<>&|^@'(),=;]))/gy;
+  /\s*(?:("(?:[^"\\]|\\.)*")|((?:\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+|\.\d+)f?|\d+|inf(?:\.0)?f?(?!\w)|nan(?!\w))|IN\[(\d+)\]|([A-Za-z_]\w*)|(<<|>>|>=|<=|==|!=|[-+*/%<>&|^@'(),=;]))/gy;
 
 const BINARY: ReadonlySet<string> = new Set('+ - * / % < > <= >= == != & | ^ << >> @'.split(' '));
 
@@ -182,8 +182,11 @@ class Reader {
 
   #number(text: string, sign: 1 | -1): number {
     const isReal = /[.einf]/u.test(text);
-    const size =
-      text === 'inf' ? Infinity : text === 'nan' ? Number.NaN : Number(text.replace(/f$/u, ''));
+    const size = text.startsWith('inf')
+      ? Infinity
+      : text === 'nan'
+        ? Number.NaN
+        : Number(text.replace(/f$/u, ''));
     return this.#leaf(isReal ? 'number' : 'whole', isReal ? sign * size : (sign * size) | 0);
   }
 
@@ -328,4 +331,4 @@ export function widgetsOf(form: Form): readonly Widget[] {
 
 /** How many device inputs a program looks at: the highest, counted from 1. */
 export const inputsOf = ({ nodes }: Form): number =>
-  Math.max(0, ...nodes.map(({ op, value }) => (op === 'input' ? value + 1 : 0)));
+  nodes.reduce((most, { op, value }) => (op === 'input' ? Math.max(most, value + 1) : most), 0);

@@ -66,7 +66,7 @@ const REAL: Readonly<Record<string, Build>> = {
 };
 
 /** Without the letter that C puts behind a function of single or extended precision. */
-export function baseName(name: string): string {
+function baseName(name: string): string {
   const short = name.replace(/[fl]$/u, '');
   return Object.hasOwn(REAL, name) || !Object.hasOwn(REAL, short) ? name : short;
 }

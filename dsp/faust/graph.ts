@@ -20,24 +20,16 @@ import { centredSlope } from '../patch/delays.ts';
 import type { Taps } from '../patch/delays.ts';
 import { add, choose, scale, sub } from '../patch/terms.ts';
 import { keyOfWidget, widgetOf } from './form.ts';
-import type { Form, FormId, FormNode } from './form.ts';
-import { baseName, call, functionOf } from './functions.ts';
+import type { Form, FormId } from './form.ts';
+import { call, functionOf } from './functions.ts';
 import { FUNCTIONS } from '../patch/functions.ts';
-import { namesOf } from './names.ts';
+import { stateNames } from './states.ts';
 import { arrange, delayedPlace } from './order.ts';
-import type { Waveform } from './program.ts';
+import type { Sound, Waveform } from './program.ts';
 import { rangesOf } from './ranges.ts';
 import type { Range } from './ranges.ts';
 import { contentOf } from './tables.ts';
 import { typesOf } from './types.ts';
-
-/** A recording that a `soundfile` plays. */
-export interface Sound {
-  /** Hz. */
-  readonly sampleRate: number;
-  /** Of equal length. */
-  readonly channels: readonly (readonly number[])[];
-}
 
 export interface Surroundings {
   /** Hz. */
@@ -54,8 +46,6 @@ export interface Made {
   readonly outputs: readonly NodeId[];
   /** What bargraphs show, by the key of the widget. */
   readonly meters: ReadonlyMap<string, NodeId>;
-  /** Of each node made, what it was in the program. */
-  readonly origin: ReadonlyMap<NodeId, string>;
 }
 
 const BINARY: Readonly<Record<string, OpKind>> = {
@@ -96,12 +86,11 @@ export function makeGraph(
 ): Made {
   const maker = new Maker(b, form, around, problems);
   const outputs = maker.make(form.outputs);
-  return { outputs, meters: maker.meters, origin: maker.origin };
+  return { outputs, meters: maker.meters };
 }
 
 class Maker {
   readonly meters = new Map<string, NodeId>();
-  readonly origin = new Map<NodeId, string>();
   readonly #b: Builder;
   readonly #form: Form;
   readonly #around: Surroundings;
@@ -120,7 +109,7 @@ class Maker {
     this.#around = around;
     this.#problems = problems;
     this.#types = typesOf(form, (name) => this.#waveform(name)?.isInt === true);
-    this.#names = namesOf(form);
+    this.#names = stateNames(form);
     this.#interpolated = interpolatedIn(form);
   }
 
@@ -144,7 +133,6 @@ class Maker {
       return delay;
     };
     for (const id of order) {
-      const before = b.nodes.length;
       const made = b.within(this.#names[id]!, () => {
         if (!cuts.has(id)) return this.#node(id);
         const { op, args } = nodes[id]!;
@@ -157,9 +145,6 @@ class Maker {
         return this.#delayed(id, last, args[1]!, 1);
       });
       this.#made.set(id, made);
-      for (let k = before; k < b.nodes.length; k++) {
-        this.origin.set(k as NodeId, describe(nodes[id]!));
-      }
     }
     for (const { delay, source, type } of open) b.close(delay, this.#value(source, type));
     return roots.map((id) => this.#value(id, 'real'));
@@ -587,7 +572,3 @@ function interpolatedIn({ nodes }: Form): ReadonlySet<FormId> {
   }
   return found;
 }
-
-/** What a person knows a node by. */
-const describe = ({ op, args, text }: FormNode): string =>
-  args.length === 0 && text !== '' ? text : baseName(op);

@@ -6,6 +6,7 @@
  * rate is decided here, and reported as diagnostics with the path in the patch.
  */
 
+import type { Sounds } from '../faust/program.ts';
 import { diagnostic, fail, ok, pathOf } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { Builder, resultType } from '../ir/builder.ts';
@@ -34,6 +35,8 @@ export interface LowerOptions {
   readonly sampleRate: number;
   /** Device round trip, frames. */
   readonly latency: number;
+  /** That a Faust program may play. */
+  readonly sounds?: Sounds;
 }
 
 export interface Lowered {
@@ -47,7 +50,7 @@ export interface Lowered {
   readonly throughDevice: boolean;
   /** Highest input channel used. */
   readonly inputs: number;
-  /** Where a graph node came from, for messages. */
+  /** Where in the document a graph node came from, for messages. */
   readonly origin: ReadonlyMap<NodeId, string>;
 }
 
@@ -111,7 +114,8 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
       const make = (): NodeId => lowerNode(b, id, node, operand, types, options, diagnostics);
       values.set(id, b.within(stateName(id, node), make));
     }
-    for (let k = first; k < b.nodes.length; k++) origin.set(k as NodeId, id);
+    const path = pathOf(['nodes', id]);
+    for (let k = first; k < b.nodes.length; k++) origin.set(k as NodeId, path);
   }
   for (const id of recursive) {
     const node = patch.nodes[id];

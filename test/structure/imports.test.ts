@@ -64,6 +64,8 @@ const DSP: Readonly<Record<string, readonly string[]>> = {
   'dsp/run': ['dsp/ir', 'dsp/interpret', 'dsp/learn', 'dsp/artifact.ts'],
   'dsp/compile.ts': [
     'dsp/ir',
+    'dsp/faust',
+    'dsp/faust/program.ts',
     'dsp/passes',
     'dsp/patch',
     'dsp/plan.ts',

@@ -18,7 +18,7 @@ function hash(text: string): string {
 }
 
 /** By number of the node. */
-export function namesOf({ nodes }: Form): readonly string[] {
+export function stateNames({ nodes }: Form): readonly string[] {
   let names = nodes.map(({ op, text, args }) => hash(`${op} ${text} ${args.length}`));
   for (let k = 0; k < DEPTH; k++) {
     names = nodes.map(({ args }, id) => hash([names[id], ...args.map((arg) => names[arg])].join()));
