@@ -49,6 +49,9 @@ export interface LibfaustLimits {
 
 const LIMITS: LibfaustLimits = { memory: 768 << 20, keep: 192 << 20 };
 
+/** Larger than what one function takes of the module's own stack, bytes. */
+const STACK_MARGIN = 64 << 10;
+
 const STANDARD = '/usr/share/faust/';
 
 export class Libfaust {
@@ -242,12 +245,10 @@ class Instance {
   dump(code: string, double: boolean, libraries: Libraries): Dump {
     const options = `-lang asc -norm1 -O /out -o x ${this.#prepare(double, libraries)}`;
     const tagged = tag(code);
-    const guard = this.#guard();
     try {
       this.#compiler.generateAuxFiles(PROGRAM, tagged.text, options);
       return { kind: 'broken', why: 'fault', detail: 'it printed no normal form' };
     } catch (error) {
-      if (guard !== this.#guard()) return { kind: 'broken', why: 'stack', detail: 'its own stack' };
       return this.#ended(error, tagged);
     }
   }
@@ -276,8 +277,8 @@ class Instance {
 
   /** How a run ended: libfaust ends each by an exception, a good one too. */
   #ended(error: unknown, own: Tagged): Dump {
-    if (error instanceof RangeError) {
-      return { kind: 'broken', why: 'stack', detail: error.message };
+    if (error instanceof RangeError || this.#hasOverrun()) {
+      return { kind: 'broken', why: 'stack', detail: String(error) };
     }
     if (error instanceof OutOfMemory) {
       return { kind: 'broken', why: 'memory', detail: error.message };
@@ -307,10 +308,13 @@ class Instance {
     return { kind: 'form', text, waveforms, own: own.labels, imported: labels };
   }
 
-  /** What Emscripten wrote at the end of its stack: whoever overruns that overwrites it. */
-  #guard(): number {
-    const end = this.#exports.emscripten_stack_get_end();
-    return new DataView(this.#exports.memory.buffer).getUint32(end, true);
+  /**
+   * Whether the run went over the end of the module's own stack, which is in its memory (8 MB) and
+   * not watched. The stack is still as deep as it was when the run ended.
+   */
+  #hasOverrun(): boolean {
+    const { emscripten_stack_get_current: current, emscripten_stack_get_end: end } = this.#exports;
+    return current() < end() + STACK_MARGIN;
   }
 
   /** Puts the file where libfaust is about to look for it. */
