@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml';
 import { nearest, type Diagnostic, type Result } from '../dsp/diagnostic.ts';
-import { CONFIG_KEYS, configSchema, type Config, type ConfigKey } from './schema.ts';
+import { CONFIG_KEYS, LIST_DIVIDER, configSchema, type Config, type ConfigKey } from './schema.ts';
 
 /** Every code of this room, with its meaning. */
 export const CONFIG_CODES = {
@@ -230,7 +230,7 @@ function readEnvironment(env: ConfigSources['env'], reading: Reading): void {
   }
 }
 
-/** Takes text for a setting: numbers and booleans are read from it, or left for the schema to refuse. */
+/** Takes text for a setting: what is no text is read from it, or left for the schema to refuse. */
 function assign(reading: Reading, key: ConfigKey, raw: string, origin: Origin): void {
   const trimmed = raw.trim();
   let value: unknown = raw;
@@ -238,6 +238,8 @@ function assign(reading: Reading, key: ConfigKey, raw: string, origin: Origin): 
     value = Number(trimmed);
   } else if (key.kind === 'boolean' && (trimmed === 'true' || trimmed === 'false')) {
     value = trimmed === 'true';
+  } else if (key.kind === 'list') {
+    value = raw.split(LIST_DIVIDER).filter((item) => item !== '');
   }
   place(reading, key, value, origin);
 }
@@ -258,21 +260,26 @@ function check(reading: Reading): Config | undefined {
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
       const path = issue.path.map(String).join('.');
-      const key = CONFIG_KEYS.find((k) => k.key === path);
+      // What is wrong in a list is an item of it.
+      const key = CONFIG_KEYS.find((k) => path === k.key || path.startsWith(`${k.key}.`));
       const value = issue.path.reduce<unknown>(
         (node, part) => (node as Record<PropertyKey, unknown> | undefined)?.[part],
         reading.values,
       );
-      const origin = originOf(reading, path);
+      const origin = originOf(reading, key?.key ?? path);
       const got = path === 'http.token' ? 'something else (not shown)' : show(value);
       reading.diagnostics.push(
-        report('CONFIG_INVALID', path, origin, key?.expected ?? issue.message, got),
+        report('CONFIG_INVALID', path, origin, expectedAt(path, key) ?? issue.message, got),
       );
     }
   }
   checkTogether(reading);
   return parsed.success && reading.diagnostics.length === 0 ? parsed.data : undefined;
 }
+
+/** What belongs at the path of a problem: a value of its key, or an item of a list. */
+const expectedAt = (path: string, key: ConfigKey | undefined): string | undefined =>
+  key === undefined || path === key.key ? key?.expected : 'text, not empty';
 
 /** What a single key cannot tell. Looks at what was read, so that it reports beside other mistakes. */
 function checkTogether(reading: Reading): void {

@@ -61,6 +61,13 @@ const engineSchema = z.strictObject({
     ),
 });
 
+const folders = z.array(text.min(1)).max(16).default([]);
+
+const faustSchema = z.strictObject({
+  libraries: folders.describe('Folders whose libraries Faust programs may import.'),
+  sounds: folders.describe('Folders whose WAV files Faust programs may play (soundfile).'),
+});
+
 const logSchema = z.strictObject({
   level: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -73,6 +80,7 @@ export const configSchema = z.strictObject({
   http: httpSchema.prefault({}),
   audio: audioSchema.prefault({}),
   engine: engineSchema.prefault({}),
+  faust: faustSchema.prefault({}),
   patch: text
     .min(1)
     .default('gain')
@@ -97,10 +105,10 @@ export interface ConfigKey {
   readonly variable: string;
   /** `--audio-sample-rate` */
   readonly flag: string;
-  readonly kind: 'string' | 'number' | 'boolean';
+  readonly kind: 'string' | 'number' | 'boolean' | 'list';
   /** What a value may be, in words: `whole number, 8000 to 384000`. */
   readonly expected: string;
-  /** Undefined where the setting has no default. */
+  /** Undefined where the setting has no default; of a list, as `:` divides it. */
   readonly fallback: string | number | boolean | undefined;
   readonly doc: string;
 }
@@ -113,10 +121,20 @@ interface JsonProperty {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly pattern?: string;
+  readonly maxItems?: number;
   readonly default?: unknown;
   readonly description?: string;
   readonly properties?: Readonly<Record<string, JsonProperty>>;
 }
+
+/** Divides the items of a list in a variable or a flag, as in `PATH`. */
+export const LIST_DIVIDER = ':';
+
+const KINDS: Readonly<Record<string, ConfigKey['kind']>> = {
+  boolean: 'boolean',
+  integer: 'number',
+  array: 'list',
+};
 
 /** Every setting, in the order of the schema. */
 export const CONFIG_KEYS: readonly ConfigKey[] = collect(
@@ -133,15 +151,17 @@ function collect(node: JsonProperty, path: readonly string[]): ConfigKey[] {
 
 function describeKey(property: JsonProperty, path: readonly string[]): ConfigKey {
   const words = path.map((part) => part.replace(/[A-Z]/g, (c) => `_${c}`));
+  const { default: fallback } = property;
   return {
     path,
     key: path.join('.'),
     variable: `LIVEGRAD_${words.join('_').toUpperCase()}`,
     flag: `--${words.join('-').replaceAll('_', '-').toLowerCase()}`,
-    kind:
-      property.type === 'boolean' ? 'boolean' : property.type === 'integer' ? 'number' : 'string',
+    kind: KINDS[property.type ?? ''] ?? 'string',
     expected: expectation(property),
-    fallback: property.default as ConfigKey['fallback'],
+    fallback: Array.isArray(fallback)
+      ? fallback.join(LIST_DIVIDER)
+      : (fallback as ConfigKey['fallback']),
     doc: property.description ?? '',
   };
 }
@@ -149,6 +169,7 @@ function describeKey(property: JsonProperty, path: readonly string[]): ConfigKey
 function expectation(property: JsonProperty): string {
   if (property.enum !== undefined) return property.enum.join(' | ');
   if (property.type === 'boolean') return 'true | false';
+  if (property.type === 'array') return `list, ${property.maxItems} at most`;
   if (property.type === 'integer')
     return `whole number, ${property.minimum} to ${property.maximum}`;
   if (property.pattern !== undefined) return 'printable ASCII without spaces';

@@ -98,6 +98,14 @@ test('a switch needs no value and can be negated', () => {
   expect(config).toMatchObject({ log: { pretty: true }, http: { port: 0 } });
 });
 
+test('a list is one in the file, and divided by colons in a variable or a flag', () => {
+  const yaml = 'faust:\n  libraries: [lib, "/a:b"]\n  sounds:\n    - recordings\n';
+  expect(good({ yaml }).faust).toEqual({ libraries: ['lib', '/a:b'], sounds: ['recordings'] });
+  const env = { LIVEGRAD_FAUST_LIBRARIES: '/srv/faust::../lib', LIVEGRAD_FAUST_SOUNDS: '' };
+  expect(good({ yaml, env }).faust).toEqual({ libraries: ['/srv/faust', '../lib'], sounds: [] });
+  expect(good({ yaml, argv: ['--faust-libraries=x'] }).faust.libraries).toEqual(['x']);
+});
+
 test('the variables of the documentation have their documented names', () => {
   expect(CONFIG_KEYS.map((key) => key.variable)).toEqual(
     expect.arrayContaining([
@@ -195,6 +203,28 @@ const cases: readonly Case[] = [
       source: '--audio-backend',
       expected: 'auto | portaudio | virtual | file',
       got: '"alsa"',
+    },
+  },
+  {
+    name: 'a text where a list belongs',
+    given: { yaml: 'faust:\n  libraries: lib\n' },
+    expected: {
+      code: 'CONFIG_INVALID',
+      path: 'faust.libraries',
+      line: 2,
+      expected: 'list, 16 at most',
+      got: '"lib"',
+    },
+  },
+  {
+    name: 'an item of a list that is none',
+    given: { yaml: 'faust:\n  sounds: [a, 3]\n' },
+    expected: {
+      code: 'CONFIG_INVALID',
+      path: 'faust.sounds.1',
+      line: 2,
+      expected: 'text, not empty',
+      got: '3',
     },
   },
   {
