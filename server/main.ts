@@ -40,7 +40,7 @@ async function run(config: Config): Promise<void> {
     stopWith(EX_CONFIG, `the patch "${config.patch}" cannot be used\n${reasons}`);
     return;
   }
-  const compiler = new Compiler();
+  const compiler = new Compiler(config.faust);
   const { sampleRate, blockSize } = config.audio;
   const fitting = { sampleRate, maxBlock: blockSize, latency: 0 };
   const compiled = await compiler.compile(configured.value, fitting);

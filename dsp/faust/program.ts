@@ -14,6 +14,8 @@ export interface FaustProgram {
   readonly form: string;
   /** Contents of waveform N. */
   readonly waveforms: readonly Waveform[];
+  /** Parts of each soundfile by its label as in the form; without, none has any. */
+  readonly sounds?: Readonly<Record<string, readonly Sound[]>>;
   /** Of the program itself, in order; a key may stand more than once. */
   readonly declares: readonly (readonly [key: string, value: string])[];
   /** Kind of each group by its label as written, metadata included. */
@@ -24,6 +26,14 @@ export interface Waveform {
   readonly values: readonly number[];
   /** Whether all of them were written as whole numbers. */
   readonly isInt: boolean;
+}
+
+/** A recording that a `soundfile` plays. */
+export interface Sound {
+  /** Hz. */
+  readonly sampleRate: number;
+  /** Of equal length. */
+  readonly channels: readonly (readonly number[])[];
 }
 
 export type GroupKind = 'vertical' | 'horizontal' | 'tab';

@@ -12,6 +12,7 @@ import type { Artifact } from '../../dsp/artifact.ts';
 import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
+import type { FaustFolders } from '../faust/evaluator.ts';
 
 export interface CompileRequest {
   readonly id: number;
@@ -41,6 +42,7 @@ const LIMITS: CompilerLimits = { time: 10_000, stackMb: 8, heapMb: 512 };
 
 export class Compiler {
   readonly #limits: CompilerLimits;
+  readonly #faust: FaustFolders;
   #worker: Worker | undefined;
   #settle: ((answer: Compiled) => void) | undefined;
   #tail: Promise<unknown> = Promise.resolve();
@@ -48,7 +50,12 @@ export class Compiler {
   #waiting = 0;
   #stopped = false;
 
-  constructor(limits: CompilerLimits = LIMITS) {
+  /** @param faust  folders that Faust programs may read */
+  constructor(
+    faust: FaustFolders = { libraries: [], sounds: [] },
+    limits: CompilerLimits = LIMITS,
+  ) {
+    this.#faust = faust;
     this.#limits = limits;
     this.#worker = this.#spawn();
   }
@@ -96,6 +103,7 @@ export class Compiler {
 
   #spawn(): Worker {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: this.#faust,
       resourceLimits: {
         stackSizeMb: this.#limits.stackMb,
         maxOldGenerationSizeMb: this.#limits.heapMb,

@@ -1,25 +1,28 @@
 /**
- * The thread that compiles: takes one request at a time, checks the patch, compiles it, answers.
+ * The thread that compiles: takes one request at a time, evaluates the Faust program if it is one,
+ * checks the patch, compiles it, answers.
  *
  * Invariant: always answers, also when the compiler runs out of stack; running out of memory or
  * time ends the thread, and `compiler.ts` replaces it. It knows nothing of devices or sessions.
  */
 
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { hasFusedMultiply } from '../../dsp/wasm/features.ts';
 import { compile } from '../../dsp/compile.ts';
 import { diagnostic, type Diagnostic } from '../../dsp/diagnostic.ts';
-import { parsePatch } from '../../dsp/patch/schema.ts';
 import { LONGEST_TRANSLATION, translate } from '../engine/translate.ts';
+import { Evaluator, type FaustFolders } from '../faust/evaluator.ts';
 import type { CompileAnswer, CompileRequest } from './compiler.ts';
 
+const evaluator = new Evaluator(workerData as FaustFolders);
+
 parentPort?.on('message', (request: CompileRequest) => {
-  parentPort?.postMessage(answer(request));
+  void answer(request).then((given) => parentPort?.postMessage(given));
 });
 
-function answer({ id, json, options }: CompileRequest): CompileAnswer {
+async function answer({ id, json, options }: CompileRequest): Promise<CompileAnswer> {
   try {
-    const patch = parsePatch(json);
+    const patch = await evaluator.patchOf(json);
     if (!patch.ok) return { id, kind: 'refused', diagnostics: patch.diagnostics };
     // What plays may use all that this machine has; it is compiled here anyway.
     const artifact = compile(patch.value, { fused: hasFusedMultiply(), ...options });

@@ -12,6 +12,7 @@ import { readExpanded, readPaths } from './labels.ts';
 import { Libraries } from './libraries.ts';
 import type { Libfaust } from './libfaust.ts';
 import { at, explain } from './messages.ts';
+import { loadSounds } from './sounds.ts';
 import { restore } from './tag.ts';
 
 export interface EvaluateOptions {
@@ -19,6 +20,10 @@ export interface EvaluateOptions {
   readonly double: boolean;
   /** Folders that imports may read, in their order. */
   readonly libraries?: readonly string[];
+  /** Folders that sound files are in. */
+  readonly sounds?: readonly string[];
+  /** Gets the state of each file that was looked for. */
+  readonly seen?: Map<string, string>;
 }
 
 /** Longest program, in characters. */
@@ -34,7 +39,7 @@ const LONGEST = 1 << 20;
 export async function evaluate(
   libfaust: Libfaust,
   code: string,
-  { double, libraries: folders = [] }: EvaluateOptions,
+  { double, libraries: folders = [], sounds: soundFolders = [], seen = new Map() }: EvaluateOptions,
 ): Promise<Result<FaustProgram>> {
   if (code.trim() === '') {
     const hint = 'Define what it does: process = …;';
@@ -44,7 +49,7 @@ export async function evaluate(
     const got = `expected at most ${LONGEST} characters, got ${code.length}`;
     return fail(at('FAUST_UNSUPPORTED', `the program is too long: ${got}`));
   }
-  const libraries = new Libraries(folders);
+  const libraries = new Libraries(folders, seen);
   const dump = await libfaust.dump(code, double, libraries);
   if (dump.kind !== 'form') return fail(...explain(dump, code, libraries));
   const restored = restore(dump.text, (name) => dump.waveforms.get(name));
@@ -58,7 +63,15 @@ export async function evaluate(
     const found = readExpanded(expanded ?? '');
     for (const name of unsure) kinds.set(name, found.get(name) ?? 'vertical');
   }
-  const { waveforms } = restored;
-  const declares = declaresOf(code);
-  return ok({ code, double, form, waveforms, declares, groups: Object.fromEntries(kinds) });
+  const sounds = loadSounds(form, soundFolders, seen);
+  if (!sounds.ok) return sounds;
+  return ok({
+    code,
+    double,
+    form,
+    waveforms: restored.waveforms,
+    sounds: sounds.value,
+    declares: declaresOf(code),
+    groups: Object.fromEntries(kinds),
+  });
 }

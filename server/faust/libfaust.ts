@@ -313,8 +313,8 @@ class Instance {
    * not watched. The stack is still as deep as it was when the run ended.
    */
   #hasOverrun(): boolean {
-    const { emscripten_stack_get_current: current, emscripten_stack_get_end: end } = this.#exports;
-    return current() < end() + STACK_MARGIN;
+    const depth = this.#exports.emscripten_stack_get_current();
+    return depth < this.#exports.emscripten_stack_get_end() + STACK_MARGIN;
   }
 
   /** Puts the file where libfaust is about to look for it. */

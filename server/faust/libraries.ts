@@ -30,11 +30,14 @@ export class Libraries {
   readonly folders: readonly string[];
   /** Why a file that is there was not read, by its name in the folder. */
   readonly refused = new Map<string, string>();
+  readonly #seen: Map<string, string>;
   #files = 0;
   #bytes = 0;
 
-  constructor(folders: readonly string[]) {
+  /** @param seen  gets the state of each file that was looked for */
+  constructor(folders: readonly string[], seen = new Map<string, string>()) {
     this.folders = folders;
+    this.#seen = seen;
   }
 
   /** Whether libfaust's absolute, normal path is ours to fill. */
@@ -48,6 +51,7 @@ export class Libraries {
     const [, k, name] = /^\/folder(\d+)\/(.+)$/su.exec(path) ?? [];
     const folder = this.folders[Number(k)];
     if (folder === undefined || name === undefined) return undefined;
+    this.#seen.set(...stampOf(folder, name));
     const found = resolveWithin(folder, name, ['.lib', '.dsp']);
     if (found.path === undefined) {
       if (found.problem !== undefined) this.refused.set(name, found.problem);
@@ -108,3 +112,18 @@ export function resolveWithin(
     return {};
   }
 }
+
+/** A file and its state: what changes whenever its content does. */
+export function stampOf(folder: string, name: string): [path: string, stamp: string] {
+  const path = join(folder, name);
+  try {
+    const { mtimeMs, ctimeMs, size, ino } = statSync(path);
+    return [path, `${mtimeMs} ${ctimeMs} ${size} ${ino}`];
+  } catch {
+    return [path, 'none'];
+  }
+}
+
+/** Whether files are in the state that was seen. */
+export const isAsSeen = (seen: ReadonlyMap<string, string>): boolean =>
+  [...seen].every(([path, stamp]) => stampOf(path, '')[1] === stamp);

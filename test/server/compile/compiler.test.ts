@@ -60,7 +60,7 @@ test('calls are answered in their order', async () => {
 });
 
 test('a compilation over its time limit fails, and the next one gets a fresh thread', async () => {
-  const hasty = new Compiler({ time: 1, stackMb: 8, heapMb: 512 });
+  const hasty = new Compiler(undefined, { time: 1, stackMb: 8, heapMb: 512 });
   expect(reasonOf(await hasty.compile(EXAMPLES['gain'], options))).toContain('did not finish');
   await hasty.stop();
   expect(reasonOf(await hasty.compile(EXAMPLES['gain'], options))).toContain('shutting down');

@@ -1,0 +1,69 @@
+/**
+ * Documents -> checked patches, those that hold a Faust program among them.
+ *
+ * Invariant: an evaluated program is used again only for the same text in the same precision, while
+ * every file that was looked for on its behalf is as it was. One evaluation at a time: libfaust
+ * keeps a thread busy, so this belongs into one with limits.
+ */
+
+import { ok, type Result } from '../../dsp/diagnostic.ts';
+import { patchOf, precisionOf } from '../../dsp/faust/patch.ts';
+import type { FaustProgram } from '../../dsp/faust/program.ts';
+import { declaresOf } from '../../dsp/faust/source.ts';
+import { sourceOf } from '../../dsp/patch/faust.ts';
+import { parsePatch, type Patch } from '../../dsp/patch/schema.ts';
+import { evaluate } from './evaluate.ts';
+import { Libfaust } from './libfaust.ts';
+import { isAsSeen } from './libraries.ts';
+
+export interface FaustFolders {
+  /** Where imports are looked for, in this order. */
+  readonly libraries: readonly string[];
+  /** Where sound files are looked for. */
+  readonly sounds: readonly string[];
+}
+
+/** Programs that are kept: the ones that a session goes to and fro between. */
+const KEPT = 8;
+
+interface Kept {
+  readonly program: FaustProgram;
+  readonly seen: ReadonlyMap<string, string>;
+}
+
+export class Evaluator {
+  readonly #folders: FaustFolders;
+  readonly #libfaust = new Libfaust();
+  /** By text and precision, the one that was used last at the end. */
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(folders: FaustFolders = { libraries: [], sounds: [] }) {
+    this.#folders = folders;
+  }
+
+  /** A checked patch of any JSON value. Errors: those of `parsePatch`, `evaluate` and `patchOf`. */
+  async patchOf(json: unknown): Promise<Result<Patch>> {
+    const code = sourceOf(json);
+    if (code === undefined) return parsePatch(json);
+    const precision = precisionOf(json, { declares: declaresOf(code) });
+    const program = await this.evaluate(code, precision === 'double');
+    return program.ok ? patchOf(program.value, json) : program;
+  }
+
+  /** A program, evaluated at most once while nothing changes. */
+  async evaluate(code: string, double: boolean): Promise<Result<FaustProgram>> {
+    const key = `${double ? 'double' : 'single'} ${code}`;
+    const known = this.#kept.get(key);
+    this.#kept.delete(key);
+    if (known !== undefined && isAsSeen(known.seen)) {
+      this.#kept.set(key, known);
+      return ok(known.program);
+    }
+    const seen = new Map<string, string>();
+    const result = await evaluate(this.#libfaust, code, { double, ...this.#folders, seen });
+    if (!result.ok) return result;
+    this.#kept.set(key, { program: result.value, seen });
+    if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!);
+    return result;
+  }
+}
