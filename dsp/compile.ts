@@ -9,7 +9,6 @@ import type { Artifact, GraphReport } from './artifact.ts';
 import { diagnostic, fail, ok } from './diagnostic.ts';
 import type { Result } from './diagnostic.ts';
 import { lowerProgram } from './faust/lower.ts';
-import type { Sounds } from './faust/program.ts';
 import { plan } from './plan.ts';
 import type { Mode, Watch } from './plan.ts';
 import type { Graph } from './ir/graph.ts';
@@ -30,8 +29,6 @@ export interface CompileOptions {
   readonly maxBlock: number;
   /** Device round trip that `align` makes up for, frames. */
   readonly latency: number;
-  /** Recordings that a Faust program may play, by the names that it asks for. */
-  readonly sounds?: Sounds;
   /**
    * Multiply and add with one rounding where the machine can (`hasFusedMultiply` says whether the
    * engine takes such code): faster, but the last bits depend on the machine. Default: off.

@@ -75,6 +75,9 @@ const MAX_TABLE = 2 ** 20;
 /** Whole numbers up to this size are exact in single precision. */
 const EXACT = 2 ** 24;
 
+/** What Faust plays where there is no recording. */
+const NOTHING: Sound = { sampleRate: 44_100, channels: [new Array<number>(1024).fill(0)] };
+
 const WAVE = /^lgwave(\d+)$/u;
 
 /** Every node that is given up has a sentence in `problems`. */
@@ -516,7 +519,8 @@ class Maker {
     const { nodes } = this.#form;
     const { op, args } = nodes[id]!;
     const label = nodes[nodes[args[0]!]!.args[0]!]!.text;
-    const parts = this.#around.sounds(label);
+    const sounds = this.#around.sounds(label);
+    const parts = sounds.length > 0 ? sounds : [NOTHING];
     const lengths = parts.map(({ channels }) => channels[0]?.length ?? 0);
     const part = this.#value(args[op === 'buffer' ? 2 : 1]!, 'int');
     const ofPart = (values: readonly number[]): NodeId => this.#lookup(values, part, 'int', null);

@@ -21,7 +21,6 @@ import { idsOfWidgets } from './controls.ts';
 import { inputsOf, readForm, widgetsOf } from './form.ts';
 import { makeGraph } from './graph.ts';
 import type { FaustProgram } from './program.ts';
-import { readSounds } from './sounds.ts';
 
 const MAX_DELAY_FRAMES = 2 ** 24;
 
@@ -53,7 +52,7 @@ export function lowerProgram(
       double: program.double,
       waveforms: program.waveforms,
       control: (builder, key) => control(builder, ids.get(key) ?? '') ?? lost(key),
-      sounds: (label) => readSounds(label, options.sounds, diagnostics),
+      sounds: (label) => program.sounds?.[label] ?? [],
     },
     diagnostics,
   );

@@ -61,14 +61,3 @@ export interface Widget {
   readonly max: number;
   readonly step: number;
 }
-
-/** A recording that `soundfile` plays. */
-export interface Sound {
-  /** Hz. */
-  readonly sampleRate: number;
-  /** Of equal length. */
-  readonly channels: readonly (readonly number[])[];
-}
-
-/** By the name that a program asks for, as in `url`. */
-export type Sounds = Readonly<Record<string, Sound>>;

@@ -6,7 +6,6 @@
  * rate is decided here, and reported as diagnostics with the path in the patch.
  */
 
-import type { Sounds } from '../faust/program.ts';
 import { diagnostic, fail, ok, pathOf } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { Builder, resultType } from '../ir/builder.ts';
@@ -35,8 +34,6 @@ export interface LowerOptions {
   readonly sampleRate: number;
   /** Device round trip, frames. */
   readonly latency: number;
-  /** That a Faust program may play. */
-  readonly sounds?: Sounds;
 }
 
 export interface Lowered {

@@ -10,6 +10,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { hasFusedMultiply } from '../../dsp/wasm/features.ts';
 import { compile } from '../../dsp/compile.ts';
 import { diagnostic, type Diagnostic } from '../../dsp/diagnostic.ts';
+import { withoutProgram } from '../../dsp/patch/faust.ts';
 import { LONGEST_TRANSLATION, translate } from '../engine/translate.ts';
 import { Evaluator, type FaustFolders } from '../faust/evaluator.ts';
 import type { CompileAnswer, CompileRequest } from './compiler.ts';
@@ -29,7 +30,7 @@ async function answer({ id, json, options }: CompileRequest): Promise<CompileAns
     if (!artifact.ok) return { id, kind: 'refused', diagnostics: artifact.diagnostics };
     const slow = tooSlow(artifact.value.wasm);
     if (slow !== null) return { id, kind: 'refused', diagnostics: [slow] };
-    return { id, kind: 'compiled', patch: patch.value, artifact: artifact.value };
+    return { id, kind: 'compiled', patch: withoutProgram(patch.value), artifact: artifact.value };
   } catch (error) {
     const reason = error instanceof RangeError ? 'it is nested too deeply' : String(error);
     return { id, kind: 'failed', reason };

@@ -65,7 +65,6 @@ const DSP: Readonly<Record<string, readonly string[]>> = {
   'dsp/compile.ts': [
     'dsp/ir',
     'dsp/faust',
-    'dsp/faust/program.ts',
     'dsp/passes',
     'dsp/patch',
     'dsp/plan.ts',
