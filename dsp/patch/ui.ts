@@ -83,9 +83,10 @@ const groupNode: z.ZodType<UiGroup> = z.strictObject({
   ...common,
 });
 
-export const uiSchema: z.ZodType<readonly UiNode[]> = z.array(
-  z.union([controlNode, meterNode, groupNode]),
-);
+export const uiSchema: z.ZodType<readonly UiNode[]> = z
+  .array(z.union([controlNode, meterNode, groupNode]))
+  // Documents of JSON schemas need a name for what refers to itself.
+  .meta({ id: 'Ui' });
 
 /** Whether a tree of any JSON is nested more deeply, or is larger, than may be looked through. */
 export function isTooLargeUi(json: unknown): boolean {

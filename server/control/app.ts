@@ -15,7 +15,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ERRORS, problem, problemSchema, type ErrorCode, type Problem } from '../api/errors.ts';
 import { COMMON_ERRORS, OPERATIONS } from '../api/operations.ts';
@@ -82,6 +82,7 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
           }),
     },
     transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
   });
   await http.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, transformStaticCSP });
 

@@ -11,6 +11,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { z } from 'zod';
 import { nearest, pathOf, show, type Diagnostic, type Result } from '../../dsp/diagnostic.ts';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
+import { withoutProgram } from '../../dsp/patch/faust.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import { OPERATIONS, type Output, type Parsed } from '../api/operations.ts';
 import type { OperationId } from '../api/routes.ts';
@@ -63,7 +64,7 @@ const RUNNERS: Runners = {
       })),
     }),
 
-  'patch.get': ({ session }) => answer(session.state.patch),
+  'patch.get': ({ session }) => answer(withoutProgram(session.state.patch)),
   'patch.info': ({ session }) => session.info(),
   'patch.set': async ({ session }, input, origin) => {
     const patch = named(input);

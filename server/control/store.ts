@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { REMEMBERED } from '../../dsp/learn/schedules/numbers.ts';
+import { withoutProgram } from '../../dsp/patch/faust.ts';
 import { parsePatch, patchSchema, type Patch } from '../../dsp/patch/schema.ts';
 import type { Logger } from '../engine/supervisor.ts';
 import type { Kept, State } from './state.ts';
@@ -50,7 +51,8 @@ export class Store {
 
   constructor(directory: string, configured: Patch, log: Logger) {
     this.#path = join(directory, FILE);
-    this.#configured = createHash('sha256').update(JSON.stringify(configured)).digest('hex');
+    const text = JSON.stringify(withoutProgram(configured));
+    this.#configured = createHash('sha256').update(text).digest('hex');
     this.#log = log;
     try {
       mkdirSync(directory, { recursive: true });
@@ -111,7 +113,7 @@ export class Store {
     const saved: z.infer<typeof savedSchema> = {
       format: 'livegrad.session/1',
       configured: this.#configured,
-      patch: state.patch,
+      patch: withoutProgram(state.patch),
       values: Object.fromEntries(state.values),
       frozen: [...state.frozen],
       rates: Object.fromEntries(state.rates),

@@ -246,6 +246,7 @@ test('health says it is alive, readiness that it plays', async () => {
 interface Document {
   readonly openapi: string;
   readonly paths: Record<string, Record<string, Documented>>;
+  readonly components: { readonly schemas: Record<string, object> };
 }
 
 interface Documented {
@@ -276,7 +277,13 @@ test('the OpenAPI document has every operation, with its errors, and no other', 
   const put = document.paths['/api/v1/params/{id}']?.['put'];
   expect(put?.parameters).toMatchObject([{ name: 'id', in: 'path', required: true }]);
   expect(put?.requestBody).toBeDefined();
-  expect(JSON.stringify(document)).not.toContain('undefined');
+  const text = JSON.stringify(document);
+  expect(text).not.toContain('undefined');
+  const named = [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/gu)].map(
+    ([, name]) => name!,
+  );
+  expect(named.length).toBeGreaterThan(0);
+  for (const name of named) expect(document.components.schemas).toHaveProperty(name);
 });
 
 test('there is a page with the documentation', async () => {

@@ -40,6 +40,22 @@ test('what was saved is restored when the same patch is configured', async () =>
   });
 });
 
+test('what was evaluated of a program is not kept, nor does it make another patch', async () => {
+  const patch = { ...example('gain'), nodes: {}, faust: { code: 'process = _;' } };
+  const program = {
+    code: 'process = _;',
+    double: false,
+    form: 'SIG = (IN[0]);',
+    waveforms: [],
+    declares: [],
+    groups: {},
+  };
+  const evaluated = { ...patch, faust: { ...patch.faust, program } };
+  await new Store(directory, evaluated, silent).save(stateOf(evaluated));
+  expect(readFileSync(file(), 'utf8')).not.toContain('SIG');
+  expect(new Store(directory, patch, silent).restore()?.patch).toEqual(patch);
+});
+
 test('another configured patch starts afresh', async () => {
   await new Store(directory, example('gain'), silent).save(learned());
   expect(new Store(directory, example('gain-dc'), silent).restore()).toBeUndefined();
