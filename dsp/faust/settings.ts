@@ -64,6 +64,17 @@ const RATES: Readonly<Partial<Record<string, number>>> = {
   gaussNewton: 0.5,
 };
 const RATE = 0.003;
+
+/**
+ * What is left out of an optimiser. Gradients by Hz of quiet sound are near 1e-12: Adam's usual ε of
+ * 1e-8 would stop it. Weights decay towards 0, which is nothing special to a slider.
+ */
+const OPTIONS: Readonly<Record<string, Fields>> = {
+  ...Object.fromEntries(
+    'adam nadam radam adamax rmsprop adagrad'.split(' ').map((kind) => [kind, { epsilon: 1e-15 }]),
+  ),
+  adamw: { epsilon: 1e-15, weightDecay: 0 },
+};
 const WINDOW = 256;
 /** Whose window is one sample. */
 const INSTANT: ReadonlySet<string> = new Set<OptimiserKind>(['nlms', 'apa']);
@@ -204,7 +215,7 @@ export function withDefaults(training: Fields): Fields {
   return {
     window: INSTANT.has(kind) ? 1 : WINDOW,
     ...training,
-    optimiser,
+    optimiser: Object.hasOwn(OPTIONS, kind) ? { ...OPTIONS[kind], ...optimiser } : optimiser,
     schedule: { [rateKey]: RATES[kind] ?? RATE, ...schedule },
   };
 }

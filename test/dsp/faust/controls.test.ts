@@ -118,15 +118,21 @@ describe('what is learnable', () => {
 
   it.each<[what: string, raw: string, range: Partial<Widget>, learn: string, factor: number]>([
     ['a gain', 'gain[learn:1]', {}, 'linear', 1],
-    ['a resonance', 'q[learn:1]', { min: 0.5, max: 20.5 }, 'linear', 20],
-    ['a logarithmic slider', 'f[learn:1][scale:log]', cutoff, 'log', 1],
-    ['a linear one in Hz', 'f[learn:1]', cutoff, 'linear', 19_980],
-    ['one that says how', 'f[learn:log]', cutoff, 'log', 1],
-    ['a share', 'mix[learn:logit]', {}, 'logit', 1],
+    ['a level in dB', 'gain[learn:1][unit:dB]', { min: -60, max: 12 }, 'linear', 72],
+    ['a resonance', 'q[learn:1]', { min: 0.5, max: 16 }, 'log', 5],
+    ['a feedback', 'fb[learn:1]', { min: 0.01, max: 0.99 }, 'linear', 0.98],
+    ['a delay in ms', 'delay[learn:1][unit:ms]', { min: 0, max: 100 }, 'linear', 100],
+    ['a narrow range', 'tempo[learn:1]', { min: 60, max: 240 }, 'linear', 180],
+    ['a cutoff in Hz', 'f[learn:1]', { min: 20, max: 20 * 1024 }, 'log', 10],
+    ['a cutoff that is shown by ratios', 'f[learn:1][scale:log]', { min: 100, max: 400 }, 'log', 2],
+    ['a cutoff that says otherwise', 'f[learn:linear]', cutoff, 'linear', 19_980],
+    ['one that says how', 'f[learn:log]', { min: 1, max: 2 }, 'log', 1],
+    ['a share', 'mix[learn:logit]', {}, 'logit', 4],
+    ['one with one end', 'time[learn:softplus]', { max: 5 }, 'softplus', 5],
     ['one that has a rate', 'g[learn:1][lr:0.0006]', {}, 'linear', 0.2],
     ['a huge range', 'seed[learn:1]', { max: 1e9 }, 'linear', 1e6],
   ])('is %s', (_what, raw, range, learn, factor) => {
-    const { params, sliders } = made([widget(raw, { initial: 1, ...range })]);
+    const { params, sliders } = made([widget(raw, { initial: range.min ?? 0, ...range })]);
     expect(sliders).toEqual({});
     const [spec] = Object.values(params);
     expect(spec!.learn ?? 'linear').toBe(learn);
@@ -214,7 +220,7 @@ describe('the training', () => {
       target: 'out1',
       loss: 'mse',
       window: 256,
-      optimiser: { kind: 'adam' },
+      optimiser: { kind: 'adam', epsilon: 1e-15 },
       schedule: { kind: 'constant', rate: 0.003 },
     });
   });
@@ -252,7 +258,7 @@ describe('the training', () => {
       loss: { kind: 'huber', delta: 0.1 },
       window: 512,
       every: 4,
-      optimiser: { kind: 'adam', beta1: 0.8, clip: { norm: 1 } },
+      optimiser: { kind: 'adam', epsilon: 1e-15, beta1: 0.8, clip: { norm: 1 } },
       schedule: { kind: 'cosine', rate: 0.01, final: 0, steps: 1000 },
       mode: 'reverse',
       carry: 64,
@@ -286,6 +292,7 @@ describe('the training', () => {
 
   it.each<[text: string, optimiser: string, window: number, rate: number]>([
     ['[optimiser:adamw]', 'adamw', 256, 0.003],
+    ['[optimiser:rmsprop][optimiser.epsilon:1e-8]', 'rmsprop', 256, 0.003],
     ['[optimiser:lion]', 'lion', 256, 0.001],
     ['[optimiser:nlms]', 'nlms', 1, 0.5],
     ['[optimiser:rls]', 'rls', 256, 1],
