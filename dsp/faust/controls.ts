@@ -78,6 +78,8 @@ interface Placed {
 }
 
 const LARGEST = 3.4e38;
+/** As many as a person reads. */
+const SUGGESTIONS = 20;
 const MAX_FACTOR = 1e6;
 /** From here on a range of positive numbers is one of ratios. */
 const RATIO = 20;
@@ -120,7 +122,7 @@ export function controlsOf(
     const { widget, label, raw } = one;
     const id = names[k]!;
     idOf.set(keyOfWidget(widget), id);
-    const where = lineOf(program.code, raw);
+    const where = (): Line => (found.length < SUGGESTIONS ? lineOf(program.code, raw) : {});
     const wish = wishOf(one, id, where, found);
     if (isMeter(widget.kind)) {
       meters[id] = meterOf(widget, label, id);
@@ -137,7 +139,7 @@ export function controlsOf(
       found.push(
         Object.hasOwn(learn, id)
           ? diagnostic('PATCH_INVALID', pathOf(['faust', 'learn', id]), `"${id}" ${why}`)
-          : metadata(`"${id}" ${why} (${said(label, 'learn')})`, where),
+          : metadata(`"${id}" ${why} (${said(label, 'learn')})`, where()),
       );
       return;
     }
@@ -188,7 +190,11 @@ function inOrder(widgets: readonly Widget[]): readonly Placed[] {
 const namesOf = (placed: readonly Placed[]): readonly string[] =>
   idsOf(
     placed.map(({ groups, label, widget }) => ({
-      path: [...groups.map((group) => readLabel(group).text), label.text],
+      // A bargraph without a label is called after its kind, as in Faust, and not after its group.
+      path: [
+        ...groups.map((group) => readLabel(group).text),
+        label.text || (isMeter(widget.kind) ? widget.kind : ''),
+      ],
       otherwise: widget.kind,
     })),
   );
@@ -250,7 +256,12 @@ function meterOf(widget: Widget, label: Label, id: string): FaustMeter {
 const WORDS = `1, 0, ${LEARN_SCALES.join(', ')}`;
 
 /** What the label asks of livegrad; what it cannot mean goes to `found`. */
-function wishOf({ widget, label }: Placed, id: string, line: Line, found: Diagnostic[]): Wish {
+function wishOf(
+  { widget, label }: Placed,
+  id: string,
+  where: () => Line,
+  found: Diagnostic[],
+): Wish {
   const { learn, lr } = Object.fromEntries(label.meta);
   let asked: boolean | LearnScale = false;
   if (learn !== undefined) {
@@ -259,11 +270,14 @@ function wishOf({ widget, label }: Placed, id: string, line: Line, found: Diagno
     else if (learn !== '0' && learn !== 'false') {
       const near = nearest(learn, LEARN_SCALES);
       const hint = near === undefined ? undefined : `did you mean "${near}"?`;
-      found.push(metadata(`[learn:${learn}] of "${id}": expected one of ${WORDS}`, line, hint));
+      found.push(metadata(`[learn:${learn}] of "${id}": expected one of ${WORDS}`, where(), hint));
     }
     if (asked !== false && isMeter(widget.kind)) {
       found.push(
-        metadata(`"${id}" is a bargraph, which nothing can learn (${said(label, 'learn')})`, line),
+        metadata(
+          `"${id}" is a bargraph, which nothing can learn (${said(label, 'learn')})`,
+          where(),
+        ),
       );
     }
   }
@@ -271,7 +285,7 @@ function wishOf({ widget, label }: Placed, id: string, line: Line, found: Diagno
   const rate = Number(lr);
   if (lr !== '' && rate >= 0 && rate < Infinity) return { learn: asked, rate };
   const expected = 'expected a learning rate of 0 or more, in the unit in which it learns';
-  found.push(metadata(`[lr:${lr}] of "${id}": ${expected}`, line));
+  found.push(metadata(`[lr:${lr}] of "${id}": ${expected}`, where()));
   return { learn: asked };
 }
 
@@ -344,9 +358,9 @@ function lengthOf(scale: LearnScale, { min, max }: ControlSpec): number {
 function unknownIds(learn: Learn, known: ReadonlySet<string>): Diagnostic[] {
   return Object.keys(learn)
     .filter((id) => !known.has(id))
-    .map((id) => {
-      const near = nearest(id, known);
-      const some = [...known].slice(0, 20).join(', ') || 'none';
+    .map((id, k) => {
+      const near = k < SUGGESTIONS ? nearest(id, known) : undefined;
+      const some = [...known].slice(0, SUGGESTIONS).join(', ') || 'none';
       return diagnostic(
         'PATCH_UNKNOWN_REFERENCE',
         pathOf(['faust', 'learn', id]),

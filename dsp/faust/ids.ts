@@ -48,10 +48,15 @@ export function idsOf(
   }
   const used = new Set(parts.map((_, k) => at(k)));
   const given = new Set<string>();
+  const counts = new Map<string, number>();
   return parts.map((_, k) => {
     const name = at(k);
     let id = name;
-    for (let n = 2; given.has(id) || (id !== name && used.has(id)); n++) id = `${name}-${n}`;
+    while (given.has(id) || (id !== name && used.has(id))) {
+      const count = (counts.get(name) ?? 1) + 1;
+      counts.set(name, count);
+      id = `${name}-${count}`;
+    }
     given.add(id);
     return id;
   });

@@ -441,8 +441,22 @@ describe('the tree', () => {
     expect(node).toEqual({ ...id, label: 'x', style: 'horizontal', ...shown });
   });
 
+  it('may hold widgets without a label', () => {
+    const bars = ['[0]/g', '[1]/g'].map((path) => widget(path, { kind: 'vbargraph' }));
+    const { idOf } = made([widget('/g'), ...bars, widget('x/g')], { groups: { g: 'tab' } });
+    expect([...idOf.values()].toSorted()).toEqual(['g', 'g/vbargraph', 'g/vbargraph-2', 'x']);
+  });
+
   it('passes over recordings', () => {
     expect(made([of('soundfile', "son[url:{'a.wav'}]")])).toMatchObject({ ui: [], sliders: {} });
+  });
+
+  it('may be as large as a patch allows, of widgets that are all called the same', () => {
+    const code = 'x'.repeat(2 ** 20);
+    const crowd = Array.from({ length: 20_000 }, (_, k) => widget('a/g', { max: k + 1 }));
+    const begin = performance.now();
+    expect(Object.keys(made(crowd, { code }).sliders)).toHaveLength(crowd.length);
+    expect(performance.now() - begin).toBeLessThan(5000);
   });
 
   it('is not nested without end', () => {

@@ -15,7 +15,7 @@ describe('the name of a widget', () => {
     ['goes up as far as needed', ['x>g>a', 'y>g>a', 'g>b'], ['x/g/a', 'y/g/a', 'b']],
     ['is legal', ['A b', '1x', 'é', '_u', 'x y/z'], ['A_b', 'p1x', 'e', 'u', 'x_y_z']],
     ['may begin with a digit below a group', ['1>a', 'b>1', 'c>1'], ['a', 'b/1', 'c/1']],
-    ['is that of its kind where nothing is left', ['', 'g>'], ['hslider', 'g']],
+    ['is that of its kind where nothing is left', ['', 'g>', 'g>é'], ['hslider', 'g', 'e']],
     ['passes over groups without a name', ['>n', 'g>>n'], ['n', 'g/n']],
     [
       'is never a signal of the program',
