@@ -148,7 +148,7 @@ export function controlsOf(
   found.push(...unknownIds(learn, new Set(names.filter((id) => !Object.hasOwn(meters, id)))));
 
   const isTraining = Object.keys(params).length > 0;
-  const objective = isTraining ? objectiveOf(settings, counts) : ok({});
+  const objective = isTraining ? objectiveOf(settings, counts) : ok(null);
   if (!objective.ok) found.push(...objective.diagnostics);
   if (!objective.ok || found.length > 0) return { ok: false, diagnostics: found };
   return ok({
@@ -158,7 +158,7 @@ export function controlsOf(
     params,
     ui: treeOf(placed, names, program),
     meters,
-    ...(isTraining ? { training: { ...objective.value, ...settings } } : {}),
+    ...(objective.value === null ? {} : { training: { ...objective.value, ...settings } }),
     idOf,
   });
 }
@@ -373,12 +373,16 @@ function unknownIds(learn: Learn, known: ReadonlySet<string>): Diagnostic[] {
 const CONVENTION =
   'say which: declare livegrad "[estimate:out 1][target:in 1]"; or give the program one output, or two: target and estimate';
 
-/** Estimate, target and loss where they are not said, by the number of outputs. */
+/**
+ * Estimate, target and loss where they are not said, by the number of outputs; null where neither they
+ * nor that number say anything, and the program only plays.
+ */
 function objectiveOf(
   { terms, estimate, target, loss }: Fields,
   { inputs, outputs }: { readonly inputs: number; readonly outputs: number },
-): Result<Fields> {
+): Result<Fields | null> {
   if (terms !== undefined) return ok({});
+  if (outputs > 2 && [estimate, target, loss].every((said) => said === undefined)) return ok(null);
   const choice = lossSchema.safeParse(loss ?? 'mse');
   const needsTarget = !choice.success || takenBy(choice.data) !== 'estimate';
   const made = {

@@ -10,7 +10,7 @@ import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
 import type { OpKind } from '../ir/ops.ts';
 import { FUNCTIONS } from '../patch/functions.ts';
-import { abs, add, below, choose, neg, sub } from '../patch/terms.ts';
+import { abs, add, below, choose, hold, neg, scale, sub } from '../patch/terms.ts';
 import type { Build } from '../patch/terms.ts';
 
 const op =
@@ -36,11 +36,22 @@ const REAL: Readonly<Record<string, Build>> = {
   exp: op('exp'),
   exp2: op('exp2'),
   exp10: FUNCTIONS.exp10.build,
-  expm1: (b, x) => sub(b, op('exp')(b, x), b.real(1)),
+  // By 2t / (1 − t) with t = tanh x/2, which does not cancel near 0.
+  expm1: (b, x) => {
+    const t = b.node('tanh', [scale(b, hold(b, x, -1, 1), 0.5)]);
+    const near = b.node('div', [scale(b, t, 2), sub(b, b.real(1), t)]);
+    return choose(b, below(b, abs(b, x), 1), near, sub(b, op('exp')(b, x), b.real(1)));
+  },
   log: op('ln'),
   log2: FUNCTIONS.log2.build,
   log10: FUNCTIONS.log10.build,
-  log1p: (b, x) => op('ln')(b, add(b, b.real(1), x)),
+  // By 2·artanh of x / (2 + x), likewise.
+  log1p: (b, x) => {
+    const held = hold(b, x, -0.3, 0.3);
+    const ratio = b.node('div', [held, add(b, b.real(2), held)]);
+    const near = scale(b, FUNCTIONS.atanh.build(b, ratio), 2);
+    return choose(b, below(b, abs(b, x), 0.3), near, op('ln')(b, add(b, b.real(1), x)));
+  },
   pow: FUNCTIONS.pow.build,
   sqrt: op('sqrt'),
   cbrt: FUNCTIONS.cbrt.build,

@@ -17,6 +17,8 @@ import { RESPONSES } from './responses.ts';
 import { abs, add, below, choose, div, hold, mul, neg, scale, sub } from './terms.ts';
 import type { Build, PatchFunction, PlainFunction } from './terms.ts';
 
+const factorial = (n: number): number => (n <= 1 ? 1 : n * factorial(n - 1));
+
 /** x·(c₀ + c₁x² + c₂x⁴ + …): odd functions near 0, where their formulas cancel. */
 function odd(b: Builder, x: NodeId, coefficients: readonly number[]): NodeId {
   const z = mul(b, x, x);
@@ -24,6 +26,20 @@ function odd(b: Builder, x: NodeId, coefficients: readonly number[]): NodeId {
   for (const c of coefficients.slice(0, -1).toReversed()) sum = add(b, mul(b, sum, z), b.real(c));
   return mul(b, x, sum);
 }
+
+/** Terms of a series: c(k) at k = 0, 1, … */
+const terms = (count: number, c: (k: number) => number): readonly number[] =>
+  Array.from({ length: count }, (_, k) => c(k));
+
+/** 1 / (2k + 1)!; below ½ the ninth is less than double precision sees. */
+const SINH = terms(8, (k) => 1 / factorial(2 * k + 1));
+/** (−1)ᵏ·(2k)! / (4ᵏ·k!²·(2k + 1)), below ¼ */
+const ASINH = terms(
+  12,
+  (k) => ((-1) ** k * factorial(2 * k)) / (4 ** k * factorial(k) ** 2 * (2 * k + 1)),
+);
+/** 1 / (2k + 1), below ¼ */
+const ATANH = terms(13, (k) => 1 / (2 * k + 1));
 
 /**
  * A series `near` 0 where |x| is below a limit, else `far`. The series sees x held to the limit, so
@@ -122,7 +138,7 @@ export const ELEMENTARY = {
     doc: 'the hyperbolic sine',
     build: (b, x) => {
       const far = scale(b, sub(b, b.node('exp', [x]), b.node('exp', [neg(b, x)])), 0.5);
-      return around(b, x, 0.5, [1, 1 / 6, 1 / 120, 1 / 5040], far);
+      return around(b, x, 0.5, SINH, far);
     },
   },
   cosh: {
@@ -137,7 +153,7 @@ export const ELEMENTARY = {
       const far = mirrored(b, x, (size) =>
         b.node('ln', [add(b, size, b.node('sqrt', [add(b, mul(b, size, size), b.real(1))]))]),
       );
-      return around(b, x, 0.25, [1, -1 / 6, 3 / 40, -15 / 336, 105 / 3456], far);
+      return around(b, x, 0.25, ASINH, far);
     },
   },
   acosh: {
@@ -156,7 +172,7 @@ export const ELEMENTARY = {
       const held = hold(b, x, -0.999999, 0.999999);
       const ratio = div(b, add(b, b.real(1), held), sub(b, b.real(1), held));
       const far = scale(b, b.node('ln', [ratio]), 0.5);
-      return around(b, x, 0.25, [1, 1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11], far);
+      return around(b, x, 0.25, ATANH, far);
     },
   },
   atan: {

@@ -30,7 +30,10 @@ export function soundFolder(sounds: Readonly<Record<string, Sound>>): string {
   for (const [name, { sampleRate, channels }] of Object.entries(sounds)) {
     const format = { sampleRate, channels: channels.length, encoding: 'float32' } as const;
     const writer = new WavWriter(join(folder, name), format);
-    writer.write(channels.map((samples) => Float32Array.from(samples)), channels[0]!.length);
+    writer.write(
+      channels.map((samples) => Float32Array.from(samples)),
+      channels[0]!.length,
+    );
     writer.close();
   }
   return folder;
@@ -92,11 +95,13 @@ export function start(faust: FaustProgram, options: Partial<CompileOptions> = {}
     program,
     instance,
     set: (path, value) => {
+      // libfaust puts the program's name around what has no group.
       const wanted = path.split('/').map((label) => label.trim());
-      const found = paths.filter((one) => wanted.every((label, k) => label === one.path[k]));
-      const exact = found.filter((one) => one.path.length === wanted.length);
-      const chosen = exact.length > 0 ? exact : found;
-      for (const { id } of chosen) instance.sliders[ids.indexOf(id)] = value;
+      const found = paths.filter((one) => one.path.every((label, k) => label === wanted[k]));
+      const depth = Math.max(...found.map((one) => one.path.length));
+      for (const one of found) {
+        if (one.path.length === depth) instance.sliders[ids.indexOf(one.id)] = value;
+      }
     },
   };
 }

@@ -230,9 +230,10 @@ describe('the training', () => {
     expect(training).toMatchObject({ estimate: 'out1', target: 'in3' });
   });
 
-  it.each([0, 3, 8])('of %d outputs needs to be told', (outputs) => {
-    const [message] = said(learnt, { outputs });
-    expect(message).toMatch(/^FAUST_METADATA what is estimate and what is target of the training/u);
+  it.each([3, 8])('is none for %d outputs of which nothing is said', (outputs) => {
+    expect(made(learnt, { outputs })).not.toHaveProperty('training');
+    const [message] = said(learnt, { outputs, ...by('[estimate:out 2]') });
+    expect(message).toMatch(/^FAUST_METADATA what is target of the training/u);
     const { training } = made(learnt, { outputs, ...by('[estimate:in 2][target:in 1]') });
     expect(training).toMatchObject({ estimate: 'in2', target: 'in1' });
   });
