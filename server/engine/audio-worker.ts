@@ -117,7 +117,7 @@ async function main(): Promise<void> {
 
   function takeProgram(mail: Extract<Mail, { kind: 'program' }>): void {
     const { artifact, module } = mail.ready;
-    const { sliders, params } = artifact;
+    const { sliders, params, meters } = artifact;
     try {
       const instance = new Instance(artifact, module);
       instance.sliders.set(mail.start.sliders);
@@ -127,7 +127,7 @@ async function main(): Promise<void> {
       if (mail.start.paceMemory !== undefined) instance.paceMemory.set(mail.start.paceMemory);
       instance.learning = mail.start.learning;
       instance.resume(mail.start.params, mail.start.step);
-      const rows = recordLayout(params.length, info.inputs, info.outputs);
+      const rows = recordLayout(params.length, info.inputs, info.outputs, meters.length);
       playing.swap({
         generation: mail.generation,
         instance,

@@ -170,9 +170,10 @@ function install({ generation, program }: Loading): void {
   }
   try {
     const ready = prepare(artifact);
-    const layout = recordLayout(artifact.params.length, device.inputs, device.outputs);
+    const { params, meters } = artifact;
+    const layout = recordLayout(params.length, device.inputs, device.outputs, meters.length);
     const ring = Ring.create(layout.length, SLOTS);
-    const controls = new ProgramControls(start.sliders, artifact.params.length);
+    const controls = new ProgramControls(start.sliders, params.length);
     const inherits = inheritance(ready, device);
     next = { generation, artifact, controls, ring, layout };
     const [{ buffer }, rows] = [controls, ring.buffer];

@@ -50,6 +50,8 @@ export interface Playable extends Steered {
   readonly inputs: readonly Samples[];
   readonly outputs: readonly Samples[];
   readonly gradients: Float64Array;
+  /** What the patch shows. */
+  readonly meters: Float64Array;
   readonly step: number;
   readonly loss: number;
   readonly learningRate: number;
@@ -375,6 +377,7 @@ export class Host {
         row.set(instance.paceMemory, FIELD.paceMemory);
         row.set(instance.params, layout.params);
         row.set(instance.gradients, layout.gradients);
+        row.set(instance.meters, layout.meters);
       }
       writeLevels(this.#inputLevels, row, layout.inputPeak, layout.inputRms);
       writeLevels(this.#outputLevels, row, layout.outputPeak, layout.outputRms);

@@ -32,15 +32,23 @@ export interface RecordLayout {
   readonly inputRms: number;
   readonly outputPeak: number;
   readonly outputRms: number;
+  readonly meters: number;
   readonly length: number;
 }
 
-export function recordLayout(params: number, inputs: number, outputs: number): RecordLayout {
+/** @param meters  of the program: none where nothing plays */
+export function recordLayout(
+  params: number,
+  inputs: number,
+  outputs: number,
+  meters = 0,
+): RecordLayout {
   const gradients = HEAD + params;
   const inputPeak = gradients + params;
   const inputRms = inputPeak + inputs;
   const outputPeak = inputRms + inputs;
   const outputRms = outputPeak + outputs;
+  const firstMeter = outputRms + outputs;
   return {
     params: HEAD,
     gradients,
@@ -48,7 +56,8 @@ export function recordLayout(params: number, inputs: number, outputs: number): R
     inputRms,
     outputPeak,
     outputRms,
-    length: outputRms + outputs,
+    meters: firstMeter,
+    length: firstMeter + meters,
   };
 }
 
@@ -68,7 +77,8 @@ export function decode(row: Float64Array, layout: RecordLayout): Measurement {
     inputPeak: Float32Array.from(row.subarray(layout.inputPeak, layout.inputRms)),
     inputRms: Float32Array.from(row.subarray(layout.inputRms, layout.outputPeak)),
     outputPeak: Float32Array.from(row.subarray(layout.outputPeak, layout.outputRms)),
-    outputRms: Float32Array.from(row.subarray(layout.outputRms, layout.length)),
+    outputRms: Float32Array.from(row.subarray(layout.outputRms, layout.meters)),
+    meters: Float64Array.from(row.subarray(layout.meters, layout.length)),
     load: { mean: row[load]!, p99: row[load + 1]!, max: row[load + 2]! },
     xruns: 0,
     lateBlocks: row[FIELD.lateBlocks]!,

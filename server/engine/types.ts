@@ -100,6 +100,8 @@ export interface Measurement {
   readonly inputRms: Float32Array;
   readonly outputPeak: Float32Array;
   readonly outputRms: Float32Array;
+  /** What the meters of the patch showed at the last sample, finite or not. */
+  readonly meters: Float64Array;
   readonly load: Load;
   readonly xruns: number;
   readonly lateBlocks: number;

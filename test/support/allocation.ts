@@ -44,8 +44,12 @@ const shape = { sampleRate: RATE, blockSize: FRAMES, inputs: 2, outputs: 2 };
 const device = openVirtual({ ...shape, world, clock: null });
 const example = EXAMPLES['gain-dc']!;
 /** An optimiser step in every block. */
-const patch = { ...example, training: { ...example.training!, window: FRAMES } };
-const layout = recordLayout(Object.keys(patch.params).length, 2, 2);
+const patch = {
+  ...example,
+  training: { ...example.training!, window: FRAMES },
+  meters: { heard: { in: 'estimate', min: -1, max: 1 } },
+};
+const layout = recordLayout(Object.keys(patch.params).length, 2, 2, 1);
 const ring = Ring.create(layout.length, 16);
 const generations = [1, 2] as const;
 const copies = generations.map((generation) => {

@@ -155,6 +155,7 @@ export class FakeEngine implements Engine {
       inputRms: Float32Array.of(0.125, 0.0625),
       outputPeak: Float32Array.of(0.75, 0.5),
       outputRms: Float32Array.of(0.375, 0.25),
+      meters: Float64Array.from(this.program?.artifact.meters ?? [], (_, i) => 0.5 + i),
       load: { mean: 0.1, p99: 0.2, max: 0.3 },
       xruns: 0,
       lateBlocks: 0,

@@ -64,7 +64,7 @@ function deckOf(generation: number, patch: Patch, latency: number): TestDeck {
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.diagnostics));
   const instance = new Instance(compiled.value, new WebAssembly.Module(compiled.value.wasm));
   const steer = new ProgramControls([0.5], 1);
-  const layout = recordLayout(1, 2, 2);
+  const layout = recordLayout(1, 2, 2, compiled.value.meters.length);
   return {
     generation,
     instance,
@@ -222,6 +222,25 @@ test('an input that is not finite is silenced and counted, and learning is not h
   expect(last.outputPeak[0]).toBe(0.5);
 });
 
+test('a row has what the patch shows, and an idle one nothing', () => {
+  const patch = parsePatch({
+    ...(gainPatch(0.25) as object),
+    meters: {
+      played: { in: 'estimate', min: -1, max: 1 },
+      gain: { in: 'gain', min: -10, max: 10 },
+    },
+  });
+  if (!patch.ok) throw new Error(JSON.stringify(patch.diagnostics));
+  const program = deckOf(1, patch.value, 0);
+  play(2);
+  expect(rows(idle).at(-1)).toMatchObject({ meters: new Float64Array(0) });
+  host.swap(program);
+  play(10);
+  const last = rows(program).at(-1)!;
+  expect([...last.meters]).toEqual([0.125, 0.25]);
+  expect(last.outputRms).toHaveLength(2);
+});
+
 test('a program that puts out what is not finite is silenced, counted and starts afresh', () => {
   const program = deck(1, 1);
   let resets = 0;
@@ -232,6 +251,7 @@ test('a program that puts out what is not finite is silenced, counted and starts
     sliders: new Float64Array(1),
     params: new Float64Array(1),
     gradients: new Float64Array(1),
+    meters: new Float64Array(0),
     frozen: new Float64Array(1),
     rates: new Float64Array(1),
     learning: false,
