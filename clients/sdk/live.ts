@@ -19,6 +19,7 @@ export interface Snapshot {
   readonly status: Output<'status.get'>;
   readonly patch: Output<'patch.get'>;
   readonly params: Output<'params.list'>;
+  readonly meters: Output<'meters.list'>;
   readonly training: Output<'training.get'>;
 }
 
@@ -141,13 +142,14 @@ export class Live {
     this.#renew();
     try {
       const params = (await this.#request('params.list')) as Snapshot['params'];
-      const [status, patch, training] = (await Promise.all([
+      const [status, patch, training, meters] = (await Promise.all([
         this.#request('status.get'),
         this.#request('patch.get'),
         this.#request('training.get'),
-      ])) as [Snapshot['status'], Snapshot['patch'], Snapshot['training']];
+        this.#request('meters.list'),
+      ])) as [Snapshot['status'], Snapshot['patch'], Snapshot['training'], Snapshot['meters']];
       this.#wait = FIRST_WAIT;
-      this.#emit('snapshot', { status, patch, params, training });
+      this.#emit('snapshot', { status, patch, params, training, meters });
       // The oldest of the answers: a change may be told twice, but never missed.
       this.#revision = params.revision;
       const early = this.#early;

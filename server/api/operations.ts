@@ -163,6 +163,13 @@ export const OPERATIONS = {
     output: s.paramSchema.extend(revision),
     errors: ['UNKNOWN_PARAM', 'VALUE_OUT_OF_RANGE', 'NOT_LEARNABLE'],
   },
+  'meters.list': {
+    summary: 'What the patch shows',
+    doc: 'Signals as numbers, those of the newest measurement; the topic `meters` sends them live. They belong to the program that plays: none before the first.',
+    input: nothing,
+    output: z.object({ ...revision, program: z.int(), meters: z.array(s.meterSchema) }),
+    errors: [],
+  },
   'training.get': {
     summary: 'Training: settings, schedule and progress',
     doc: 'Settings are null where the patch has no training section.',

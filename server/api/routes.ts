@@ -26,6 +26,7 @@ export const ROUTES = {
   'params.update': ['PATCH', '/params'],
   'params.get': ['GET', '/params/{id}'],
   'params.set': ['PUT', '/params/{id}'],
+  'meters.list': ['GET', '/meters'],
   'training.get': ['GET', '/training'],
   'training.update': ['PATCH', '/training'],
   'training.start': ['POST', '/training/start'],

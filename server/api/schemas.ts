@@ -135,6 +135,17 @@ export const paramSchema = z.object({
   doc: z.string().optional(),
 });
 
+export const meterSchema = z.object({
+  id: idSchema,
+  index: z.int().describe('Place in the telemetry of `meters`.'),
+  value: known.describe('At the last sample; null where it is not finite, or not measured yet.'),
+  min: z.number().describe('Of the range to draw, which the value may leave.'),
+  max: z.number(),
+  unit: z.string().optional(),
+  scale: z.enum(['linear', 'log']),
+  doc: z.string().optional(),
+});
+
 const { schedule: _schedule, ...settingsFields } = trainingFields;
 
 /** Of a patch, but for the schedule. */
@@ -214,6 +225,7 @@ export const patchInfoSchema = z.object({
   outputs: z.int(),
   sliders: z.array(z.string()),
   params: z.array(z.string()),
+  meters: z.array(z.string()),
   wasmBytes: z.int(),
   memoryBytes: z.int(),
   why: z.array(z.string()).describe('Why this differentiation mode, in sentences.'),
@@ -226,6 +238,7 @@ export const checkSchema = z.object({
 });
 
 export type Status = z.output<typeof statusSchema>;
+export type Meter = z.output<typeof meterSchema>;
 export type Param = z.output<typeof paramSchema>;
 export type TrainingState = z.output<typeof trainingStateSchema>;
 export type TrainingUpdate = z.output<typeof trainingUpdateSchema>;

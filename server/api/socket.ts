@@ -7,8 +7,16 @@
 
 import type { OutputState, Param, PatchInfo, Status, TrainingState } from './schemas.ts';
 
-/** Topics of the telemetry; the place in the list is the number in a frame's header. */
-export const TOPICS = ['loss', 'learningRate', 'params', 'gradients', 'levels', 'load'] as const;
+/** Topics of the telemetry; the place in the list is the number in a frame's header: new ones go to the end. */
+export const TOPICS = [
+  'loss',
+  'learningRate',
+  'params',
+  'gradients',
+  'levels',
+  'load',
+  'meters',
+] as const;
 export type Topic = (typeof TOPICS)[number];
 
 /** Frames per second and topic, at most. */

@@ -20,7 +20,7 @@ import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
 import { answer, refuse, summary, type Outcome } from './outcome.ts';
 import type { Origin, Session } from './session.ts';
-import { infoOf, paramOf, paramsOf } from './state.ts';
+import { infoOf, metersOf, paramOf, paramsOf } from './state.ts';
 
 /** What runners work with. */
 export interface Host {
@@ -110,6 +110,13 @@ const RUNNERS: Runners = {
     return answer({ ...(set.value.params[0] ?? known.value), revision: set.value.revision });
   },
   'params.update': ({ session }, change, origin) => session.setParams(change, origin),
+
+  'meters.list': ({ session }) =>
+    answer({
+      revision: session.revision,
+      program: session.state.program,
+      meters: metersOf(session.state),
+    }),
 
   'training.get': ({ session }) => answer(session.training()),
   'training.update': ({ session }, change, origin) => session.updateTraining(change, origin),

@@ -19,7 +19,7 @@ import { bankOf } from '../../dsp/patch/params.ts';
 import type { Params } from '../../dsp/patch/params.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import type { Cause } from '../../dsp/run/faults.ts';
-import type { Param, PatchInfo, TrainingState } from '../api/schemas.ts';
+import type { Meter, Param, PatchInfo, TrainingState } from '../api/schemas.ts';
 import type { Measurement, Program } from '../engine/types.ts';
 import { answer, refuse, type Outcome } from './outcome.ts';
 
@@ -33,6 +33,8 @@ export interface State {
   readonly values: ReadonlyMap<string, number>;
   /** Of the last finished window, by learnable parameter. */
   readonly gradients: ReadonlyMap<string, number>;
+  /** Of the newest measurement, in the order of the artifact; empty before the first. */
+  readonly meters: ArrayLike<number>;
   readonly frozen: ReadonlySet<string>;
   /** Factors of the learning rate that clients have set; all others are the patch's. */
   readonly rates: ReadonlyMap<string, number>;
@@ -84,6 +86,7 @@ export function stateOf(patch: Patch, kept: Kept = NOTHING_KEPT): State {
     program: 0,
     values,
     gradients: new Map(),
+    meters: [],
     frozen: new Set([...kept.frozen].filter((id) => learnablesOf(patch).has(id))),
     rates: new Map([...kept.rates].filter(([id]) => learnablesOf(patch).has(id))),
     learning: kept.learning && patch.training !== undefined,
@@ -225,6 +228,7 @@ export function withMeasurement(
     ...state,
     values,
     gradients,
+    meters: measurement.meters,
     ...(held(PROGRESS) ? {} : progressIn(measurement)),
   };
 }
@@ -274,6 +278,15 @@ export function paramsOf(state: State, ids: Iterable<string> = state.values.keys
   });
 }
 
+/** What the program that plays shows. */
+export const metersOf = ({ artifact, meters }: State): Meter[] =>
+  (artifact?.meters ?? []).map(({ scale = 'linear', ...spec }, index) => ({
+    ...spec,
+    scale,
+    index,
+    value: finite(meters[index]),
+  }));
+
 /** @param muted  whether nothing of what is played can be heard */
 export function progressOf(
   state: State,
@@ -307,6 +320,7 @@ export function infoOf(patch: Patch, artifact: Artifact): PatchInfo {
     outputs: artifact.outputs,
     sliders: artifact.sliders.map((control) => control.id),
     params: artifact.params.map((control) => control.id),
+    meters: artifact.meters.map((meter) => meter.id),
     wasmBytes: artifact.wasm.byteLength,
     memoryBytes: artifact.report.memoryBytes,
     why: [...artifact.report.mode],

@@ -83,4 +83,6 @@ const VALUES = {
     );
   },
   load: (m) => Float32Array.of(m.load.mean, m.load.p99, m.load.max, m.xruns),
+  meters: (m) =>
+    Float32Array.from(m.meters, (value) => (Number.isFinite(Math.fround(value)) ? value : NaN)),
 } as const satisfies { readonly [K in Topic]: (m: Measurement) => Float32Array };

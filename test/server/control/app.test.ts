@@ -108,6 +108,40 @@ test('a patch is put as a document or by the name of an example, and read back t
   expect((await send('GET', '/patch/info')).body).toEqual(put.body);
 });
 
+test('what a patch shows is listed with what was measured last', async () => {
+  const { send, session, engine } = await start();
+  expect((await send('GET', '/meters')).body).toMatchObject({ program: 1, meters: [] });
+  const meters = {
+    level: { in: 'estimate', min: 0.01, max: 1, unit: 'V', scale: 'log', doc: 'how loud' },
+    gain: { in: 'gain', min: -2, max: 2 },
+  };
+  const put = await send('PUT', '/patch', { ...example('gain'), name: 'shows', meters });
+  expect(put.body).toMatchObject({ meters: ['level', 'gain'] });
+  const { program } = session.state;
+  const [level, gain] = [
+    { id: 'level', index: 0, min: 0.01, max: 1, unit: 'V', scale: 'log', doc: 'how loud' },
+    { id: 'gain', index: 1, min: -2, max: 2, scale: 'linear' },
+  ];
+  const shown = async (): Promise<unknown> => (await send('GET', '/meters')).body;
+  const { revision } = session;
+  const list = (values: readonly (number | null)[]) => ({
+    revision,
+    program,
+    meters: [
+      { ...level, value: values[0] },
+      { ...gain, value: values[1] },
+    ],
+  });
+  expect(await shown()).toEqual(list([null, null]));
+  engine.crank();
+  expect(await shown()).toEqual(list([0.5, 1.5]));
+  engine.crank({ meters: Float64Array.of(-3, Infinity) });
+  expect(await shown()).toEqual(list([-3, null]));
+  engine.crank({ meters: Float64Array.of(7, 7), program: program - 1 });
+  expect(await shown()).toEqual(list([-3, null]));
+  expect((await send('GET', '/patch')).body).toMatchObject({ meters });
+});
+
 test('checking a patch gives its diagnostics and plays nothing', async () => {
   const { send, session, engine } = await start();
   const { state } = session;

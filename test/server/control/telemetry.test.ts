@@ -6,11 +6,11 @@ import { Telemetry } from '../../../server/control/telemetry.ts';
 import type { Measurement } from '../../../server/engine/types.ts';
 import { FakeEngine } from './fake.ts';
 
-function measure(): Measurement {
+function measure(change: Partial<Measurement> = {}): Measurement {
   const engine = new FakeEngine();
   let taken: Measurement | undefined;
   engine.onMeasurement = (measurement) => (taken = measurement);
-  engine.crank();
+  engine.crank(change);
   return taken ?? expect.unreachable();
 }
 
@@ -46,4 +46,14 @@ test('each topic counts its own frames', () => {
     ['loss', 1],
     ['load', 0],
   ]);
+});
+
+test('a meter that is not finite, in a frame, is no number', () => {
+  const telemetry = new Telemetry();
+  telemetry.subscribe(['meters'], 60);
+  const meters = Float64Array.of(0.5, Infinity, -Infinity, NaN, 1e300, -2);
+  const [frame] = telemetry.frames(measure({ meters }), 0);
+  const decoded = decodeFrame(frame ?? expect.unreachable());
+  expect(decoded).toMatchObject({ topic: 'meters' });
+  expect([...(decoded?.values ?? [])]).toEqual([0.5, NaN, NaN, NaN, NaN, -2]);
 });
