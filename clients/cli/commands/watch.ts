@@ -40,12 +40,13 @@ export const watch: Register = (program, deliver) => {
 };
 
 async function ask(client: Client) {
-  const [status, training, params] = await Promise.all([
+  const [status, training, params, meters] = await Promise.all([
     client.status.get(),
     client.training.get(),
     client.params.list(),
+    client.meters.list(),
   ]);
-  return { status, training, params: params.params };
+  return { status, training, params: params.params, meters: meters.meters };
 }
 
 /** Keeps the state up to date until the client is closed. */
@@ -71,10 +72,10 @@ function follow(client: Client, state: WatchState): () => void {
       state.lost ??= { since: Date.now(), why: 'the host does not answer' };
     }
   });
-  client.on('snapshot', ({ status, training, params }) => {
+  client.on('snapshot', ({ status, training, params, meters }) => {
     if (state.lost !== null) state.regained = Date.now();
     state.lost = null;
-    takeSnapshot(state, { status, training, params: params.params });
+    takeSnapshot(state, { status, training, params: params.params, meters: meters.meters });
   });
   client.on('change', (change) => {
     if (!takeChange(state, change)) void refresh();
@@ -100,7 +101,8 @@ async function snapshot(client: Client, state: WatchState): Promise<Answer> {
   }));
   const { settings, schedule, running, fault, cause } = state.training;
   const training = { running, fault, cause, step, loss, learningRate, schedule, settings };
-  const document = { url, telemetry: complete(), status, training, params, levels, load };
+  const meters = state.meters.map((m) => ({ ...m, value: state.shown[m.index] ?? null }));
+  const document = { url, telemetry: complete(), status, training, params, meters, levels, load };
   return answer(document, '');
 }
 

@@ -8,7 +8,7 @@
 
 import { decodeLevels } from '../../../server/api/frame.ts';
 import type { Frame, Levels } from '../../../server/api/frame.ts';
-import type { Param, Status, TrainingState } from '../../../server/api/schemas.ts';
+import type { Meter, Param, Status, TrainingState } from '../../../server/api/schemas.ts';
 import type { Change, Topic } from '../../../server/api/socket.ts';
 
 /** Frames a second that `watch` asks for. */
@@ -20,6 +20,7 @@ export interface Snapshot {
   readonly status: Status;
   readonly training: TrainingState;
   readonly params: readonly Param[];
+  readonly meters: readonly Meter[];
 }
 
 export interface WatchState {
@@ -33,6 +34,9 @@ export interface WatchState {
   /** Learnables by their telemetry index. */
   learnables: readonly Param[];
   sliders: readonly Param[];
+  meters: readonly Meter[];
+  /** What they show, by index; null where that is no finite number. */
+  shown: readonly (number | null)[];
   loss: number | null;
   learningRate: number | null;
   step: number;
@@ -61,6 +65,8 @@ export function createState(url: string, snapshot: Snapshot): WatchState {
     training: snapshot.training,
     learnables: [],
     sliders: [],
+    meters: [],
+    shown: [],
     loss: null,
     learningRate: null,
     step: 0,
@@ -93,6 +99,8 @@ export function takeSnapshot(state: WatchState, snapshot: Snapshot): void {
   state.gradients.clear();
   takeTraining(state, snapshot.training);
   takeParams(state, snapshot.params);
+  state.meters = snapshot.meters;
+  state.shown = snapshot.meters.map(({ value }) => value);
 }
 
 /** A change that says what is new; false where a new snapshot is needed. */
@@ -172,6 +180,9 @@ export function takeFrame(state: WatchState, frame: Frame): void {
         state.gradients.set(p.id, value);
         state.gradientPeak = Math.max(state.gradientPeak, Math.abs(value));
       });
+      break;
+    case 'meters':
+      state.shown = [...values].map(known);
       break;
     case 'levels':
       state.levels = decodeLevels(values);

@@ -5,7 +5,7 @@
  * does not fit is scrolled (parameters) or left out (levels), and says so. It does not draw.
  */
 
-import type { Param } from '../../../server/api/schemas.ts';
+import type { Meter, Param } from '../../../server/api/schemas.ts';
 import { describeSchedule } from '../schedules.ts';
 import {
   clip,
@@ -47,6 +47,7 @@ export function view(
     '',
     ...lossLines(state, columns, style),
     '',
+    ...meterLines(state, size, style),
     tableHead(columns, [...state.learnables, ...state.sliders], style),
   ];
   const all = [...state.learnables, ...state.sliders];
@@ -145,6 +146,44 @@ function learning(state: WatchState, style: Style): string {
     : paint(style, 'yellow', 'not learning');
 }
 
+// --- meters --------------------------------------------------------------------------------------
+
+/** Share of the rows that meters may take. */
+const METERS = 1 / 3;
+
+/** A line each, as many as leave room for the parameters. */
+function meterLines({ meters, shown }: WatchState, size: Size, style: Style): string[] {
+  if (meters.length === 0) return [];
+  const room = Math.max(1, Math.floor(METERS * size.rows) - 2);
+  const some = meters.slice(0, meters.length > room ? Math.max(1, room - 1) : room);
+  const c = layout(size.columns, meters);
+  const lines = some.map((m) => meterLine(m, shown[m.index] ?? null, c, style));
+  const rest = meters.length - some.length;
+  const more = rest === 0 ? [] : [dim(style, `${rest} more meter${rest === 1 ? '' : 's'}`)];
+  const head = `${padEnd('METER', c.id)} ${padStart('VALUE', VALUE)}  RANGE`;
+  return [dim(style, head), ...lines, ...more, ''];
+}
+
+function meterLine(m: Meter, value: number | null, c: Columns, style: Style): string {
+  const text = value === null ? 'none' : number(value) + (m.unit === undefined ? '' : ` ${m.unit}`);
+  const id = padEnd(shortened(m.id, c.id, style), c.id);
+  return `${id} ${padStart(clip(text, VALUE), VALUE)}  ${meterBar(m, value, c.range, style)}`;
+}
+
+/** A bar from min to the value, with both ends written where there is room. */
+export function meterBar(
+  m: Pick<Meter, 'min' | 'max' | 'scale'>,
+  value: number | null,
+  width: number,
+  style: Style,
+): string {
+  const [block, rail] = style.unicode ? ['▇', '·'] : ['=', '.'];
+  return ranged(m, width, style, (length) => {
+    const full = value === null ? 0 : Math.round(fraction(m, value) * length);
+    return paint(style, 'cyan', block.repeat(full)) + dim(style, rail.repeat(length - full));
+  });
+}
+
 // --- parameters ----------------------------------------------------------------------------------
 
 interface Columns {
@@ -156,7 +195,7 @@ interface Columns {
 const VALUE = 10;
 const GRADIENT = 9;
 
-function layout(columns: number, all: readonly Param[]): Columns {
+function layout(columns: number, all: readonly { readonly id: string }[]): Columns {
   const longest = Math.max(8, ...all.map((p) => p.id.length));
   const id = Math.min(longest, Math.max(8, Math.floor(columns / 4)));
   const left = columns - id - VALUE - GRADIENT - 6;
@@ -180,7 +219,7 @@ function paramLine(
   const c = layout(columns, all);
   const value = state.values.get(p.id) ?? p.value;
   const shown = number(value) + (p.unit === undefined ? '' : ` ${p.unit}`);
-  const id = p.id.length > c.id ? `${p.id.slice(0, c.id - 1)}${style.unicode ? '…' : '~'}` : p.id;
+  const id = shortened(p.id, c.id, style);
   const name = p.kind === 'slider' ? dim(style, padEnd(id, c.id)) : padEnd(id, c.id);
   const start = `${name} ${padStart(clip(shown, VALUE), VALUE)}  ${rangeBar(p, value, c.range, style)}`;
   if (p.kind === 'slider') return `${start}  ${dim(style, padStart('slider', GRADIENT))}`;
@@ -198,17 +237,26 @@ export function rangeBar(
   width: number,
   style: Style,
 ): string {
-  const low = short(p.min);
-  const high = short(p.max);
-  const inner = width - low.length - high.length - 2;
   const [rail, knob] = style.unicode ? ['─', '█'] : ['-', '#'];
-  const length = inner >= 6 ? inner : width;
-  const at = Math.round(fraction(p, value) * (length - 1));
-  const bar =
-    dim(style, rail.repeat(at)) +
-    paint(style, 'green', knob) +
-    dim(style, rail.repeat(length - 1 - at));
-  return inner >= 6 ? `${dim(style, low)} ${bar} ${dim(style, high)}` : bar;
+  return ranged(p, width, style, (length) => {
+    const at = Math.round(fraction(p, value) * (length - 1));
+    return (
+      dim(style, rail.repeat(at)) +
+      paint(style, 'green', knob) +
+      dim(style, rail.repeat(length - 1 - at))
+    );
+  });
+}
+
+function ranged(
+  { min, max }: Pick<Param, 'min' | 'max'>,
+  width: number,
+  style: Style,
+  bar: (length: number) => string,
+): string {
+  const [low, high] = [short(min), short(max)];
+  const inner = width - low.length - high.length - 2;
+  return inner >= 6 ? `${dim(style, low)} ${bar(inner)} ${dim(style, high)}` : bar(width);
 }
 
 function fraction(p: Pick<Param, 'min' | 'max' | 'scale'>, value: number): number {
@@ -313,6 +361,8 @@ const decibels = (x: number): number => (x > 0 ? 20 * Math.log10(x) : -Infinity)
 // --- small things --------------------------------------------------------------------------------
 
 const dim = (style: Style, text: string): string => paint(style, 'dim', text);
+const shortened = (id: string, width: number, style: Style): string =>
+  id.length > width ? `${id.slice(0, width - 1)}${style.unicode ? '…' : '~'}` : id;
 const label = (text: string, style: Style): string => dim(style, padEnd(text, LABEL));
 const scientific = (x: number): string => (x === 0 ? '0' : x.toExponential(2));
 const short = (x: number): string => String(Number(x.toPrecision(4)));
@@ -329,12 +379,17 @@ export function logLine(state: WatchState): string {
   const values = state.learnables.map(
     (p) => `${p.id}=${number(state.values.get(p.id) ?? p.value)}`,
   );
+  const shown = state.meters.map(({ id, index, unit }) => {
+    const value = state.shown[index] ?? null;
+    return `${id}=${value === null ? 'none' : number(value) + (unit === undefined ? '' : ` ${unit}`)}`;
+  });
   return [
     state.lost === null ? engine.state : 'connection lost',
     `step ${state.step}`,
     `loss ${state.loss === null ? 'none' : scientific(state.loss)}`,
     `rate ${state.learningRate === null ? 'none' : number(state.learningRate)}`,
     ...values,
+    ...shown,
     `load ${(100 * (state.load ?? engine.load).mean).toFixed(1)} %`,
   ].join('  ');
 }

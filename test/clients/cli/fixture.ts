@@ -2,7 +2,7 @@
 
 import { SGD } from '../../../dsp/learn/optimisers/table.ts';
 import type { Frame } from '../../../server/api/frame.ts';
-import type { Param } from '../../../server/api/schemas.ts';
+import type { Meter, Param } from '../../../server/api/schemas.ts';
 import type { Topic } from '../../../server/api/socket.ts';
 import type { Snapshot } from '../../../clients/cli/watch/state.ts';
 
@@ -28,8 +28,19 @@ export const slider = (id: string, index: number, more: Partial<Param> = {}): Pa
   rate: null,
 });
 
+export const meter = (id: string, index: number, more: Partial<Meter> = {}): Meter => ({
+  id,
+  index,
+  value: 0.25,
+  min: 0,
+  max: 1,
+  scale: 'linear',
+  ...more,
+});
+
 export function snapshot(
   params: readonly Param[] = [learnable('gain', 0), slider('hidden/gain', 0, { min: 0 })],
+  meters: readonly Meter[] = [],
 ): Snapshot {
   return {
     status: {
@@ -90,6 +101,7 @@ export function snapshot(
       schedule: { kind: 'constant', rate: 1 },
     },
     params,
+    meters,
   };
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../../../clients/cli/watch/state.ts';
 import type { WatchState } from '../../../clients/cli/watch/state.ts';
 import { difference } from '../../../clients/cli/watch/screen.ts';
-import { logLine, rangeBar, signedBar, view } from '../../../clients/cli/watch/view.ts';
+import { logLine, meterBar, rangeBar, signedBar, view } from '../../../clients/cli/watch/view.ts';
 import {
   clip,
   fields,
@@ -21,7 +21,7 @@ import {
   styleFor,
   visibleLength,
 } from '../../../clients/cli/style.ts';
-import { frame, learnable, slider, snapshot } from './fixture.ts';
+import { frame, learnable, meter, slider, snapshot } from './fixture.ts';
 
 const URL = 'http://127.0.0.1:8440';
 const SIZE = { columns: 80, rows: 24 };
@@ -60,6 +60,41 @@ describe('the picture', () => {
       /^load {3}mean 1\.2 % {2}p99 3\.0 % {2}max 8\.0 % +xruns 0 {2}late 0 {2}NaN 0/m,
     );
     expect(lines.at(-1)).toMatch(/^q quits +revision 7$/);
+  });
+
+  it('shows meters as bars above the parameters', () => {
+    const shown = [
+      meter('level', 0, { unit: 'dB', min: -60, max: 0, value: -30 }),
+      meter('broken', 1),
+    ];
+    const state = createState(URL, snapshot(undefined, shown));
+    expect(draw(state).join('\n')).toMatch(/^level +-30 dB {2}-60 ▇+·+ 0$/m);
+    takeFrame(state, frame('meters', [-15, NaN]));
+    const lines = draw(state);
+    const text = lines.join('\n');
+    expect(lines).toHaveLength(24);
+    expect(text).toMatch(/^METER +VALUE {2}RANGE$/m);
+    expect(text).toMatch(/^level +-15 dB {2}-60 ▇+·+ 0$/m);
+    expect(text).toMatch(/^broken +none {2}0 ·+ 1$/m);
+    expect(text.indexOf('level')).toBeLessThan(text.indexOf('PARAM'));
+    expect(logLine(state)).toMatch(/ {2}level=-15 dB {2}broken=none {2}load/);
+  });
+
+  it('leaves room for parameters, however many meters there are', () => {
+    const many = Array.from({ length: 256 }, (_, k) => meter(`m${k}`, k));
+    const state = createState(URL, snapshot(undefined, many));
+    for (const [columns, rows] of [
+      [80, 24],
+      [200, 60],
+      [20, 5],
+    ] as const) {
+      const lines = draw(state, { columns, rows });
+      expect(lines.length).toBeLessThanOrEqual(rows);
+      for (const line of lines) expect(visibleLength(line)).toBeLessThanOrEqual(columns);
+    }
+    const text = draw(state).join('\n');
+    expect(text).toMatch(/^251 more meters$/m);
+    expect(text).toMatch(/^gain +0\.5/m);
   });
 
   it.each([
@@ -204,6 +239,9 @@ describe('bars', () => {
     expect([at(-99), at(99), at(Number.NaN)]).toEqual([0, 20, 0]);
     const log = { min: 10, max: 1000, scale: 'log' };
     expect(rangeBar(log as never, 100, 29, style).indexOf('█')).toBe(13);
+    const full = (value: number | null): number =>
+      meterBar(log as never, value, 30, style).split('▇').length - 1;
+    expect([null, 1, 100, 10_000, 1e9, 0].map(full)).toEqual([0, 0, 11, 22, 22, 0]);
   });
 
   it('show the sign of a gradient by the side and its size by decades', () => {
