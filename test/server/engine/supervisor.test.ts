@@ -107,6 +107,24 @@ test('an edit of the program that plays goes on with what it learned; another on
   expect(supervisor.status.nanBlocks).toBe(0);
 });
 
+test('what a program shows comes with what is measured', async () => {
+  const { supervisor, until, last } = await start();
+  const { artifact, ...program } = exampleProgram('compressor');
+  expect(artifact.meters).toMatchObject([
+    { id: 'reduction', unit: 'dB' },
+    { id: 'hidden/reduction', unit: 'dB' },
+  ]);
+  const loaded = await supervisor.load({ ...program, artifact, learning: false });
+  await until('the program to play', () => loaded.ok && last().program === loaded.value);
+  const seen = new Set<number>();
+  await until('both to be reduced, more and less', () => {
+    const [learned = 0, hidden = 0] = last().meters;
+    if (learned < 0 && hidden < 0) seen.add(learned);
+    return seen.size > 2;
+  });
+  expect(last().meters).toHaveLength(2);
+});
+
 test('an engine that hangs is replaced in under 3 s', async () => {
   const { supervisor, until, events } = await start();
   const { pid } = supervisor.status;
