@@ -28,7 +28,7 @@ const GROWING: Readonly<Record<string, { readonly bound: number; readonly why: s
   'notch-hum': { bound: 1e-10, why: 'poles close to the unit circle at 50 Hz' },
   'tone-stack': { bound: 1e-10, why: 'a direct form of third order with its poles near 1' },
   sawtooths: { bound: 1e-9, why: 'differences of polynomials, divided by the phase’s step cubed' },
-  quadrature: { bound: 1e-10, why: 'all-passes of high order that turn a phase by many cycles' },
+  quadrature: { bound: 1e-10, why: 'a filter of sixth order with its poles close to the unit circle' },
   'flute-and-brass': { bound: 1e-10, why: 'an oscillation that sustains itself' },
   'modal-bell': { bound: 1e-10, why: 'poles close to the unit circle' },
 };
