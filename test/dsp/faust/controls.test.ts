@@ -119,11 +119,11 @@ describe('what is learnable', () => {
   it.each<[what: string, raw: string, range: Partial<Widget>, learn: string, factor: number]>([
     ['a gain', 'gain[learn:1]', {}, 'linear', 1],
     ['a level in dB', 'gain[learn:1][unit:dB]', { min: -60, max: 12 }, 'linear', 72],
-    ['a resonance', 'q[learn:1]', { min: 0.5, max: 16 }, 'log', 5],
+    ['a resonance', 'q[learn:1]', { min: 0.5, max: 16 }, 'log', 3],
     ['a feedback', 'fb[learn:1]', { min: 0.01, max: 0.99 }, 'linear', 0.98],
     ['a delay in ms', 'delay[learn:1][unit:ms]', { min: 0, max: 100 }, 'linear', 100],
     ['a narrow range', 'tempo[learn:1]', { min: 60, max: 240 }, 'linear', 180],
-    ['a cutoff in Hz', 'f[learn:1]', { min: 20, max: 20 * 1024 }, 'log', 10],
+    ['a cutoff in Hz', 'f[learn:1]', { min: 20, max: 20_000 }, 'log', 3],
     ['a cutoff that is shown by ratios', 'f[learn:1][scale:log]', { min: 100, max: 400 }, 'log', 2],
     ['a cutoff that says otherwise', 'f[learn:linear]', cutoff, 'linear', 19_980],
     ['one that says how', 'f[learn:log]', { min: 1, max: 2 }, 'log', 1],
