@@ -338,7 +338,7 @@ function learnt(
 
 /**
  * Where nothing is said: a logarithm for what is shown as one, and for what spans a ratio, as a
- * frequency or a Q does. Q in 0.5..20 went from 1 to 0.7 in 0.2 s, in linear steps in 26 s. What ends
+ * frequency or a Q does. Q in 0.5..20 went from 1 to 0.7 in 0.6 s, in linear steps in 26 s. What ends
  * at 1 or below may be a feedback, which needs small steps at its upper end.
  */
 function scaleOf({ min, max, scale }: ControlSpec): LearnScale {
