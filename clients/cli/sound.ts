@@ -8,6 +8,8 @@
 import { compile } from '../../dsp/compile.ts';
 import { printDiagnostics } from '../../dsp/diagnostic.ts';
 import { RIG } from '../../dsp/examples/index.ts';
+import { channelsOf } from '../../dsp/faust/patch.ts';
+import { PROGRAM_SIGNAL } from '../../dsp/patch/faust.ts';
 import { termsOf } from '../../dsp/patch/objective.ts';
 import type { Patch, PatchNode } from '../../dsp/patch/schema.ts';
 import { Instance } from '../../dsp/run/instance.ts';
@@ -98,12 +100,19 @@ const targetsOf = ({ training }: Patch): readonly string[] => [
 /** The device input, counted from 1, that is the one target; null where it is something else. */
 export function targetChannel(patch: Patch): number | null {
   const targets = targetsOf(patch);
-  const target = targets.length === 1 ? patch.nodes[targets[0]!] : undefined;
+  const name = targets.length === 1 ? targets[0]! : '';
+  if (patch.faust !== undefined) {
+    const [, kind, number] = PROGRAM_SIGNAL.exec(name) ?? [];
+    return kind === 'in' ? Number(number) : null;
+  }
+  const target = Object.hasOwn(patch.nodes, name) ? patch.nodes[name] : undefined;
   return target?.op === 'input' ? target.channel : null;
 }
 
 /** The inputs, counted from 1, that a patch listens to. */
 export function inputsOf(patch: Patch): readonly number[] {
+  const program = patch.faust?.program;
+  if (program !== undefined) return channelsOf(patch, program);
   const channels = Object.values(patch.nodes).flatMap((n) => (n.op === 'input' ? [n.channel] : []));
   return [...new Set(channels)].sort((a, b) => a - b);
 }
@@ -122,7 +131,9 @@ export function fileStream(patch: Patch, input: Sound, target: Sound | null): Re
     if (channel === null || only === undefined) {
       const [name = 'nothing', ...others] = targetsOf(patch);
       const op = patch.nodes[name]?.op ?? 'control';
-      const made = op === 'control' ? 'a control' : `computed by "${op}"`;
+      const isOutput = patch.faust !== undefined && PROGRAM_SIGNAL.test(name);
+      const computed = isOutput ? 'an output of the program' : `computed by "${op}"`;
+      const made = op === 'control' && !isOutput ? 'a control' : computed;
       const got = others.length > 0 ? [name, ...others].join(', ') : `"${name}", which is ${made}`;
       const path = patch.training?.terms === undefined ? 'training.target' : 'training.terms';
       return bad(
@@ -130,7 +141,9 @@ export function fileStream(patch: Patch, input: Sound, target: Sound | null): Re
           'CLI_TARGET_NOT_INPUT',
           path,
           `--target replaces an input: expected the target of "${patch.name}" to be one input, got ${got}`,
-          'leave out --target, or use a patch whose target is a node with "op": "input"',
+          patch.faust === undefined
+            ? 'leave out --target, or use a patch whose target is a node with "op": "input"'
+            : 'leave out --target, or give the program one output, or declare livegrad "[target:in 2]"',
         ),
       );
     }

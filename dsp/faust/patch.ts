@@ -89,12 +89,26 @@ export function patchOf(program: FaustProgram, document: unknown): Result<Patch>
   return found.length > 0 ? fail(...found) : ok(patch);
 }
 
+/** The device inputs, counted from 1, that a patch of a program listens to. */
+export function channelsOf(patch: Patch, program: FaustProgram): readonly number[] {
+  const form = readForm(program.form);
+  const nodes = form.ok ? form.value.nodes : [];
+  const heard = nodes.flatMap(({ op, value }) => (op === 'input' ? [value + 1] : []));
+  const named = signalsOf(patch).flatMap(([, operand]) => {
+    const [, kind, number] = (typeof operand === 'string' && PROGRAM_SIGNAL.exec(operand)) || [];
+    return kind === 'in' ? [Number(number)] : [];
+  });
+  return [...new Set([...heard, ...named])].toSorted((a, b) => a - b);
+}
+
 const channels = (count: number): readonly string[] =>
   Array.from({ length: Math.min(count, MAX_CHANNELS) }, (_, k) => `out${k + 1}`);
 
-/** Signals of the program that it does not have. */
-function checkSignals(patch: Patch, outputs: number): Diagnostic[] {
-  const places: readonly (readonly [readonly PropertyKey[], Operand | null | undefined])[] = [
+/** What a patch names of its program, and where. */
+function signalsOf(
+  patch: Patch,
+): readonly (readonly [readonly PropertyKey[], Operand | null | undefined])[] {
+  return [
     ...patch.outputs.map((operand, k) => [['outputs', k], operand] as const),
     ...(patch.training === undefined ? [] : termsOf(patch.training)).flatMap(
       ({ path, estimate, target }) => [
@@ -104,7 +118,11 @@ function checkSignals(patch: Patch, outputs: number): Diagnostic[] {
     ),
     ...patch.expect.map(({ signal }, k) => [['expect', k, 'signal'], signal] as const),
   ];
-  return places.flatMap(([path, operand]) => {
+}
+
+/** Signals of the program that it does not have. */
+function checkSignals(patch: Patch, outputs: number): Diagnostic[] {
+  return signalsOf(patch).flatMap(([path, operand]) => {
     const [, kind, number] = (typeof operand === 'string' && PROGRAM_SIGNAL.exec(operand)) || [];
     if (kind === undefined) return [];
     const most = kind === 'in' ? MAX_CHANNELS : outputs;
