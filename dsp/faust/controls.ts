@@ -441,7 +441,7 @@ function treeOf(
         at.inside.set(raw, next);
         const { text, meta } = readLabel(raw);
         const group: UiGroup = {
-          group: kinds[raw] ?? 'vertical',
+          group: Object.hasOwn(kinds, raw) ? kinds[raw]! : 'vertical',
           label: text.slice(0, MAX_LABEL),
           items: next.items,
           ...shownOf(meta),
