@@ -115,19 +115,22 @@ const FIELDS = [
   ...OPTIMISER_FIELDS,
   ...(
     'format name title doc sliders params nodes outputs meters training expect estimate target loss terms weight window mode carry optimiser weightDecay clip norm groups params learn schedule guards kind ' +
-    'size fanIn fanOut lanes from values units taps dilation activation hop bands low high ' +
+    'size fanIn fanOut lanes from values units taps dilation activation hop bands low high forward ' +
     'rate delta every factor final steps milestones power after growth peak rise divide finalDivide shape threePhase up down patience threshold relative cooldown lowest epsilon warmup start glide at maxLoss maxGradient leap rising move times silence initial min max step unit scale op in channel frames interpolation values waveform size wrap init seed gradient width param value tolerance seconds faust code ui group items control label style choices hidden meta'
   ).split(' '),
 ];
 
-export function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
+export const fromIssue = (issue: z.core.$ZodIssue): Diagnostic[] => explain(issue, FIELDS);
+
+/** @param outermost  names of the outermost fields, for suggestions */
+export function explain(issue: z.core.$ZodIssue, outermost: readonly string[]): Diagnostic[] {
   const path = pathOf(issue.path);
   const got = 'input' in issue ? show(issue.input) : 'nothing';
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((key) => {
-        const near = nearest(key, FIELDS);
-        const hint = near === undefined ? undefined : `did you mean "${near}"?`;
+        const known = issue.path.length === 0 ? outermost : FIELDS;
+        const hint = known.includes(key) ? undefined : hintOf(key, known);
         const where = pathOf([...issue.path, key]);
         return diagnostic('PATCH_INVALID', where, `unknown field "${key}"`, hint);
       });
@@ -156,18 +159,17 @@ export function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
         const given = typeof issue.input === 'object' ? input : issue.input;
         const options =
           'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
-        const near = typeof given === 'string' ? nearest(given, options) : undefined;
         const known = options.length > 0 ? `one of ${options.join(', ')}` : 'another value';
         return [
           diagnostic(
             'PATCH_INVALID',
             pathOf(field),
             `unknown ${issue.discriminator}: expected ${known}; got ${show(given)}`,
-            near === undefined ? undefined : `did you mean "${near}"?`,
+            hintOf(given, options),
           ),
         ];
       }
-      return [diagnostic('PATCH_INVALID', path, `expected an id or a finite number, got ${got}`)];
+      return fromChoice(issue, path, got);
     }
     case 'invalid_key':
       return [
@@ -177,10 +179,40 @@ export function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
           `unusable id: ${issue.issues[0]?.message ?? issue.message}`,
         ),
       ];
+    case 'invalid_value': {
+      const hint = hintOf(issue.input, issue.values.map(String));
+      const known = issue.values.map((value) => JSON.stringify(value)).join(', ');
+      const expected = `expected ${issue.values.length > 1 ? 'one of ' : ''}${known}`;
+      const message = got === 'nothing' ? `missing: ${expected}` : `${expected}, got ${got}`;
+      return [diagnostic('PATCH_INVALID', path, message, hint)];
+    }
     default:
       return [diagnostic('PATCH_INVALID', path, plainly(issue.message, got))];
   }
 }
+
+/** One of some names, or something else: the names, or what is said of the object that was meant. */
+function fromChoice(issue: z.core.$ZodIssueInvalidUnion, path: string, got: string): Diagnostic[] {
+  const names = issue.errors.flat().flatMap((inner) => {
+    return inner.code === 'invalid_value' && inner.path.length === 0
+      ? inner.values.map(String)
+      : [];
+  });
+  if (names.length === 0) {
+    return [diagnostic('PATCH_INVALID', path, `expected an id or a finite number, got ${got}`)];
+  }
+  const isObject = typeof issue.input === 'object' && issue.input !== null;
+  const meant = issue.errors.find((of) => of.every(isWithin)) ?? [];
+  if (isObject && meant.length > 0) {
+    return meant.flatMap((inner) => fromIssue({ ...inner, path: [...issue.path, ...inner.path] }));
+  }
+  const message = `expected one of ${names.join(', ')}, got ${got}`;
+  return [diagnostic('PATCH_INVALID', path, message, hintOf(issue.input, names))];
+}
+
+/** Whether an issue is of what is in a value: the value itself is of the right kind. */
+const isWithin = ({ code, path }: z.core.$ZodIssue): boolean =>
+  path.length > 0 || code === 'unrecognized_keys';
 
 /** A number, a list or an object: what is said of the one that was meant. */
 function fromInitial(issue: z.core.$ZodIssueInvalidUnion, path: string, got: string): Diagnostic[] {
@@ -227,9 +259,14 @@ function fromLoss(issue: z.core.$ZodIssueInvalidUnion, path: string, got: string
     );
   }
   const expected = `expected one of ${LOSS_KINDS.join(', ')}, or { "kind": …, options }`;
-  const near = typeof issue.input === 'string' ? nearest(issue.input, LOSS_KINDS) : undefined;
-  const hint = near === undefined ? undefined : `did you mean "${near}"?`;
+  const hint = hintOf(issue.input, LOSS_KINDS);
   return [diagnostic('PATCH_INVALID', path, `unknown loss: ${expected}; got ${got}`, hint)];
+}
+
+/** The name that somebody may have meant who gave something else. */
+function hintOf(given: unknown, names: readonly string[]): string | undefined {
+  const near = typeof given === 'string' ? nearest(given, names) : undefined;
+  return near === undefined ? undefined : `did you mean "${near}"?`;
 }
 
 /** The schema's own sentence, without its "Invalid input", and with what was got. */
@@ -238,6 +275,7 @@ function plainly(message: string, got: string): string {
     .replace(/^Invalid input: /u, '')
     .replace(/expected (array|tuple)/u, 'expected a list')
     .replace(/expected (string|number|object|record)/u, 'expected a $1')
+    .replace('expected boolean', 'expected true or false')
     .replace('a record', 'an object')
     .replace('a object', 'an object')
     .replace(/, received .*$/u, '')

@@ -8,9 +8,10 @@
  */
 
 import type { FastifyBaseLogger } from 'fastify';
-import type { z } from 'zod';
-import { nearest, pathOf, show, type Diagnostic, type Result } from '../../dsp/diagnostic.ts';
+import { z } from 'zod';
+import { nearest, type Result } from '../../dsp/diagnostic.ts';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
+import { explain, fromIssue, onePerPath } from '../../dsp/patch/explain.ts';
 import { withoutProgram } from '../../dsp/patch/faust.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import { OPERATIONS, type Output, type Parsed } from '../api/operations.ts';
@@ -152,31 +153,25 @@ function parseInput<K extends OperationId>(id: K, raw: unknown): Outcome<Parsed<
   if ('checkedByWorker' in operation) return answer(raw as Parsed<K>);
   const parsed = operation.input.safeParse(raw, { reportInput: true });
   if (parsed.success) return answer(parsed.data as Parsed<K>);
-  return invalidInput(parsed.error);
+  const { input } = operation;
+  return input instanceof z.ZodObject
+    ? invalidInput(parsed.error, Object.keys(input.shape))
+    : invalidInput(parsed.error);
 }
 
-/** INVALID_INPUT with a diagnostic for each thing that is wrong. */
-export function invalidInput(error: z.ZodError): ReturnType<typeof refuse> {
-  const diagnostics = error.issues.flatMap(fromIssue);
-  const [first] = diagnostics;
-  const where = first === undefined || first.path === '' ? '' : `${first.path}: `;
-  const more = diagnostics.length > 1 ? ` (and ${diagnostics.length - 1} more)` : '';
-  const detail = `${where}${first?.message ?? 'invalid input'}${more}`;
-  return refuse('INVALID_INPUT', detail, diagnostics);
-}
-
-function fromIssue(issue: z.core.$ZodIssue): Diagnostic[] {
-  const code = 'INVALID_INPUT';
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      code,
-      path: pathOf([...issue.path, key]),
-      message: `unknown field "${key}"`,
-    }));
-  }
-  return [
-    { code, path: pathOf(issue.path), message: `${issue.message}, got ${show(issue.input)}` },
-  ];
+/**
+ * INVALID_INPUT with a diagnostic for each thing that is wrong, in the words that a patch gets.
+ * @param fields  names of what could have been given, for suggestions
+ */
+export function invalidInput(
+  { issues }: z.ZodError,
+  fields?: readonly string[],
+): ReturnType<typeof refuse> {
+  const found = onePerPath(
+    issues.flatMap((issue) => (fields === undefined ? fromIssue(issue) : explain(issue, fields))),
+  );
+  const diagnostics = found.map((d) => ({ ...d, code: 'INVALID_INPUT' }));
+  return refuse('INVALID_INPUT', summary(diagnostics), diagnostics);
 }
 
 /**

@@ -21,11 +21,12 @@ export function refuse(
   return { ok: false, problem: problem(code, detail, diagnostics) };
 }
 
-/** Several diagnostics in one sentence: the first, and how many more. */
+/** Several diagnostics in one sentence: the first with its hint, and how many more. */
 export function summary(diagnostics: readonly Diagnostic[]): string {
   const [first, ...others] = diagnostics;
   if (first === undefined) return 'no reason was given';
   const where = first.path === '' ? '' : `${first.path}: `;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-  return `${where}${first.message}${more}`;
+  const hint = first.hint === undefined ? '' : `; ${first.hint}`;
+  return `${where}${first.message}${hint}${more}`;
 }

@@ -199,14 +199,14 @@ export class Sockets {
 
 function subscribe(telemetry: Telemetry, params: unknown): Outcome<unknown> {
   const parsed = subscribeSchema.safeParse(params ?? {}, { reportInput: true });
-  if (!parsed.success) return invalidInput(parsed.error);
+  if (!parsed.success) return invalidInput(parsed.error, Object.keys(subscribeSchema.shape));
   telemetry.subscribe(parsed.data.topics, parsed.data.rate);
   return answer({ rates: telemetry.rates });
 }
 
 function unsubscribe(telemetry: Telemetry, params: unknown): Outcome<unknown> {
   const parsed = unsubscribeSchema.safeParse(params ?? {}, { reportInput: true });
-  if (!parsed.success) return invalidInput(parsed.error);
+  if (!parsed.success) return invalidInput(parsed.error, Object.keys(unsubscribeSchema.shape));
   telemetry.unsubscribe(parsed.data.topics ?? TOPICS);
   return answer({ rates: telemetry.rates });
 }

@@ -505,6 +505,19 @@ describe('a wrong patch', () => {
     expect(first?.hint).toContain(`did you mean "${near}"?`);
   });
 
+  test.each([
+    ['forwrad', 'training.mode', /one of auto, forward, reverse, got "forwrad"/u, 'forward'],
+    [7, 'training.mode', /one of auto, forward, reverse, got 7/u, undefined],
+    [{ forward: 'g' }, 'training.mode.forward', /expected a list, got "g"/u, undefined],
+    [{ forward: ['g'], foward: 1 }, 'training.mode.foward', /unknown field/u, 'forward'],
+  ])('a mode %j is told what it may be', (mode, path, words, near) => {
+    const result = parsePatch({ ...base, training: { ...training, mode } });
+    const [first] = result.ok ? [] : result.diagnostics;
+    expect(first?.path).toBe(path);
+    expect(first?.message).toMatch(words);
+    expect(first?.hint).toBe(near === undefined ? undefined : `did you mean "${near}"?`);
+  });
+
   test('a suggestion says where its operands differ', () => {
     const result = parsePatch(withNode({ op: 'select2', in: ['x', 0, 1] }));
     const [first] = result.ok ? [] : result.diagnostics;

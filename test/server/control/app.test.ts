@@ -230,6 +230,26 @@ test('wrong input says every field that is wrong', async () => {
 });
 
 test.each([
+  ['/training', { loss: 'msee' }, /^loss: unknown loss: .* huber, .*; did you mean "mse"\?$/u],
+  ['/training', { loss: { kind: 'hubber' } }, /^loss\.kind: .*; did you mean "huber"\?$/u],
+  ['/training', { loss: { kind: 'huber', delta: 'x' } }, /^loss\.delta: expected a number/u],
+  ['/training', { terms: [{ estimate: 'e', loss: 'foo' }] }, /^terms\[0\]\.loss: .* mse, mae/u],
+  ['/training', { mode: 'forwrad' }, /^mode: expected one of auto, .*; did you mean "forward"\?$/u],
+  ['/training', { mode: { forward: 3 } }, /^mode\.forward: expected a list, got 3$/u],
+  [
+    '/training',
+    { optimiser: { kind: 'adma', beta1: 0 } },
+    /^optimiser\.kind: .* adam, .*got "adma"/u,
+  ],
+  ['/params', { valeus: {} }, /^valeus: unknown field "valeus"; did you mean "values"\?$/u],
+] as const)('%s says of %j what could have been given', async (path, change, words) => {
+  const { send } = await start();
+  const { status, body } = await send('PATCH', path, change);
+  expect(status).toBe(400);
+  expect((body as { detail: string }).detail).toMatch(words);
+});
+
+test.each([
   ['PUT', '/schedule/preview', 'GET, POST'],
   ['POST', '/status', 'GET'],
   ['DELETE', '/patch', 'GET, PUT'],

@@ -106,6 +106,13 @@ test('who changes something gets the answer, everyone else the notification', as
   expect(caller.texts).toHaveLength(1);
 });
 
+test('a method with a loss of another name answers with the losses that there are', async () => {
+  const { url } = await start();
+  const caller = await join(url);
+  const { error } = await caller.ask('training.update', { loss: 'msee' });
+  expect(error).toMatchObject({ data: { diagnostics: [{ hint: 'did you mean "mse"?' }] } });
+});
+
 test('a change over REST is told to every socket', async () => {
   const { url, http } = await start();
   const peers = [await join(url), await join(url)];
