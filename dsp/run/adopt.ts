@@ -22,6 +22,9 @@ export interface Adoption {
   /** Pairs of places in the banks, from and to, flat. */
   readonly params: Int32Array;
   readonly sliders: Int32Array;
+  /** Of sliders that have become parameters, and of parameters that have become sliders. */
+  readonly learnt: Int32Array;
+  readonly fixed: Int32Array;
   /** Copies, `COPY` numbers each, in the order in which they are to be made. */
   readonly copies: Int32Array;
   /** Words, hops and bytes a sample, flat: phases that follow from the place in the window. */
@@ -74,6 +77,8 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
   return {
     params,
     sliders: places(from.sliders, to.sliders),
+    learnt: places(from.sliders, to.params),
+    fixed: places(from.params, to.sliders),
     copies: Int32Array.from(copies),
     phases: Int32Array.from(
       to.layout.states

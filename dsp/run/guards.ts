@@ -100,6 +100,12 @@ export class ParameterGuard {
     }
   }
 
+  /** Parameter `target` is good as it is. */
+  begin(target: number): void {
+    this.#good[target] = this.#params[target]!;
+    this.#left[target] = this.#params[target]!;
+  }
+
   /** Parameter `target` goes on as `source` of another program. */
   adopt(target: number, from: ParameterGuard, source: number): void {
     const good = this.#good;

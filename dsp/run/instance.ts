@@ -193,14 +193,15 @@ export class Instance {
 
   /**
    * Goes on where another program is: parameters and freezes by name, within the ranges of this one,
-   * a rate of a parameter where it was set while it ran, sliders by name, steps, states by name as planned. What `from` has no name for stays as it is.
+   * a rate of a parameter where it was set while it ran, sliders by name, also where one has become the
+   * other, steps, states by name as planned. What `from` has no name for stays as it is.
    * Nothing is learned from windows that this program has not recorded whole. Schedule and whether it learns stay.
    *
    * @param plan  of the two artifacts
    * Cost: about a nanosecond per word; allocates nothing.
    */
   adopt(from: Instance, plan: Adoption): void {
-    const { params, sliders } = plan;
+    const { params, sliders, learnt, fixed } = plan;
     for (let k = 0; k < params.length; k += 2) {
       const source = params[k]!;
       const target = params[k + 1]!;
@@ -216,6 +217,19 @@ export class Instance {
       const target = sliders[k + 1]!;
       const { min, max } = this.artifact.sliders[target]!;
       this.sliders[target] = from.sliders[sliders[k]!]!;
+      hold(this.sliders, target, min, max);
+    }
+    for (let k = 0; k < learnt.length; k += 2) {
+      const target = learnt[k + 1]!;
+      const { min, max } = this.artifact.params[target]!;
+      this.params[target] = from.sliders[learnt[k]!]!;
+      hold(this.params, target, min, max);
+      this.#guard.begin(target);
+    }
+    for (let k = 0; k < fixed.length; k += 2) {
+      const target = fixed[k + 1]!;
+      const { min, max } = this.artifact.sliders[target]!;
+      this.sliders[target] = from.params[fixed[k]!]!;
       hold(this.sliders, target, min, max);
     }
     this.#gathered = 0;

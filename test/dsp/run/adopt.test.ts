@@ -14,6 +14,7 @@ import { prune } from '../../../dsp/passes/prune.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
 import type { PatchNode } from '../../../dsp/patch/schema.ts';
 import { planAdoption } from '../../../dsp/run/adopt.ts';
+import { FAULT } from '../../../dsp/run/faults.ts';
 import type { Instance } from '../../../dsp/run/instance.ts';
 import {
   PRECISIONS,
@@ -317,6 +318,27 @@ describe('values and learning', () => {
     expect([...next.frozen]).toEqual([0, 0, 1]);
     expect([...next.sliders]).toEqual([0.2, 0.75]);
     expect(next.step).toBe(42);
+  });
+
+  test('a slider becomes a parameter and a parameter a slider, both as they are, unheard', () => {
+    const { cutoff, gain } = LEARNER.params!;
+    const one: Sketch = { ...LEARNER, params: { gain: gain! }, sliders: { cutoff: cutoff! } };
+    const other: Sketch = { ...LEARNER, params: { cutoff: cutoff! }, sliders: { gain: gain! } };
+    const [old, next, again] = [running(one), running(other), running(one)];
+    old.resume([-1.5], 42);
+    old.sliders[0] = 1234;
+    play(old, 1, 1000);
+    adopt(next, old);
+    expect([next.params[0], next.sliders[0]]).toEqual([1234, -1.5]);
+    expect(play(next, 2, 1000)).toEqual(play(old, 2, 1000));
+    // What it has become is what it goes back to when learning fails.
+    next.learning = true;
+    next.inputs[0]!.fill(Number.NaN);
+    next.process(1);
+    next.distrust(FAULT.input, 0);
+    expect([...next.params]).toEqual([1234]);
+    adopt(again, next);
+    expect([again.params[0], again.sliders[0]]).toEqual([-1.5, 1234]);
   });
 
   test('tangents go along into another precision', () => {
