@@ -118,6 +118,8 @@ export interface CompileReport {
   readonly loops: { readonly vector: number; readonly serial: number };
   /** Why this differentiation mode, in sentences. */
   readonly mode: readonly string[];
+  /** Parameters that the loss does not feel: their gradient is 0, whatever happens. */
+  readonly idle: readonly string[];
 }
 
 export interface Artifact {

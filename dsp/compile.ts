@@ -143,6 +143,7 @@ export function assemble(
       codeBytes: wasm.length - module.data.reduce((sum, { bytes }) => sum + bytes.length, 0),
       loops,
       mode: program.reasons,
+      idle: program.idle ?? [],
     },
   });
 }

@@ -33,6 +33,7 @@ const FORWARD_BONUS = 2;
 const MAX_TANGENTS = 1_000_000;
 /** Bounds what slices of long vectors become in reverse mode: four lanes each. */
 const MAX_PLACED = 250_000;
+const NAMED_OBSTACLES = 20;
 
 export type Mode = Training['mode'];
 
@@ -110,11 +111,14 @@ export function plan(
   const { active, obstacles } = objectiveActivity(graph, objective);
   if (obstacles.length > 0) {
     return fail(
-      ...obstacles.map(({ node, reason }) => {
+      ...obstacles.map(({ node, reason }, k) => {
+        // A search through the graph each: only for as many as a person reads.
+        const [learnt] = k < NAMED_OBSTACLES ? namesBehind(graph, node, base.params) : [];
+        const which = learnt === undefined ? 'a learnable parameter' : `the parameter "${learnt}"`;
         return diagnostic(
           'PATCH_NOT_DIFFERENTIABLE',
           lowered.origin.get(node) ?? 'nodes',
-          `a learnable parameter reaches "${nodeOf(graph, node).op}", which has no gradient: ${reason}`,
+          `${which} reaches "${nodeOf(graph, node).op}", which has no gradient: ${reason}`,
         );
       }),
     );
@@ -212,6 +216,7 @@ export function plan(
     every: training.every ?? 1,
     carry: carried,
     mode: way,
+    idle: idleOf(graph, active, base.params),
     reasons: [...choice.reasons, ...blind],
   });
 }
@@ -226,6 +231,23 @@ const shownIn = ({ meters }: Patch): Meter[] =>
     ...(scale === undefined ? {} : { scale }),
     ...(doc === undefined ? {} : { doc }),
   }));
+
+/** Parameters that pass a derivative to a node. */
+function namesBehind(graph: Graph, node: NodeId, params: readonly Control[]): string[] {
+  const nodes = paramNodes(graph);
+  const { active } = activity(graph, [...nodes.values()], [node]);
+  return [...nodes].flatMap(([place, id]) => (active.has(id) ? [params[place]!.id] : []));
+}
+
+/** Parameters whose gradient is 0, whatever their values and the signals are. */
+function idleOf(graph: Graph, active: ReadonlySet<NodeId>, params: readonly Control[]): string[] {
+  const reached = new Set<number>();
+  for (const [place, id] of paramNodes(graph)) {
+    if (!active.has(id)) continue;
+    for (let lane = 0; lane < nodeOf(graph, id).shape; lane++) reached.add(place + lane);
+  }
+  return params.flatMap(({ id }, place) => (reached.has(place) ? [] : [id]));
+}
 
 /** What the loss compares, for messages. */
 function signalNames(training: Training): string {

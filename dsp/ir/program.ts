@@ -61,6 +61,8 @@ export interface Program {
   /** Samples before the window that the backward graph runs through. */
   readonly carry: number;
   readonly mode: 'forward' | 'reverse' | 'mixed' | 'none';
+  /** Ids of parameters that the loss does not feel: their gradient is 0 always. None if not given. */
+  readonly idle?: readonly string[];
   /** Sentences: why this mode. */
   readonly reasons: readonly string[];
   /** Training compares what is played with what is heard: meaningless while the output is muted. */

@@ -404,7 +404,7 @@ const UNCOMPILABLE: typeof WRONG = [
     },
     'PATCH_NOT_DIFFERENTIABLE',
     'nodes.a',
-    /reaches "and", which has no gradient/u,
+    /the parameter "g" reaches "and", which has no gradient/u,
   ],
   [
     'steps of least squares for another loss',
@@ -450,6 +450,28 @@ describe('a wrong patch', () => {
     const found = result.diagnostics.find((d) => d.code === code && d.path === path);
     expect(found, printDiagnostics(result.diagnostics)).toBeDefined();
     expect(found!.message).toMatch(words);
+  });
+
+  test('a parameter that the loss does not feel is known to the compiler, and no error', () => {
+    const idle = (nodes: object, params: object): readonly string[] => {
+      const patch = parsePatch({
+        ...base,
+        params: { g: control, ...params },
+        nodes: { ...base.nodes, ...nodes },
+        training,
+      });
+      if (!patch.ok) throw new Error(printDiagnostics(patch.diagnostics));
+      const made = compile(patch.value, { sampleRate: 48000, maxBlock: 128, latency: 0 });
+      return made.ok ? made.value.report.idle : [printDiagnostics(made.diagnostics)];
+    };
+    const vector = { ...control, size: 2 };
+    expect(idle({}, {})).toEqual([]);
+    expect(idle({}, { w: vector })).toEqual(['w/0', 'w/1']);
+    expect(idle({ z: { op: 'mul', in: ['x', 'h'] } }, { h: control })).toEqual(['h']);
+    const cut = { s: { op: 'detach', in: ['h'] }, y: { op: 'fma', in: ['x', 'g', 's'] } };
+    expect(idle(cut, { h: control })).toEqual(['h']);
+    const used = { s: { op: 'sumLanes', in: ['w'] }, y: { op: 'fma', in: ['x', 'g', 's'] } };
+    expect(idle(used, { w: vector })).toEqual([]);
   });
 
   test('every code of the compiler for patches is provoked here', () => {
