@@ -101,13 +101,13 @@ export const ERRORS = {
     status: 422,
     rpc: -32012,
     title: 'Not learnable',
-    doc: 'A slider was to be frozen: only learnable parameters are learned.',
+    doc: 'A slider was to be frozen, or a control to be learned that cannot be.',
   },
   NOT_TRAINABLE: {
     status: 409,
     rpc: -32013,
     title: 'Nothing to train',
-    doc: 'The patch that plays has no training section.',
+    doc: 'The patch that plays has no training section, and nothing says what is to be compared.',
   },
   UNKNOWN_EXAMPLE: {
     status: 404,

@@ -36,6 +36,16 @@ const nothing = z.strictObject({});
 const id = z.string().max(120).describe('Id of a slider or learnable parameter: hidden/gain.');
 const revision = { revision: s.revisionSchema };
 const COMPILES = ['PATCH_INVALID', 'COMPILE_FAILED', 'ENGINE_REFUSED'] as const;
+const LEARNS = [
+  'UNKNOWN_PARAM',
+  'VALUE_OUT_OF_RANGE',
+  'NOT_LEARNABLE',
+  'NOT_TRAINABLE',
+  ...COMPILES,
+] as const;
+const training = s.trainingUpdateSchema
+  .optional()
+  .describe('As PATCH /training takes it; a patch without a training gets one.');
 
 const trainingAnswer = s.trainingStateSchema.extend(revision);
 const scheduleAnswer = s.schedulePositionSchema.extend(revision);
@@ -132,7 +142,7 @@ export const OPERATIONS = {
   },
   'params.update': {
     summary: 'Set many at once',
-    doc: 'All of them in one revision, or none.',
+    doc: 'All of them in one revision, or none. With `learn` or `training` the patch is compiled anew and taken over as an edit is: values, optimiser and signals go on; the answer then has all parameters.',
     input: z.strictObject({
       values: z.record(z.string(), z.number()).optional(),
       frozen: z.record(z.string(), z.boolean()).optional(),
@@ -140,9 +150,14 @@ export const OPERATIONS = {
         .record(z.string(), rateFactor)
         .optional()
         .describe('Factors of the learning rate, of each parameter by itself.'),
+      learn: z
+        .record(z.string(), s.learnSchema)
+        .optional()
+        .describe('Which sliders become learnable parameters, or parameters sliders.'),
+      training,
     }),
     output: z.object({ ...revision, params: z.array(s.paramSchema) }),
-    errors: ['UNKNOWN_PARAM', 'VALUE_OUT_OF_RANGE', 'NOT_LEARNABLE'],
+    errors: LEARNS,
   },
   'params.get': {
     summary: 'One slider or learnable parameter',
@@ -152,16 +167,18 @@ export const OPERATIONS = {
     errors: ['UNKNOWN_PARAM'],
   },
   'params.set': {
-    summary: 'Set or freeze one',
-    doc: 'A frozen parameter keeps its value while the others learn; `rate` is a factor of the learning rate, for this one alone.',
+    summary: 'Set, freeze or learn one',
+    doc: 'A frozen parameter keeps its value while the others learn; `rate` is a factor of the learning rate, for this one alone; `learn` makes a slider learnable, and back.',
     input: z.strictObject({
       id,
       value: z.number().optional(),
       frozen: z.boolean().optional(),
       rate: rateFactor.optional(),
+      learn: s.learnSchema.optional(),
+      training,
     }),
     output: s.paramSchema.extend(revision),
-    errors: ['UNKNOWN_PARAM', 'VALUE_OUT_OF_RANGE', 'NOT_LEARNABLE'],
+    errors: LEARNS,
   },
   'meters.list': {
     summary: 'What the patch shows',
@@ -179,7 +196,7 @@ export const OPERATIONS = {
   },
   'training.update': {
     summary: 'Change training settings',
-    doc: 'Estimate, target, loss, window and mode are compiled anew; the others take effect at once.',
+    doc: 'Schedule and `running` take effect at once, all else is compiled anew. A patch without a training gets one, with mse, Adam and 256 samples where nothing else is said: `estimate` and `target` must be.',
     input: s.trainingUpdateSchema,
     output: trainingAnswer,
     errors: ['NOT_TRAINABLE', ...COMPILES],

@@ -7,6 +7,7 @@
  */
 
 import { z } from 'zod';
+import { LEARN_SCALES } from '../../dsp/control.ts';
 import { scheduleChangeSchema, scheduleSchema } from '../../dsp/learn/schedules/schedule.ts';
 import { FAULT_NAMES } from '../../dsp/run/faults.ts';
 import {
@@ -118,6 +119,10 @@ export const calibrationSchema = z.object({
   confidence: z.number().describe('Height of the correlation peak over the next highest.'),
 });
 
+export const learnSchema = z
+  .literal([true, false, ...LEARN_SCALES])
+  .describe('The scale in which it is learned; `true`: that of the slider; `false`: a slider.');
+
 export const paramSchema = z.object({
   id: idSchema,
   kind: z.enum(['slider', 'learnable']),
@@ -126,6 +131,10 @@ export const paramSchema = z.object({
   gradient: known.describe('Of the last finished window; null for sliders.'),
   frozen: z.boolean(),
   rate: known.describe('Factor of the learning rate, for this one alone; null for sliders.'),
+  learn: z
+    .enum(LEARN_SCALES)
+    .nullable()
+    .describe('Scale in which it is learned; null for sliders.'),
   initial: z.number(),
   min: z.number(),
   max: z.number(),

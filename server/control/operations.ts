@@ -96,21 +96,24 @@ const RUNNERS: Runners = {
       params: paramsOf(session.state),
     }),
   'params.get': ({ session }, { id }) => paramOf(session.state, id),
-  'params.set': ({ session }, { id, value, frozen, rate }, origin) => {
+  'params.set': async ({ session }, { id, value, frozen, rate, learn, training }, origin) => {
     const known = paramOf(session.state, id);
     if (!known.ok) return known;
-    const set = session.setParams(
+    const set = await session.updateParams(
       {
         ...(value === undefined ? {} : { values: { [id]: value } }),
         ...(frozen === undefined ? {} : { frozen: { [id]: frozen } }),
         ...(rate === undefined ? {} : { rates: { [id]: rate } }),
+        ...(learn === undefined ? {} : { learn: { [id]: learn } }),
+        ...(training === undefined ? {} : { training }),
       },
       origin,
     );
     if (!set.ok) return set;
-    return answer({ ...(set.value.params[0] ?? known.value), revision: set.value.revision });
+    const now = set.value.params.find((param) => param.id === id);
+    return answer({ ...(now ?? known.value), revision: set.value.revision });
   },
-  'params.update': ({ session }, change, origin) => session.setParams(change, origin),
+  'params.update': ({ session }, change, origin) => session.updateParams(change, origin),
 
   'meters.list': ({ session }) =>
     answer({

@@ -14,8 +14,7 @@ import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
 import { MAX_FOLLOWED, goOver, preview, remembered } from '../../dsp/learn/schedules/schedule.ts';
 import type { Schedule, ScheduleChange } from '../../dsp/learn/schedules/schedule.ts';
-import { withObjective } from '../../dsp/patch/objective.ts';
-import type { Patch } from '../../dsp/patch/schema.ts';
+import type { Patch, Training } from '../../dsp/patch/schema.ts';
 import { causeOf } from '../../dsp/run/faults.ts';
 import type {
   OutputState,
@@ -226,8 +225,8 @@ export class Session {
     if (!next.ok) return next;
     const before = this.#state;
     this.#state = next.value;
-    const { values = {}, frozen = {}, rates = {} } = change;
-    const ids = new Set([values, frozen, rates].flatMap((part) => Object.keys(part)));
+    const { values = {} } = change;
+    const ids = idsIn(change);
     for (const id of Object.keys(values)) {
       this.#held.set(id, this.#frames + SETTLE * this.#engine.status.sampleRate);
     }
@@ -239,6 +238,32 @@ export class Session {
     const revision = ids.size === 0 ? this.#revision : this.#revise();
     if (ids.size > 0) this.#tell('params.changed', { params }, origin);
     return answer({ revision, params });
+  }
+
+  /**
+   * As `setParams`; where other parameters are to be learned, or from something else, all of it once
+   * the patch that does so is compiled and plays.
+   * @returns  of such a change all sliders and parameters, since their places may be others
+   */
+  updateParams(
+    change: s.ParamChange & Teaching,
+    origin: Origin,
+  ): Outcome<Revised<{ params: Param[] }>> | Promise<Outcome<Revised<{ params: Param[] }>>> {
+    const { learn, training, ...values } = change;
+    if (learn === undefined && training === undefined) return this.setParams(values, origin);
+    return this.#serially(async () => {
+      const { running, ...settings } = training ?? {};
+      const lesson = s.withLesson(this.#state, {
+        learn,
+        training: training === undefined ? undefined : this.#settingsIn(settings),
+      });
+      if (!lesson.ok) return lesson;
+      const patch = lesson.value;
+      if (patch === this.#state.patch) return this.setParams(values, origin);
+      const installed = await this.#install(patch, { origin, change: values, learn, running });
+      if (!installed.ok) return installed;
+      return answer({ revision: this.#revision, params: s.paramsOf(this.#state) });
+    });
   }
 
   setOutput(
@@ -269,18 +294,21 @@ export class Session {
 
   updateTraining(change: TrainingUpdate, origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
     return this.#serially(async () => {
+      const { running, ...settings } = change;
+      const lesson = s.withLesson(this.#state, { training: this.#settingsIn(settings) });
+      if (!lesson.ok) return lesson;
       const { training } = this.#state.patch;
-      if (training === undefined) return s.untrainable(this.#state);
-      const { running, schedule, ...settings } = change;
-      const next = schedule === undefined ? training.schedule : this.#goOver(schedule);
-      const wanted = { ...withObjective(training, defined(settings)), schedule: next };
-      const learning = running ?? this.#state.learning;
+      const wanted = lesson.value.training;
       // The schedule is data that the program reads: all else is compiled into it.
-      if (!isDeepStrictEqual({ ...wanted, schedule: null }, { ...training, schedule: null })) {
-        const patch = { ...this.#state.patch, training: wanted };
-        const installed = await this.#install(patch, { origin, learning });
+      if (
+        training === undefined ||
+        wanted === undefined ||
+        !isDeepStrictEqual({ ...wanted, schedule: null }, { ...training, schedule: null })
+      ) {
+        const installed = await this.#install(lesson.value, { origin, running });
         return installed.ok ? answer(this.training()) : installed;
       }
+      const learning = running ?? this.#state.learning;
       const scheduled = s.withSchedule(this.#state, wanted.schedule);
       if (!scheduled.ok) return scheduled;
       const isAsked = running !== undefined;
@@ -365,7 +393,13 @@ export class Session {
 
   onMeasurement(measurement: Measurement): void {
     this.#frames = measurement.frames;
-    if (measurement.program !== this.#state.program || this.#touched !== undefined) return;
+    if (measurement.program !== this.#state.program) return;
+    const touched = this.#touched;
+    if (touched !== undefined) {
+      const isSet = (id: string): boolean => this.#held.has(id) || touched.has(id);
+      this.#state = s.withMeasurement(this.#state, measurement, isSet);
+      return;
+    }
     for (const [id, until] of this.#held) {
       if (measurement.frames >= until) this.#held.delete(id);
     }
@@ -441,10 +475,15 @@ export class Session {
     this.#tell('engine.changed', this.engine(), undefined);
   }
 
-  async #install(
-    json: unknown,
-    how: { readonly origin: Origin; readonly fresh?: boolean; readonly learning?: boolean },
-  ): Promise<Outcome<Revised<PatchInfo>>> {
+  /** What a client says of the training, with the schedule that it means. */
+  #settingsIn({ schedule, ...settings }: Omit<TrainingUpdate, 'running'>): Partial<Training> {
+    return {
+      ...defined(settings),
+      ...(schedule === undefined ? {} : { schedule: this.#goOver(schedule) }),
+    };
+  }
+
+  async #install(json: unknown, how: Installation): Promise<Outcome<Revised<PatchInfo>>> {
     const compiled = await this.#compiler.compile(json, this.#fitting());
     if (compiled.kind === 'failed') {
       return refuse('COMPILE_FAILED', `the compiler gave up: ${compiled.reason}`);
@@ -453,9 +492,11 @@ export class Session {
       return refuse('PATCH_INVALID', summary(compiled.diagnostics), compiled.diagnostics);
     }
     const { artifact } = compiled;
-    this.#touched = new Set();
+    const { change = {} } = how;
+    const felt = s.unfelt(artifact, compiled.patch, how.learn);
+    if (!felt.ok) return felt;
     const learning =
-      how.learning ?? (this.#state.learning || this.#state.patch.training === undefined);
+      how.running ?? (this.#state.learning || this.#state.patch.training === undefined);
     // An edit of what plays goes on where it was; another patch starts as it is written.
     const isEdit = compiled.patch.name === this.#state.patch.name;
     const patch = isEdit ? compiled.patch : s.fromStepZero(compiled.patch);
@@ -468,8 +509,10 @@ export class Session {
           patch.training?.schedule,
         )
       : [];
-    const wanted = s.stateOf(patch, { ...kept, learning, step, paceMemory });
-    const loaded = await this.#engine.load(s.programOf(wanted, artifact));
+    const wanted = s.withParams(s.stateOf(patch, { ...kept, learning, step, paceMemory }), change);
+    if (!wanted.ok) return wanted;
+    this.#touched = new Set();
+    const loaded = await this.#engine.load(s.programOf(wanted.value, artifact));
     const touched = this.#touched;
     this.#touched = undefined;
     if (!loaded.ok) {
@@ -477,20 +520,27 @@ export class Session {
     }
     const { loss, rate, gradients } = this.#state;
     const before = this.#state;
+    const next = s.stateOf(patch, {
+      ...(isEdit ? before : only(before, touched)),
+      learning,
+      step,
+      paceMemory,
+    });
+    // What was asked for with it, but for what somebody has said since.
+    const asked = without(change, touched);
+    const changed = s.withParams(next, asked);
     this.#state = {
-      ...s.stateOf(patch, {
-        ...(isEdit ? before : only(before, touched)),
-        learning,
-        step,
-        paceMemory,
-      }),
+      ...(changed.ok ? changed.value : next),
       artifact,
       program: loaded.value,
       ...(how.fresh ? {} : { loss, rate, gradients }),
     };
     this.#misfit = undefined;
     this.#holdAll();
-    for (const id of touched) this.#steer(id, before, true);
+    // The engine goes on from its own values, and with those of the record where they are not learned.
+    const fixed = artifact.sliders.filter(({ id }) => s.learnablesOf(before.patch).has(id));
+    const steered = new Set([...touched, ...idsIn(asked), ...fixed.map(({ id }) => id)]);
+    for (const id of steered) this.#steer(id, before, true);
     this.#revise();
     this.#tell('patch.changed', s.infoOf(patch, artifact), how.origin);
     this.#tell('params.changed', { params: s.paramsOf(this.#state) }, how.origin);
@@ -596,6 +646,34 @@ const LASTING = [
   'revectorized',
   'reason',
 ] as const satisfies readonly (keyof EngineStatus)[];
+
+/** How a patch comes to play. */
+interface Installation {
+  readonly origin: Origin;
+  /** Loss and gradients of what played before are not shown any more. */
+  readonly fresh?: boolean;
+  /** Whether it learns; as before if not given. */
+  readonly running?: boolean | undefined;
+  /** Set with it. */
+  readonly change?: s.ParamChange;
+  /** What somebody wants to be learned, and must be felt by the loss. */
+  readonly learn?: s.Lesson['learn'];
+}
+
+/** What a client says of the lesson. */
+interface Teaching extends Pick<s.Lesson, 'learn'> {
+  readonly training?: TrainingUpdate | undefined;
+}
+
+const idsIn = ({ values = {}, frozen = {}, rates = {} }: s.ParamChange): Set<string> =>
+  new Set([values, frozen, rates].flatMap((part) => Object.keys(part)));
+
+/** A change that leaves some alone. */
+function without(change: s.ParamChange, ids: ReadonlySet<string>): s.ParamChange {
+  const rest = <T>(part: Readonly<Record<string, T>> = {}): Record<string, T> =>
+    Object.fromEntries(Object.entries(part).filter(([id]) => !ids.has(id)));
+  return { values: rest(change.values), frozen: rest(change.frozen), rates: rest(change.rates) };
+}
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 

@@ -15,13 +15,16 @@ import {
   remembered,
   type Schedule,
 } from '../../dsp/learn/schedules/schedule.ts';
+import { withLearnable, type Learn } from '../../dsp/patch/learnable.ts';
+import { termsOf, withObjective } from '../../dsp/patch/objective.ts';
 import { bankOf } from '../../dsp/patch/params.ts';
 import type { Params } from '../../dsp/patch/params.ts';
-import type { Patch } from '../../dsp/patch/schema.ts';
+import type { Patch, Training } from '../../dsp/patch/schema.ts';
+import { newTraining } from '../../dsp/patch/training.ts';
 import type { Cause } from '../../dsp/run/faults.ts';
 import type { Meter, Param, PatchInfo, TrainingState } from '../api/schemas.ts';
 import type { Measurement, Program } from '../engine/types.ts';
-import { answer, refuse, type Outcome } from './outcome.ts';
+import { answer, refuse, summary, type Outcome } from './outcome.ts';
 
 export interface State {
   /** As it plays, with the training settings and the schedule of now. */
@@ -55,6 +58,13 @@ export interface ParamChange {
   readonly values?: Readonly<Record<string, number>> | undefined;
   readonly frozen?: Readonly<Record<string, boolean>> | undefined;
   readonly rates?: Readonly<Record<string, number>> | undefined;
+}
+
+/** What a client wants to be learned, and from what. */
+export interface Lesson {
+  /** By id; `true` is the scale on which it is shown. */
+  readonly learn?: Readonly<Record<string, Learn>> | undefined;
+  readonly training?: Partial<Training> | undefined;
 }
 
 /** What of a state outlives a change of patch or a restart of the daemon. */
@@ -145,6 +155,70 @@ export function withParams(state: State, change: ParamChange): Outcome<State> {
   }
   for (const [id, factor] of Object.entries(factors)) rates.set(id, factor);
   return answer({ ...state, values, frozen, rates });
+}
+
+/**
+ * The patch with another lesson, which has to be compiled; the patch itself where it is the same. A
+ * patch without a training gets one, if it is said what is compared; a Faust program says that itself
+ * where nobody else does.
+ */
+export function withLesson(state: State, lesson: Lesson): Outcome<Patch> {
+  const { learn = {}, training } = lesson;
+  const isThere = (id: string): boolean =>
+    specOf(state.patch, id) !== undefined || Object.hasOwn(state.patch.params, id);
+  const unknown = Object.keys(learn).find((id) => !isThere(id));
+  if (unknown !== undefined) return unknownParam(state, unknown);
+  const isAsked = Object.values(learn).some((wanted) => wanted !== false);
+  // Which scale and rate suit a control, the optimiser decides.
+  const taught = withTraining(state, training, isAsked);
+  if (!taught.ok) return taught;
+  let patch = taught.value;
+  for (const [id, wanted] of Object.entries(learn)) {
+    const made = withLearnable(patch, id, wanted);
+    if (!made.ok) return refuse('NOT_LEARNABLE', summary(made.diagnostics), made.diagnostics);
+    patch = made.value;
+  }
+  return answer(patch);
+}
+
+/** @param isAsked  somebody wants a parameter to be learned */
+function withTraining(
+  { patch }: State,
+  settings: Partial<Training> | undefined,
+  isAsked: boolean,
+): Outcome<Patch> {
+  if (patch.training !== undefined) {
+    if (settings === undefined) return answer(patch);
+    return answer({ ...patch, training: withObjective(patch.training, settings) });
+  }
+  if (settings === undefined && !isAsked) return answer(patch);
+  if (!isAsked && Object.keys(patch.params).length === 0) {
+    const some = Object.keys(patch.sliders).slice(0, SHOWN).join(', ');
+    const what = some === '' ? 'it has no slider' : `make a slider learnable: one of ${some}`;
+    return refuse('NOT_TRAINABLE', `patch ${patch.name} has nothing to learn: ${what}`);
+  }
+  if (patch.faust !== undefined) {
+    return answer(settings === undefined ? patch : { ...patch, training: settings as Training });
+  }
+  const made = newTraining(patch, settings ?? {});
+  if (!made.ok) return refuse('NOT_TRAINABLE', summary(made.diagnostics), made.diagnostics);
+  return answer({ ...patch, training: made.value });
+}
+
+/** Refuses parameters that somebody wants to be learned and that the loss does not feel. */
+export function unfelt(
+  { report }: Artifact,
+  patch: Patch,
+  learn: Lesson['learn'] = {},
+): Outcome<null> {
+  const idle = report.idle.filter((id) => Object.hasOwn(learn, id) && learn[id] !== false);
+  if (idle.length === 0 || patch.training === undefined) return answer(null);
+  const signals = termsOf(patch.training).flatMap(({ estimate, target }) => [estimate, target]);
+  const names = [...new Set(signals)].flatMap((id) => (id === null ? [] : [`"${id}"`]));
+  return refuse(
+    'NOT_LEARNABLE',
+    `${idle.join(', ')} cannot be learned: ${names.join(' and ')} would not change with it, or only by jumps`,
+  );
 }
 
 export function withSchedule(state: State, schedule: Schedule): Outcome<State> {
@@ -260,6 +334,7 @@ export function paramOf(state: State, id: string): Outcome<Param> {
     gradient: learnable === undefined ? null : finite(state.gradients.get(id)),
     frozen: state.frozen.has(id),
     rate: learnable === undefined ? null : rateOf(state, id),
+    learn: learnable === undefined ? null : (learnable.learn ?? 'linear'),
     initial,
     min,
     max,

@@ -14,6 +14,7 @@ export const learnable = (id: string, index: number, more: Partial<Param> = {}):
   gradient: 0,
   frozen: false,
   rate: 1,
+  learn: 'linear',
   initial: 1,
   min: -2,
   max: 2,
@@ -26,6 +27,7 @@ export const slider = (id: string, index: number, more: Partial<Param> = {}): Pa
   kind: 'slider',
   gradient: null,
   rate: null,
+  learn: null,
 });
 
 export const meter = (id: string, index: number, more: Partial<Meter> = {}): Meter => ({
