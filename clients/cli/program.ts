@@ -15,6 +15,7 @@ import { examples } from './commands/examples.ts';
 import { freeze } from './commands/freeze.ts';
 import { gradcheck } from './commands/gradcheck.ts';
 import { learn } from './commands/learn.ts';
+import { learnable } from './commands/learnable.ts';
 import { load } from './commands/load.ts';
 import { calibrate } from './commands/calibrate.ts';
 import { mute } from './commands/mute.ts';
@@ -39,6 +40,7 @@ const COMMANDS = [
   params,
   freeze,
   rate,
+  learnable,
   learn,
   schedule,
   mute,

@@ -70,6 +70,8 @@ describe('a running host', () => {
     expect((await host('mute', 'on')).document).toMatchObject({ muted: true });
     expect((await host('mute', 'off')).document).toMatchObject({ muted: false });
     expect(await host('learn', 'fast')).toMatchObject({ exit: 2 });
+    const { document } = await host('learn', 'hidden/gain');
+    expect(JSON.stringify(document)).toContain('after \\"learnable hidden/gain\\"');
     expect(await host('mute', 'maybe')).toMatchObject({ exit: 2 });
   });
 
@@ -151,6 +153,60 @@ describe('a running host', () => {
     });
     expect((await host('status')).document).toMatchObject({ patch: 'wire' });
     expect((await host('load', 'gain')).exit).toBe(0);
+  });
+});
+
+describe('a host that is to learn something else', () => {
+  const control = { initial: 0.25, min: 0, max: 2 };
+  const wire = {
+    format: 'livegrad.patch/1',
+    name: 'levels',
+    sliders: { level: control, other: { ...control, min: 0.125, scale: 'log' } },
+    nodes: {
+      x: { op: 'noise' },
+      y: { op: 'mul', in: ['x', 'level'] },
+      z: { op: 'mul', in: ['y', 'other'] },
+    },
+    outputs: ['z'],
+  };
+
+  it('says what is missing, then learns a slider and makes it one again', async () => {
+    await host('load', textFile('levels.json', JSON.stringify(wire)));
+    const refused = await host('learnable', 'level');
+    expect(refused).toMatchObject({ exit: 1, document: { error: { code: 'NOT_TRAINABLE' } } });
+    const { diagnostics } = (refused.document as unknown as ErrorDocument).error;
+    expect(diagnostics[0]!.message).toMatch(/levels has no training: set what to compare/u);
+    expect(diagnostics[0]!.hint).toMatch(/plays z .*\n.*learnable level --estimate ID/u);
+
+    const signals = ['--estimate', 'y', '--target', 'x'];
+    const made = await livegrad(['learnable', 'level', ...signals, '--window', '64', '--url', url]);
+    expect(made.stdout).toMatch(/^level learns, now 0\.25, from 0 to 2$/mu);
+    await host('mute', 'off');
+    const until = Date.now() + 10_000;
+    let value = 0;
+    while (Math.abs(value - 1) > 0.05 && Date.now() < until) {
+      const { params } = (await host('params')).document as {
+        params: { id: string; value: number }[];
+      };
+      value = params.find(({ id }) => id === 'level')!.value;
+    }
+    expect(value).toBeCloseTo(1, 1);
+
+    expect(await host('learnable', 'other')).toMatchObject({
+      exit: 1,
+      document: { error: { code: 'NOT_LEARNABLE' } },
+    });
+    await host('learnable', 'other', '--estimate', 'z', '--scale', 'log');
+    const off = await host('learnable', 'level', '--off');
+    expect(off.document).toMatchObject({ params: [{ id: 'level', kind: 'slider' }] });
+    const [{ value: kept }] = off.document['params'] as [{ value: number }];
+    expect(kept).toBeGreaterThan(0.5);
+    expect((await host('load', 'gain')).exit).toBe(0);
+  });
+
+  it('takes no scale for what is not learned', async () => {
+    expect((await host('learnable', 'gain', '--off', '--scale', 'log')).exit).toBe(2);
+    expect((await host('learnable', 'gain', '--scale', 'octaves')).exit).toBe(2);
   });
 });
 
