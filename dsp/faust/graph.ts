@@ -5,6 +5,7 @@
  * - A value that is rounded by `int` passes its gradient on as if it were not, and what is read at it,
  *   a delay or a table, has the centred slope of its neighbours; but where the program takes the
  *   fraction too, to interpolate by itself, the rounded part has no gradient: the fraction has it all.
+ * - The magnitude of a control that is 0 has slope −1, that of a signal 0.
  * - A condition has none; `%` of ints passes it to its first operand.
  *
  * Invariant: what libfaust computes from the same form, this computes, but for what the operations of
@@ -181,7 +182,7 @@ class Maker {
         return FUNCTIONS.fmod.build(b, real(0), real(1));
       }
       case 'abs':
-        return b.node('abs', [same(0)]);
+        return this.#magnitude(same(0));
       case '@':
         return this.#delay(id);
       case 'prefix':
@@ -289,6 +290,18 @@ class Maker {
   #waveform(name: string): Waveform | undefined {
     const index = WAVE.exec(name)?.[1];
     return index === undefined ? undefined : this.#around.waveforms[Number(index)];
+  }
+
+  /**
+   * |x|, and of a control at 0 the slope from below: the one that agrees with `x > 0`. An equaliser at
+   * 0 dB is written with both, and would not learn with slope 0.
+   */
+  #magnitude(x: NodeId): NodeId {
+    const b = this.#b;
+    const size = b.node('abs', [x]);
+    if (b.type(x) === 'int' || b.rate(x) !== 'block') return size;
+    const slope = choose(b, b.node('gt', [x, b.real(0)]), b.real(1), b.real(-1));
+    return b.node('withSlope', [b.node('detach', [size]), x, slope]);
   }
 
   /** Truncated; the gradient goes on, unless the fraction that is lost has it. */
