@@ -11,6 +11,7 @@ import type { FaustProgram } from '../../dsp/faust/program.ts';
 import { readExpanded, readPaths } from './labels.ts';
 import { Libraries } from './libraries.ts';
 import type { Libfaust } from './libfaust.ts';
+import { locate } from './locate.ts';
 import { at, explain } from './messages.ts';
 import { loadSounds } from './sounds.ts';
 import { restore } from './tag.ts';
@@ -51,7 +52,19 @@ export async function evaluate(
   }
   const libraries = new Libraries(folders, seen);
   const dump = await libfaust.dump(code, double, libraries);
-  if (dump.kind !== 'form') return fail(...explain(dump, code, libraries));
+  if (dump.kind !== 'form') {
+    const context = { code, libraries, standard: await libfaust.standard() };
+    const found = explain(dump, context);
+    if (found.line !== undefined || found.code !== 'FAUST_SYNTAX' || dump.kind === 'broken') {
+      return fail(found);
+    }
+    // Silent about the line, or about a library that the program uses wrongly.
+    const line = await locate(code, async (name) => {
+      const other = await libfaust.dump(code, double, new Libraries(folders), name);
+      return other.kind === 'refused' && other.message === dump.message;
+    });
+    return fail(line === undefined ? found : { ...found, line });
+  }
   const restored = restore(dump.text, (name) => dump.waveforms.get(name));
   if (restored === undefined) {
     return fail(at('FAUST_UNSUPPORTED', 'the contents of a waveform cannot be read'));

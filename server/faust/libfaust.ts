@@ -15,6 +15,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, posix } from 'node:path';
 import type { Waveform } from '../../dsp/faust/program.ts';
 import { mountOf, type Libraries } from './libraries.ts';
+import { Standard } from './standard.ts';
 import { tag, type Label, type Tagged } from './tag.ts';
 
 /** The name of the program in libfaust's messages: no file can be called so. */
@@ -58,6 +59,7 @@ export class Libfaust {
   readonly #limits: LibfaustLimits;
   #instance: Promise<Instance> | undefined;
   #boots = 0;
+  #standard: Standard | undefined;
 
   constructor(limits: LibfaustLimits = LIMITS) {
     this.#limits = limits;
@@ -73,10 +75,19 @@ export class Libfaust {
     await this.#ready();
   }
 
-  /** The normal form of a program. Throws only when the module's files are not there. */
-  async dump(code: string, double: boolean, libraries: Libraries): Promise<Dump> {
+  /**
+   * The normal form of a program. Throws only when the module's files are not there.
+   *
+   * @param entry  the definition that is evaluated
+   */
+  async dump(
+    code: string,
+    double: boolean,
+    libraries: Libraries,
+    entry = 'process',
+  ): Promise<Dump> {
     const instance = await this.#ready();
-    const dump = instance.dump(code, double, libraries);
+    const dump = instance.dump(code, double, libraries, entry);
     if (dump.kind === 'broken' || instance.bytes > this.#limits.keep) this.#instance = undefined;
     return dump;
   }
@@ -87,6 +98,12 @@ export class Libfaust {
     const text = instance.expand(code, double, libraries);
     if (text === undefined || instance.bytes > this.#limits.keep) this.#instance = undefined;
     return text;
+  }
+
+  /** What the standard libraries define. */
+  async standard(): Promise<Standard> {
+    const instance = await this.#ready();
+    return (this.#standard ??= new Standard((file) => instance.textOf(file)));
   }
 
   #ready(): Promise<Instance> {
@@ -242,8 +259,8 @@ class Instance {
     return this.#exports.memory.buffer.byteLength;
   }
 
-  dump(code: string, double: boolean, libraries: Libraries): Dump {
-    const options = `-lang asc -norm1 -O /out -o x ${this.#prepare(double, libraries)}`;
+  dump(code: string, double: boolean, libraries: Libraries, entry: string): Dump {
+    const options = `-lang asc -norm1 -O /out -o x -pn ${entry} ${this.#prepare(double, libraries)}`;
     const tagged = tag(code);
     try {
       this.#compiler.generateAuxFiles(PROGRAM, tagged.text, options);
@@ -251,6 +268,15 @@ class Instance {
     } catch (error) {
       return this.#ended(error, tagged);
     }
+  }
+
+  /** Of a standard library. */
+  textOf(file: string): string | undefined {
+    const path = `${STANDARD}${file}`;
+    const { FS } = this.#module;
+    return file !== '' && FS.analyzePath(path).exists
+      ? FS.readFile(path, { encoding: 'utf8' })
+      : undefined;
   }
 
   expand(code: string, double: boolean, libraries: Libraries): string | undefined {

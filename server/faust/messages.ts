@@ -5,9 +5,12 @@
  * only reads messages; the line is libfaust's own, and where libfaust knows none there is none.
  */
 
-import { diagnostic, type Diagnostic, type DspCode } from '../../dsp/diagnostic.ts';
+import { diagnostic, nearest, type Diagnostic, type DspCode } from '../../dsp/diagnostic.ts';
+import { sourceTokens } from '../../dsp/faust/source.ts';
 import type { Libraries } from './libraries.ts';
 import { PROGRAM, type Dump } from './libfaust.ts';
+import { definitionsOf } from './locate.ts';
+import type { Standard } from './standard.ts';
 import { untag } from './tag.ts';
 
 /** Where in a patch the program is. */
@@ -16,13 +19,6 @@ const PATH = 'faust.code';
 /** Longest expression that a message quotes, and longest message. */
 const EXPRESSION = 80;
 const MESSAGE = 400;
-
-/** Prefixes that `stdfaust.lib` defines. */
-const PREFIXES: ReadonlySet<string> = new Set(
-  'aa sf an ba co de dm dx db ef en fd fi ho hy it la ma mi mo ef os no pf pl pm qu rm re ro si so sp sy tu ve vl wa wd'.split(
-    ' ',
-  ),
-);
 
 const TOKENS: Readonly<Record<string, string>> = {
   $end: 'the end of the program',
@@ -60,19 +56,29 @@ const TOKENS: Readonly<Record<string, string>> = {
   EXTRA: 'a character that Faust does not know',
 };
 
-/** The diagnostics of a run that gave no form. */
-export function explain(
-  dump: Exclude<Dump, { kind: 'form' }>,
-  code: string,
-  libraries: Libraries,
-): Diagnostic[] {
-  if (dump.kind === 'broken') return [explainBroken(dump.why)];
-  const message = untag(dump.message).trim();
-  const { file, line, text } = locate(message);
-  const problem = explainRefused(text, code, libraries);
+/** What a message is read with. */
+export interface Context {
+  readonly code: string;
+  readonly libraries: Libraries;
+  readonly standard: Standard;
+}
+
+/** The diagnostic of a run that gave no form. */
+export function explain(dump: Exclude<Dump, { kind: 'form' }>, context: Context): Diagnostic {
+  if (dump.kind === 'broken') return explainBroken(dump.why);
+  const { file, line, text } = placeOf(untag(dump.message).trim());
+  const problem = explainRefused(text, context);
   const where = file === undefined || file === PROGRAM ? '' : ` (in ${file}, line ${line})`;
   const sentence = cut(`${problem.message}${where}`, MESSAGE);
-  return [at(problem.code, sentence, problem.hint, file === PROGRAM ? line : undefined)];
+  const ofProgram = file === PROGRAM ? line : undefined;
+  // A library that cannot be read at all is the fault of the line that imports it.
+  const unread = file !== undefined && /^syntax error|^multiple definitions/u.test(text);
+  return at(
+    problem.code,
+    sentence,
+    problem.hint,
+    problem.line ?? ofProgram ?? (unread ? lineOf(context.code, file).line : undefined),
+  );
 }
 
 export function at(code: DspCode, message: string, hint?: string, line?: number): Diagnostic {
@@ -95,14 +101,14 @@ function explainBroken(why: 'stack' | 'memory' | 'fault'): Diagnostic {
   }
 }
 
-interface Located {
+interface Place {
   readonly file?: string;
   readonly line?: number;
   readonly text: string;
 }
 
 /** Takes apart the three ways in which libfaust says where something is. */
-function locate(message: string): Located {
+function placeOf(message: string): Place {
   const found =
     /^(?<file>\S.*?):(?<line>-?\d+) : ERROR : (?<text>.*)$/su.exec(message) ??
     /^ERROR : \[file (?<file>.*?) : (?<line>-?\d+)\] : (?<text>.*)$/su.exec(message);
@@ -111,7 +117,9 @@ function locate(message: string): Located {
   const groups = (found ?? defined.exec(message))?.groups;
   if (groups === undefined) return { text: message.replace(/^ERROR\b( :)?\s*/u, '') };
   const { file = '', line, text = '' } = groups;
-  const known = Number(line) > 0 && file !== '????';
+  // Of an expression that is no constant it says the line of the file that it read last.
+  const known =
+    Number(line) > 0 && file !== '????' && !text.startsWith('not a constant expression');
   return known ? { file, line: Number(line), text } : { text };
 }
 
@@ -119,9 +127,11 @@ interface Problem {
   readonly code: DspCode;
   readonly message: string;
   readonly hint?: string;
+  /** Of the program, where libfaust says none or another. */
+  readonly line?: number;
 }
 
-function explainRefused(text: string, code: string, libraries: Libraries): Problem {
+function explainRefused(text: string, context: Context): Problem {
   const match = (pattern: RegExp): readonly string[] | undefined => pattern.exec(text)?.slice(1);
   let found: readonly string[] | undefined;
   const syntax = (message: string, hint?: string): Problem =>
@@ -129,13 +139,10 @@ function explainRefused(text: string, code: string, libraries: Libraries): Probl
       ? { code: 'FAUST_SYNTAX', message }
       : { code: 'FAUST_SYNTAX', message, hint };
 
-  if ((found = match(/^unable to open file (.*)$/su))) return explainMissing(found[0]!, libraries);
-  if ((found = match(/^unable to access URL '?(.*?)'?$/su))) {
-    const message = `"${cut(found[0]!, EXPRESSION)}" cannot be imported: the compiler does not use the network`;
-    const hint = 'Put the library into a folder of faust.libraries and import it by its name.';
-    return { code: 'FAUST_LIBRARY', message, hint };
-  }
-  if ((found = match(/^undefined symbol : (\w+)/u))) return undefinedSymbol(found[0]!, code);
+  if ((found = match(/^unable to open file ?(.*)$/su))) return explainMissing(found[0]!, context);
+  if ((found = match(/^unable to access URL '?(.*?)'?$/su)))
+    return explainRemote(found[0]!, context);
+  if ((found = match(/^undefined symbol : (\w+)/u))) return undefinedSymbol(found[0]!, context);
   if ((found = match(/^syntax error, unexpected (\S+?)(?:, expecting (.*))?$/su))) {
     const expected = found[1]?.split(' or ').map(token).join(' or ');
     const got = token(found[0]!);
@@ -144,10 +151,13 @@ function explainRefused(text: string, code: string, libraries: Libraries): Probl
     return syntax(`syntax error: ${got} does not belong here`, hint);
   }
   if ((found = match(/^BoxIdent\[(.*)\]$/su))) {
-    return syntax(`"${found[0]}" cannot be evaluated as it is used`);
+    const hint = 'Does it get as many arguments as it takes?';
+    return syntax(`"${found[0]}" cannot be evaluated as it is used`, hint);
   }
   if ((found = match(/^multiple definitions of symbol '(.*?)'/su))) {
-    return syntax(`"${found[0]}" is defined more than once`);
+    const again = definitionsOf(context.code).filter(({ name }) => name === found![0])[1];
+    const problem = syntax(`"${found[0]}" is defined more than once`);
+    return again === undefined ? problem : { ...problem, line: again.line };
   }
   const composition =
     /^(\w+) composition (.*?)\n(.*?)\s*Here\s+(.*?) = (.*);\nhas (.*?)\n+while (.*?) = (.*);\nhas (.*?)$/su;
@@ -162,8 +172,26 @@ function explainRefused(text: string, code: string, libraries: Libraries): Probl
   if (text.startsWith('checkInit failed')) {
     return syntax('the content of a table depends on an input or a control');
   }
-  if (/^checkKonst failed|^not a constant expression/u.test(text)) {
+  if (/^checkKonst failed|^not a constant expression|^the parameter must be /u.test(text)) {
     return syntax('a number that must be known before the program runs is a signal');
+  }
+  if ((found = match(/^pattern matching failed, no rule of .* matches argument list (.*)$/su))) {
+    const given = cut(clean(found[0]!), EXPRESSION);
+    return syntax(`a definition by cases has none for the arguments ${given}`);
+  }
+  if (
+    (found = match(
+      /^too much arguments : (\d+), instead of : (\d+)\s*when applying : (.*?)\s*to : /su,
+    ))
+  ) {
+    const [got, expected, applied] = found.map(clean);
+    const what = cut(applied!, EXPRESSION);
+    return syntax(`too many arguments for ${what}: expected at most ${expected}, got ${got}`);
+  }
+  if ((found = match(/^init = (\S+) outside of \[(\S+) (\S+)\] range in '(.*)'$/su))) {
+    const [initial, min, max, widget] = found;
+    const place = `expected within ${min} and ${max}, got ${initial}`;
+    return syntax(`the initial value of a control is out of its range: ${place} (${widget})`);
   }
   if (text.startsWith('checkInt failed'))
     return syntax('a whole number was expected, got a real one');
@@ -178,28 +206,61 @@ function explainRefused(text: string, code: string, libraries: Libraries): Probl
   return syntax(cut(clean(text), MESSAGE));
 }
 
-function explainMissing(file: string, libraries: Libraries): Problem {
+function explainMissing(file: string, { libraries, code }: Context): Problem {
   const why = libraries.refused.get(file);
   const message = `"${cut(file, EXPRESSION)}" is not there to import`;
-  if (why !== undefined) return { code: 'FAUST_LIBRARY', message: `${message}: ${why}` };
+  const line = lineOf(code, file);
+  if (why !== undefined) return { code: 'FAUST_LIBRARY', message: `${message}: ${why}`, ...line };
   const hint =
     libraries.folders.length === 0
       ? 'Name the folder where it is in faust.libraries.'
       : 'It is neither a standard library nor in a folder of faust.libraries.';
-  return { code: 'FAUST_LIBRARY', message, hint };
+  return { code: 'FAUST_LIBRARY', message, hint, ...line };
 }
 
-function undefinedSymbol(symbol: string, code: string): Problem {
-  const message = `"${symbol}" is not defined`;
-  if (symbol === 'process') {
-    const hint = 'Define what the program does: process = …;';
-    return { code: 'FAUST_SYNTAX', message, hint };
+function explainRemote(url: string, { code }: Context): Problem {
+  const what = `"${cut(url, EXPRESSION)}" cannot be imported`;
+  return {
+    code: 'FAUST_LIBRARY',
+    message: `${what}: the compiler does not use the network`,
+    hint: 'Put the library into a folder of faust.libraries and import it by its name.',
+    ...lineOf(code, url),
+  };
+}
+
+/** Where the program has a text in quotation marks. */
+function lineOf(code: string, quoted: string): { readonly line?: number } {
+  for (const { kind, start, end } of sourceTokens(code)) {
+    if (kind === 'string' && code.slice(start + 1, end - 1) === quoted) {
+      return { line: code.slice(0, start).split('\n').length };
+    }
   }
-  if (PREFIXES.has(symbol) && !/import\s*\(\s*"stdfaust\.lib"\s*\)/u.test(code)) {
-    const hint = 'Begin the program with import("stdfaust.lib");';
-    return { code: 'FAUST_SYNTAX', message, hint };
+  return {};
+}
+
+function undefinedSymbol(symbol: string, { code, standard }: Context): Problem {
+  const problem = (name: string, hint?: string): Problem => {
+    const message = `"${name}" is not defined`;
+    return { code: 'FAUST_SYNTAX', message, ...(hint === undefined ? {} : { hint }) };
+  };
+  if (symbol === 'process') return problem(symbol, 'Define what the program does: process = …;');
+  const imports = /import\s*\(\s*"stdfaust\.lib"\s*\)/u.test(code);
+  const complete = imports ? '' : ' Begin the program with import("stdfaust.lib");';
+  if (!imports && standard.isPrefix(symbol)) return problem(symbol, complete.trim());
+  const prefix = new RegExp(`\\b(\\w+)\\s*\\.\\s*${symbol}\\b`, 'u').exec(code)?.[1];
+  if (prefix !== undefined && standard.isPrefix(prefix)) {
+    const meant = standard.nearest(prefix, symbol);
+    const hint = meant === undefined ? undefined : `Did you mean ${prefix}.${meant}?`;
+    return problem(`${prefix}.${symbol}`, hint);
   }
-  return { code: 'FAUST_SYNTAX', message };
+  const names = definitionsOf(code).map(({ name }) => name);
+  const own = symbol.length > 2 ? nearest(symbol, new Set(names)) : undefined;
+  if (own !== undefined) return problem(symbol, `Did you mean ${own}?`);
+  const library = standard.prefixOf(symbol);
+  return problem(
+    symbol,
+    library === undefined ? undefined : `Did you mean ${library}.${symbol}?${complete}`,
+  );
 }
 
 const token = (name: string): string => TOKENS[name.trim()] ?? `"${name.trim().toLowerCase()}"`;
