@@ -45,10 +45,18 @@ function groupsOf({ word, text }: Label): Named[] {
 const ownName = ({ word, text }: Label): string =>
   word in KINDS ? text : text.replace(/^(?:\.\.\/|[vht]:[^/]*\/)*/u, '');
 
+/** Numbers in one label that are still told apart; more would take a pattern too long. */
+const MOST_NUMBERS = 3;
+const NUMBER = /%\d*[A-Za-z_]\w*/gu;
+const isPattern = (name: string): boolean => {
+  const numbers = name.match(NUMBER)?.length ?? 0;
+  return numbers > 0 && numbers <= MOST_NUMBERS;
+};
+
 /** A label as a pattern: `%i` and `%2i` stand for a number. */
 function patternOf(name: string): string {
   const escaped = name.replaceAll(/[.*+?^${}()|[\]\\/]/gu, '\\$&');
-  return escaped.replaceAll(/%\d*[A-Za-z_]\w*/gu, ' *-?\\d+');
+  return isPattern(name) ? escaped.replaceAll(NUMBER, ' *-?\\d+') : escaped;
 }
 
 /** What the labels of some texts say of groups. */

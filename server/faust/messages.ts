@@ -150,6 +150,9 @@ function explainRefused(text: string, context: Context): Problem {
     const hint = found[0] === '$end' ? 'A definition ends with ";".' : undefined;
     return syntax(`syntax error: ${got} does not belong here`, hint);
   }
+  if (text.startsWith('memory exhausted')) {
+    return { code: 'FAUST_UNSUPPORTED', message: 'the program is nested too deeply to be read' };
+  }
   if ((found = match(/^BoxIdent\[(.*)\]$/su))) {
     const hint = 'Does it get as many arguments as it takes?';
     return syntax(`"${found[0]}" cannot be evaluated as it is used`, hint);

@@ -88,8 +88,11 @@ function readWaveform(
     if (sign === '-' || sign === '+') k++;
     const text = textOf(k);
     if (!/^[\d.]/u.test(text)) return undefined;
-    isInt &&= /^\d+$/u.test(text);
-    values.push(sign === '-' ? -Number.parseFloat(text) : Number.parseFloat(text));
+    const isWhole = /^\d+$/u.test(text);
+    isInt &&= isWhole;
+    // Whole numbers have 32 bits.
+    const value = isWhole ? Number(text) | 0 : Number.parseFloat(text);
+    values.push(sign === '-' ? -value : value);
     const next = textOf(++k);
     if (next === '}') return { waveform: { values, isInt }, last: k };
     if (next !== ',') return undefined;

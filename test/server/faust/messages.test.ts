@@ -182,7 +182,7 @@ const cases: readonly Case[] = [
   {
     what: 'a waveform in what does not fit',
     code: 'process = waveform{1, 2} : _;',
-    expected: { message: expect.stringContaining('waveform{1,2}') as unknown as string },
+    expected: { message: expect.stringContaining('waveform{1,2}') as string },
   },
   {
     what: 'a program of any length',
