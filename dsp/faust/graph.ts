@@ -20,15 +20,21 @@ import type { OpKind, ValueType } from '../ir/ops.ts';
 import { centredSlope } from '../patch/delays.ts';
 import type { Taps } from '../patch/delays.ts';
 import { add, choose, scale, sub } from '../patch/terms.ts';
+import { ruleOf } from '../patch/vectors.ts';
+import { extensionOf, passedBy } from './extensions.ts';
+import type { Extension } from './extensions.ts';
 import { keyOfWidget, widgetOf } from './form.ts';
 import type { Form, FormId } from './form.ts';
 import { call, functionOf } from './functions.ts';
 import { FUNCTIONS } from '../patch/functions.ts';
+import { marksOf } from './marks.ts';
 import { stateNames } from './states.ts';
 import { arrange, delayedPlace } from './order.ts';
 import type { Sound, Waveform } from './program.ts';
 import { rangesOf } from './ranges.ts';
 import type { Range } from './ranges.ts';
+import { shapesOf } from './shapes.ts';
+import type { Shapes } from './shapes.ts';
 import { contentOf } from './tables.ts';
 import { typesOf } from './types.ts';
 
@@ -36,6 +42,8 @@ export interface Surroundings {
   /** Hz. */
   readonly sampleRate: number;
   readonly double: boolean;
+  /** Device round trip, samples; 0 if not given. */
+  readonly latency?: number;
   readonly waveforms: readonly Waveform[];
   /** A slider or parameter, by the key of its widget. */
   readonly control: (b: Builder, key: string) => NodeId;
@@ -47,6 +55,10 @@ export interface Made {
   readonly outputs: readonly NodeId[];
   /** What bargraphs show, by the key of the widget. */
   readonly meters: ReadonlyMap<string, NodeId>;
+  /** What a training calls `mark1`, `mark2`, …; real. */
+  readonly marks: readonly NodeId[];
+  /** Does the program compare what it plays with what it hears, by `lg.align`? */
+  readonly throughDevice: boolean;
 }
 
 const BINARY: Readonly<Record<string, OpKind>> = {
@@ -89,8 +101,12 @@ export function makeGraph(
   problems: Diagnostic[],
 ): Made {
   const maker = new Maker(b, form, around, problems);
-  const outputs = maker.make(form.outputs);
-  return { outputs, meters: maker.meters };
+  const marked = marksOf(form);
+  if (!marked.ok) problems.push(...marked.diagnostics);
+  const signals = marked.ok ? marked.value.signals : [];
+  const { outputs, marks } = maker.make(form.outputs, signals);
+  const throughDevice = form.nodes.some(({ op }) => extensionOf(op)?.does.kind === 'align');
+  return { outputs, meters: maker.meters, marks, throughDevice };
 }
 
 class Maker {
@@ -106,6 +122,7 @@ class Maker {
   /** Contents of tables by the node that makes them. */
   readonly #tables = new Map<FormId, readonly number[]>();
   #ranges: readonly Range[] = [];
+  #shapes: Shapes | undefined;
 
   constructor(b: Builder, form: Form, around: Surroundings, problems: Diagnostic[]) {
     this.#b = b;
@@ -117,13 +134,26 @@ class Maker {
     this.#interpolated = interpolatedIn(form);
   }
 
-  make(roots: readonly FormId[]): readonly NodeId[] {
+  /** @param marked  values that the roots need too */
+  make(
+    roots: readonly FormId[],
+    marked: readonly FormId[],
+  ): { readonly outputs: readonly NodeId[]; readonly marks: readonly NodeId[] } {
     const b = this.#b;
     const { nodes } = this.#form;
     const { sampleRate } = this.#around;
     const walk = arrange(this.#form, roots, () => true).order;
     const known = (id: FormId): Range | undefined => this.#contentRange(id);
     this.#ranges = rangesOf(this.#form, { sampleRate, order: walk, types: this.#types, known });
+    const sofar = this.#problems.length;
+    const constant = (id: FormId): number | undefined => this.#fixed(id);
+    const shapes = shapesOf(this.#form, { order: walk, constant, sampleRate }, this.#problems);
+    this.#shapes = shapes;
+    if (this.#problems.length > sofar) {
+      // Nothing that does not fit is made.
+      const none = (list: readonly FormId[]): readonly NodeId[] => list.map(() => b.real(0));
+      return { outputs: none(roots), marks: none(marked) };
+    }
     const { order, cuts } = arrange(this.#form, roots, (id) => this.#least(id) >= 1);
     const open: { readonly delay: NodeId; readonly source: FormId; readonly type: ValueType }[] =
       [];
@@ -132,7 +162,8 @@ class Maker {
     /** The source one sample ago, or as many as are fixed. */
     const cut = (source: FormId, frames: number, init: number): NodeId => {
       const type = this.#types[source]!;
-      const delay = b.feedback(type, frames, init);
+      const hop = shapes.hop(source) || 1;
+      const delay = b.feedback(type, frames, init, shapes.lanes(source), hop);
       open.push({ delay, source, type });
       return delay;
     };
@@ -150,8 +181,11 @@ class Maker {
       });
       this.#made.set(id, made);
     }
-    for (const { delay, source, type } of open) b.close(delay, this.#value(source, type));
-    return roots.map((id) => this.#value(id, 'real'));
+    for (const { delay, source, type } of open) {
+      b.close(delay, b.asLanes(this.#value(source, type), b.shape(delay)));
+    }
+    const real = (id: FormId): NodeId => this.#value(id, 'real');
+    return { outputs: roots.map(real), marks: marked.map(real) };
   }
 
   #node(id: FormId): NodeId {
@@ -246,6 +280,12 @@ class Maker {
     return op === 'whole' || op === 'number' ? value : undefined;
   }
 
+  /** Of a value that cannot change: what is computed of constants and the sample rate too. */
+  #fixed(id: FormId): number | undefined {
+    const { low, high } = this.#ranges[id]!;
+    return low === high ? low : undefined;
+  }
+
   #unsupported(message: string, hint?: string): NodeId {
     if (!this.#problems.some((problem) => problem.message === message)) {
       this.#problems.push(diagnostic('FAUST_UNSUPPORTED', '', message, hint));
@@ -275,6 +315,8 @@ class Maker {
     if (waveform !== undefined) {
       return this.#lookup(waveform.values, this.#value(args[0]!, 'int'), type, null);
     }
+    const extension = extensionOf(op);
+    if (extension !== undefined) return this.#extended(id, extension);
     const build = functionOf(op);
     if (build === undefined) {
       this.#unsupported(`the foreign function "${op}" is not known`);
@@ -285,6 +327,23 @@ class Maker {
       build,
       args.map((arg) => this.#made.get(arg)!),
     );
+  }
+
+  /** A call of `livegrad.lib`. */
+  #extended(id: FormId, extension: Extension): NodeId {
+    const b = this.#b;
+    const { args } = this.#form.nodes[id]!;
+    const real = (arg: FormId): NodeId => this.#value(arg, 'real');
+    const passed = passedBy(extension);
+    if (passed !== undefined) return real(args[passed]!);
+    const { does } = extension;
+    if (does.kind === 'lanewise') return does.build(b, ...args.map(real));
+    if (does.kind === 'lanes') {
+      const { node, operands } = this.#shapes!.calls.get(id)!;
+      return ruleOf(node).build(b, node, operands.map(real), this.#around.sampleRate);
+    }
+    const { latency = 0 } = this.#around;
+    return latency > 0 ? b.delay(real(args[0]!), latency) : real(args[0]!);
   }
 
   #waveform(name: string): Waveform | undefined {
@@ -389,7 +448,7 @@ class Maker {
     const type = this.#types[id]!;
     const init = this.#constant(args[0]!);
     if (init !== undefined) return this.#cast(delay(init), type);
-    const begun = b.delay(b.int(1), 1, 0);
+    const begun = b.delay(b.int(1), 1, 0, this.#shapes!.hop(args[1]!) || 1);
     return b.node('select', [begun, this.#cast(delay(0), type), this.#value(args[0]!, type)]);
   }
 

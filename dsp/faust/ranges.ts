@@ -8,6 +8,7 @@
  */
 
 import type { ValueType } from '../ir/ops.ts';
+import { extensionOf, passedBy } from './extensions.ts';
 import type { Form, FormId } from './form.ts';
 
 export interface Range {
@@ -154,6 +155,9 @@ export function rangesOf({ nodes }: Form, options: RangeOptions): readonly Range
       }
       default: {
         const rule = RULES[op];
+        const extension = rule === undefined ? extensionOf(op) : undefined;
+        const passed = extension === undefined ? undefined : passedBy(extension);
+        if (passed !== undefined) return of(args[passed]);
         if (rule !== undefined) return rule(of(args[0]), of(args[1]), of(args[2]));
         return known?.(id) ?? widest(id);
       }

@@ -26,9 +26,9 @@ import type { VectorNode } from './vectors.ts';
 export type LanesOf = ReadonlyMap<string, number>;
 
 /** All lanes of all nodes: bounds the code that is made of them. */
-const MAX_TOTAL = 2 ** 18;
+export const MAX_TOTAL = 2 ** 18;
 /** Frames lie in memory, and their lanes share one loop: they count for so much less. */
-const FRAME_LANES = 16;
+export const FRAME_LANES = 16;
 
 /** Nodes that move signals of any number of lanes. */
 const MOVERS: ReadonlySet<string> = new Set(['delay', 'mem', 'align', 'runningSum', 'runningMean']);

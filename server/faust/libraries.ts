@@ -47,7 +47,8 @@ export class Libraries {
 
   /** The text of the file, or undefined where there is none that may be read. */
   read(path: string): string | undefined {
-    if (path === `/${OWN}`) return readText(OWN_PATH);
+    // Without its comments, which libfaust would read for 13 ms.
+    if (path === `/${OWN}`) return readText(OWN_PATH)?.replaceAll(/^\/\/.*\n/gmu, '');
     const [, k, name] = /^\/folder(\d+)\/(.+)$/su.exec(path) ?? [];
     const folder = this.folders[Number(k)];
     if (folder === undefined || name === undefined) return undefined;
