@@ -19,6 +19,7 @@ import type { ParamSpec } from '../patch/params.ts';
 import { CONTROL_STYLES, MAX_DEPTH, MAX_LABEL, METER_STYLES } from '../patch/ui.ts';
 import type { UiControl, UiGroup, UiMeter, UiNode } from '../patch/ui.ts';
 import { keyOfWidget } from './form.ts';
+import type { Marks } from './marks.ts';
 import { idsOf } from './ids.ts';
 import { readLabel, splitPath } from './labels.ts';
 import type { Label } from './labels.ts';
@@ -34,6 +35,14 @@ export interface Overrides {
   readonly learn?: Learn | undefined;
   /** Settings that win over declared ones, key by key; not judged here. */
   readonly training?: Fields | undefined;
+}
+
+export interface ProgramSignals {
+  /** Of `process`. */
+  readonly inputs: number;
+  readonly outputs: number;
+  /** What it says by `livegrad.lib`. */
+  readonly marks?: Pick<Marks, 'training' | 'learn'>;
 }
 
 export interface FaustMeter {
@@ -90,7 +99,6 @@ const OWN_KEYS: ReadonlySet<string> = new Set(['learn', 'lr', 'unit', 'tooltip',
  * Everything of a patch that a program's widgets and declarations decide.
  *
  * @param widgets  in any order; recordings (`soundfile`) are nobody's control and are passed over
- * @param counts   inputs and outputs of `process`
  * @returns        FAUST_METADATA where a label or a declaration says what livegrad cannot do,
  *   FAUST_UNSUPPORTED where groups are nested too deeply, PATCH_UNKNOWN_REFERENCE and PATCH_INVALID
  *   at `faust.learn` for overrides. Cost: n log n in the widgets, times the depth of groups.
@@ -98,7 +106,7 @@ const OWN_KEYS: ReadonlySet<string> = new Set(['learn', 'lr', 'unit', 'tooltip',
 export function controlsOf(
   widgets: readonly Widget[],
   program: Pick<FaustProgram, 'declares' | 'groups'> & Partial<Pick<FaustProgram, 'code'>>,
-  counts: { readonly inputs: number; readonly outputs: number },
+  signals: ProgramSignals,
   overrides: Overrides = {},
 ): Result<FaustControls> {
   const found: Diagnostic[] = [];
@@ -111,7 +119,9 @@ export function controlsOf(
   const declared = readDeclares(program);
   if (!declared.ok) found.push(...declared.diagnostics);
   const own = declared.ok ? declared.value : { training: {} };
-  const settings = withDefaults(withObjective(own.training, overrides.training ?? {}));
+  const { marks = { training: {}, learn: new Map<string, true | LearnScale>() } } = signals;
+  const declaredToo: Fields = withObjective<Fields>(marks.training, own.training);
+  const settings = withDefaults(withObjective(declaredToo, overrides.training ?? {}));
   const rates = ratesOf(settings);
 
   const sliders: Record<string, ControlSpec> = {};
@@ -130,7 +140,9 @@ export function controlsOf(
       return;
     }
     const spec = controlOf(widget, label);
-    const scale = Object.hasOwn(learn, id) ? learn[id]! : wish.learn;
+    const wanted =
+      wish.learn === false ? (marks.learn.get(keyOfWidget(widget)) ?? false) : wish.learn;
+    const scale = Object.hasOwn(learn, id) ? learn[id]! : wanted;
     if (scale === false) {
       sliders[id] = spec;
       return;
@@ -149,7 +161,7 @@ export function controlsOf(
   found.push(...unknownIds(learn, new Set(names.filter((id) => !Object.hasOwn(meters, id)))));
 
   const isTraining = Object.keys(params).length > 0;
-  const objective = isTraining ? objectiveOf(settings, counts) : ok(null);
+  const objective = isTraining ? objectiveOf(settings, signals) : ok(null);
   if (!objective.ok) found.push(...objective.diagnostics);
   if (!objective.ok || found.length > 0) return { ok: false, diagnostics: found };
   return ok({
@@ -290,7 +302,8 @@ function wishOf(
   return { learn: asked };
 }
 
-const said = ({ meta }: Label, key: string): string => `[${key}:${meta.get(key)}]`;
+const said = ({ meta }: Label, key: string): string =>
+  meta.has(key) ? `[${key}:${meta.get(key)}]` : `lg.${key}`;
 
 /** Why a control cannot learn as it is to, or null. */
 function unlearnable(
@@ -375,7 +388,7 @@ function unknownIds(learn: Learn, known: ReadonlySet<string>): Diagnostic[] {
 }
 
 const CONVENTION =
-  'say which: declare livegrad "[estimate:out 1][target:in 1]"; or give the program one output, or two: target and estimate';
+  'say which: declare livegrad "[estimate:out 1][target:in 1]"; mark them by lg.estimate and lg.target of livegrad.lib; or give the program one output, or two: target and estimate';
 
 /**
  * Estimate, target and loss where they are not said, by the number of outputs; null where neither they
@@ -383,7 +396,7 @@ const CONVENTION =
  */
 function objectiveOf(
   { terms, estimate, target, loss }: Fields,
-  { inputs, outputs }: { readonly inputs: number; readonly outputs: number },
+  { inputs, outputs }: ProgramSignals,
 ): Result<Fields | null> {
   if (terms !== undefined) return ok({});
   if (outputs > 2 && [estimate, target, loss].every((said) => said === undefined)) return ok(null);

@@ -4,12 +4,12 @@
  *
  * Invariant: ids are legal, different, and made of the paths alone, in whatever order widgets come;
  * so a control keeps its id, and with it what it has learned, when the program around it changes.
- * `inN` and `outN` are no ids: they are the program's inputs and outputs.
+ * `inN`, `outN` and `markN` are no ids: they are signals of the program.
  */
 
 /** Shorter than an id may be, to leave room for a number. */
 const LONGEST = 110;
-const RESERVED = /^(?:in|out)\d+$/u;
+const RESERVED = /^(?:in|out|mark)\d+$/u;
 
 /** A part of a path in letters, digits and "_"; empty where nothing is left. */
 const legal = (part: string): string =>

@@ -2,7 +2,7 @@
  * A patch that is a Faust program → stream graph, for one sample rate and one device round trip.
  *
  * Signals have names here that no source can give them: `in1`, `in2`, … are inputs of the device,
- * `out1`, `out2`, … what `process` computes. Invariant: as for patches of nodes, what depends on the
+ * `out1`, `out2`, … what `process` computes, `mark1`, `mark2`, … what it marks for its training. Invariant: as for patches of nodes, what depends on the
  * sample rate is decided here, and every problem is a diagnostic.
  */
 
@@ -20,6 +20,7 @@ import type { Patch } from '../patch/schema.ts';
 import { idsOfWidgets } from './controls.ts';
 import { inputsOf, readForm, widgetsOf } from './form.ts';
 import { makeGraph } from './graph.ts';
+import { misfitOf } from './marks.ts';
 import type { FaustProgram } from './program.ts';
 
 const MAX_DELAY_FRAMES = 2 ** 24;
@@ -50,6 +51,7 @@ export function lowerProgram(
     {
       sampleRate: options.sampleRate,
       double: program.double,
+      latency: options.latency,
       waveforms: program.waveforms,
       control: (builder, key) => control(builder, ids.get(key) ?? '') ?? lost(key),
       sounds: (label) => program.sounds?.[label] ?? [],
@@ -57,8 +59,8 @@ export function lowerProgram(
     diagnostics,
   );
   const delayed = [...b.nodes].reduce(
-    (sum, { op, attrs }) =>
-      sum + (op === 'delay' || op === 'delayInt' || op === 'line' ? attrs[0]! : 0),
+    (sum, { op, attrs, shape }) =>
+      sum + (op === 'delay' || op === 'delayInt' || op === 'line' ? attrs[0]! * shape : 0),
     0,
   );
   if (delayed > MAX_DELAY_FRAMES) {
@@ -74,7 +76,8 @@ export function lowerProgram(
       inputs = Math.max(inputs, Number(number));
       return b.node('input', [], [Number(number) - 1]);
     }
-    const found = kind === 'out' ? made.outputs[Number(number) - 1] : control(b, operand);
+    const signals = kind === 'out' ? made.outputs : made.marks;
+    const found = kind === undefined ? control(b, operand) : signals[Number(number) - 1];
     if (found !== undefined) return b.asReal(found);
     const message = `nothing is called "${operand}" in the program`;
     diagnostics.push(diagnostic('PATCH_UNKNOWN_REFERENCE', pathOf(path), message));
@@ -94,12 +97,16 @@ export function lowerProgram(
     estimate: signal(term.estimate, [...term.path, 'estimate']),
     target: term.target === null ? null : signal(term.target, [...term.path, 'target']),
   }));
+  for (const term of terms) {
+    const misfit = diagnostics.length > 0 ? null : misfitOf(b, term);
+    if (misfit !== null) diagnostics.push(misfit);
+  }
   if (diagnostics.length > 0) return fail(...diagnostics.map(inSource));
   return ok({
     graph: b.finish([...outputs, ...meters]),
     terms,
     sampleRate: options.sampleRate,
-    throughDevice: false,
+    throughDevice: made.throughDevice,
     inputs,
     origin: new Map(b.nodes.map((_node, id) => [id as NodeId, 'faust.code'])),
   });

@@ -16,6 +16,7 @@ import { parsePatch } from '../patch/schema.ts';
 import type { Patch } from '../patch/schema.ts';
 import { controlsOf } from './controls.ts';
 import { inputsOf, readForm, widgetsOf } from './form.ts';
+import { marksOf } from './marks.ts';
 import type { FaustProgram } from './program.ts';
 import { readDeclares } from './settings.ts';
 import type { Fields } from './settings.ts';
@@ -44,12 +45,15 @@ export function precisionOf(
  * A checked patch of a program.
  *
  * @param document  any JSON with `faust`; its `training` may be a part of one
- * @returns         the patch, with the program inside; all diagnostics of `controlsOf` and
+ * @returns         the patch, with the program inside; all diagnostics of `marksOf`, `controlsOf` and
  *   `parsePatch`, or FAUST_UNSUPPORTED for a normal form that cannot be read. Cost: linear in both.
  */
 export function patchOf(program: FaustProgram, document: unknown): Result<Patch> {
   const form = readForm(program.form);
   if (!form.ok) return form;
+  const marked = marksOf(form.value);
+  if (!marked.ok) return marked;
+  const marks = marked.value;
   const given: Fields =
     typeof document === 'object' && document !== null ? { ...withoutProgram(document) } : {};
   // What is wrong with its shape is said by the schema of patches, which sees it whole.
@@ -61,7 +65,7 @@ export function patchOf(program: FaustProgram, document: unknown): Result<Patch>
   const controls = controlsOf(
     widgetsOf(form.value),
     program,
-    { inputs, outputs },
+    { inputs, outputs, marks },
     {
       learn: source.success ? source.data.learn : undefined,
       training: isTraining ? { ...training } : undefined,
@@ -85,7 +89,10 @@ export function patchOf(program: FaustProgram, document: unknown): Result<Patch>
   });
   if (!parsed.ok) return parsed;
   const patch: Patch = { ...parsed.value, faust: { ...parsed.value.faust!, program } };
-  const found = [...checkMeaning(patch), ...checkSignals(patch, outputs)];
+  const found = [
+    ...checkMeaning(patch),
+    ...checkSignals(patch, { out: outputs, mark: marks.signals.length }),
+  ];
   return found.length > 0 ? fail(...found) : ok(patch);
 }
 
@@ -121,18 +128,25 @@ function signalsOf(
 }
 
 /** Signals of the program that it does not have. */
-function checkSignals(patch: Patch, outputs: number): Diagnostic[] {
+function checkSignals(
+  patch: Patch,
+  counts: { readonly out: number; readonly mark: number },
+): Diagnostic[] {
   return signalsOf(patch).flatMap(([path, operand]) => {
     const [, kind, number] = (typeof operand === 'string' && PROGRAM_SIGNAL.exec(operand)) || [];
     if (kind === undefined) return [];
-    const most = kind === 'in' ? MAX_CHANNELS : outputs;
+    const [what, most, noun] =
+      kind === 'in'
+        ? (['a device may have', MAX_CHANNELS, 'input'] as const)
+        : kind === 'out'
+          ? (['the program has', counts.out, 'output'] as const)
+          : (['the program has', counts.mark, 'marked signal'] as const);
     if (Number(number) <= most) return [];
-    const what = kind === 'in' ? 'a device may have' : 'the program has';
     return [
       diagnostic(
         'PATCH_UNKNOWN_REFERENCE',
         pathOf(path),
-        `there is no ${operand}: ${what} ${most} ${kind === 'in' ? 'input' : 'output'}${most === 1 ? '' : 's'}`,
+        `there is no ${operand}: ${what} ${most} ${noun}${most === 1 ? '' : 's'}`,
       ),
     ];
   });

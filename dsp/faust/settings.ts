@@ -9,6 +9,7 @@
 import type { z } from 'zod';
 import { diagnostic, fail, nearest, ok, show } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
+import { hasFrames, lossSchema, wrongWindow } from '../learn/losses/table.ts';
 import type { OptimiserKind } from '../learn/optimisers/table.ts';
 import { fromIssue, onePerPath } from '../patch/explain.ts';
 import { trainingFields, trainingSchema } from '../patch/schema.ts';
@@ -76,6 +77,10 @@ const OPTIONS: Readonly<Record<string, Fields>> = {
   adamw: { epsilon: 1e-15, weightDecay: 0 },
 };
 const WINDOW = 256;
+/** Of losses between spectra: some frames long. */
+const FRAME_WINDOWS = [4096, 4800, 8192, 9600, 16_384, 32_768, 65_536];
+/** Hz; no window depends on it. */
+const USUAL_RATE = 48_000;
 /** Whose window is one sample. */
 const INSTANT: ReadonlySet<string> = new Set<OptimiserKind>(['nlms', 'apa']);
 
@@ -206,6 +211,19 @@ export function rateOf(schedule: unknown): number | undefined {
   return typeof said === 'number' ? said : undefined;
 }
 
+/** The shortest usual window that all losses can be taken over; `WINDOW` for those of no frames. */
+function windowFor({ loss, terms }: Fields): number {
+  const list = Array.isArray(terms) ? terms.map((term: Fields) => term?.['loss']) : [loss];
+  const losses = list.flatMap((one) => {
+    const read = lossSchema.safeParse(one);
+    return read.success && hasFrames(read.data) ? [read.data] : [];
+  });
+  if (losses.length === 0) return WINDOW;
+  const fits = (window: number): boolean =>
+    losses.every((one) => wrongWindow(one, window, USUAL_RATE) === null);
+  return FRAME_WINDOWS.find(fits) ?? FRAME_WINDOWS[0]!;
+}
+
 /** A training with what is taken where nothing is said; signals and loss apart. */
 export function withDefaults(training: Fields): Fields {
   const optimiser = (training['optimiser'] ?? { kind: 'adam' }) as Fields;
@@ -213,7 +231,7 @@ export function withDefaults(training: Fields): Fields {
   const kind = kindOf(optimiser);
   const rateKey = kindOf(schedule) === 'oneCycle' ? 'peak' : 'rate';
   return {
-    window: INSTANT.has(kind) ? 1 : WINDOW,
+    window: INSTANT.has(kind) ? 1 : windowFor(training),
     ...training,
     optimiser: Object.hasOwn(OPTIONS, kind) ? { ...OPTIONS[kind], ...optimiser } : optimiser,
     schedule: { [rateKey]: RATES[kind] ?? RATE, ...schedule },

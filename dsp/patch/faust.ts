@@ -23,8 +23,11 @@ export interface FaustPart extends z.infer<typeof faustSchema> {
   program?: FaustProgram;
 }
 
-/** An output of the program, or an input of the device, counted from 1. */
-export const PROGRAM_SIGNAL = /^(in|out)([1-9]\d{0,3})$/u;
+/**
+ * An output of the program, an input of the device, or a signal that the program marks for its
+ * training, counted from 1.
+ */
+export const PROGRAM_SIGNAL = /^(in|out|mark)([1-9]\d{0,3})$/u;
 
 const isObject = (json: unknown): json is Readonly<Record<string, unknown>> =>
   typeof json === 'object' && json !== null && !Array.isArray(json);

@@ -59,6 +59,9 @@ export const kindOf = (choice: LossChoice): LossKind => parts(choice).kind;
 /** What the signals that it compares may be. */
 export const takenBy = (choice: LossChoice): Takes => parts(choice).row.takes;
 
+/** Does it compare frames, of which a window must hold whole ones? */
+export const hasFrames = (choice: LossChoice): boolean => parts(choice).row.wrong !== undefined;
+
 /** Why the options of a loss do not go together, or null. */
 export function wrongOptions(choice: LossChoice, sampleRate: number): string | null {
   const { row, options } = parts(choice);

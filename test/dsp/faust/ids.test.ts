@@ -19,8 +19,8 @@ describe('the name of a widget', () => {
     ['passes over groups without a name', ['>n', 'g>>n'], ['n', 'g/n']],
     [
       'is never a signal of the program',
-      ['in1', 'out12', 'in', 'inner1'],
-      ['in-1', 'out-12', 'in', 'inner1'],
+      ['in1', 'out12', 'mark3', 'in', 'inner1'],
+      ['in-1', 'out-12', 'mark-3', 'in', 'inner1'],
     ],
     [
       'is numbered where paths are the same',

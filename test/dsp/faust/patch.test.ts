@@ -192,3 +192,68 @@ describe('a document of a program', () => {
 
 const problemsOf = (parsed: ReturnType<typeof parsePatch>): readonly string[] =>
   parsed.ok ? [] : parsed.diagnostics.map(({ message }) => message);
+
+describe('what a program marks by livegrad.lib', () => {
+  const marked = (loss: string, declares: FaustProgram['declares'] = []): FaustProgram =>
+    program({
+      form: [
+        ...LINES.slice(0, 8),
+        'ID_8 = lg_target(IN[2]);',
+        `ID_9 = ${loss};`,
+        'SIG = (IN[0], ID_7, ID_9);',
+      ].join('\n'),
+      declares,
+    });
+  const ONE = 'lg_huber(ID_7, IN[1])';
+  const TARGET = 'attach(ID_7,ID_8)';
+
+  it('wins over the convention of outputs, which says the rest', () => {
+    expect(made({}, marked(ONE)).training).toMatchObject({
+      estimate: 'mark1',
+      target: 'mark2',
+      loss: 'huber',
+    });
+    const two = {
+      ...marked(TARGET),
+      form: marked(TARGET).form.replace('IN[0], ID_7, ID_9', 'ID_9'),
+    };
+    expect(made({}, two).training).toMatchObject({
+      estimate: 'out1',
+      target: 'mark1',
+      loss: 'mse',
+    });
+  });
+
+  it('yields to a declaration, and that to the document', () => {
+    const declared = marked(ONE, [['livegrad', '[loss:mae][target:out 1]']]);
+    const training = { estimate: 'mark1', target: 'out1', loss: 'mae' };
+    expect(made({}, declared).training).toMatchObject(training);
+    const document = { training: { target: 'mark2' } };
+    expect(made(document, declared).training).toMatchObject({ ...training, target: 'mark2' });
+  });
+
+  it('is no more than there is', () => {
+    const document = { training: { target: 'mark3' } };
+    expect(problems(document, marked(ONE))).toEqual(['PATCH_UNKNOWN_REFERENCE training.target']);
+  });
+
+  it('is refused where it cannot be', () => {
+    expect(problems({}, marked('lg_weighted(0.5, ID_7)'))).toEqual(['FAUST_METADATA faust.code']);
+  });
+
+  it('makes a slider learnable that its label says nothing of', () => {
+    const form = [
+      'ID_0 = hslider("g",0.5,0.1,1.0,0.01);',
+      'ID_1 = lg_learn_log(ID_0);',
+      'SIG = (ID_1);',
+    ];
+    const of = program({ form: form.join('\n'), declares: [] });
+    expect(made({}, of).params).toMatchObject({ g: { learn: 'log' } });
+    expect(made({ faust: { code: '', learn: { g: false } } }, of).sliders).toHaveProperty('g');
+  });
+
+  it('has a window that its losses can be taken over', () => {
+    expect(made({}, marked('lg_stft(ID_7, IN[1])')).training!.window).toBe(4096);
+    expect(made({}, marked('lg_multiStft(ID_7, IN[1])')).training!.window).toBe(4800);
+  });
+});
