@@ -19,6 +19,7 @@ import { exampleOf, libraryText } from '../../support/faust-library.ts';
 import { playForm } from '../../support/form.ts';
 
 const FILE = new URL('../../../dsp/faust/livegrad.lib', import.meta.url);
+const README = new URL('../../../dsp/faust/README.md', import.meta.url);
 const RATE = 48_000;
 const FRAMES = 200;
 
@@ -50,6 +51,29 @@ test('the text of the library is that of its table', () => {
   const made = libraryText();
   if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(FILE, made);
   expect(readFileSync(FILE, 'utf8')).toBe(made);
+});
+
+test('the functions that the documentation names are there, and its example is a program', async () => {
+  const text = readFileSync(README, 'utf8').split('## livegrad.lib')[1]!;
+  const rows = text.split('\n').filter((line) => line.startsWith('| '));
+  const named = rows.flatMap((row) =>
+    [...row.matchAll(/`(?:lg\.)?(\w+)(?=[(`])/gu)].map(([, name]) => name!),
+  );
+  const names = new Set([...EXTENSIONS, ...COMPOSED].map(({ name }) => name));
+  expect(named.filter((name) => !names.has(name))).toEqual([]);
+  const frames = [...EXTENSIONS, ...COMPOSED].filter(({ group }) =>
+    ['gradients', 'frames', 'lanes', 'tracking'].includes(group),
+  );
+  const variants = new Set([
+    'rectangular',
+    'hamming',
+    'blackman',
+    'logPowerAbove',
+    'frequencyLossAbove',
+  ]);
+  expect(frames.filter(({ name }) => !named.includes(name) && !variants.has(name))).toEqual([]);
+  const code = /```faust\n([\s\S]*?)```/u.exec(text)![1]!;
+  expect(await evaluate(libfaust, code, { double: false })).toMatchObject({ ok: true });
 });
 
 test('no two functions have one name', () => {
