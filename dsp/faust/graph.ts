@@ -607,7 +607,7 @@ class Maker {
     }
     const starts = lengths.map((_length, k) => lengths.slice(0, k).reduce((sum, n) => sum + n, 0));
     const index = add(b, ofPart(starts), this.#value(args[3]!, 'int'));
-    return this.#lookup(all, index, 'real', null);
+    return this.#lookup(all, index, 'real', this.#hasNoSlope(args[3]!) ? null : args[3]!);
   }
 }
 
