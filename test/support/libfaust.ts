@@ -6,6 +6,10 @@
  * program can be compared with it, in value and in speed. The module is read once for each process,
  * without writing anywhere, and what it prints is kept from the console.
  *
+ * That glue is not C's mathematics everywhere: halves are rounded up by `round` and `remainder`
+ * (Math.round), and `copysign` takes the sign of a zero for a third one. Programs to be compared keep
+ * away from there.
+ *
  * Not here: denormals are left alone (`-ftz 0`), and nothing is resampled or clipped.
  */
 
