@@ -18,7 +18,7 @@ import type { VectorNode } from '../patch/vectors.ts';
 import { extensionOf, passedBy } from './extensions.ts';
 import type { Extension } from './extensions.ts';
 import type { Form, FormId } from './form.ts';
-import { operandsOf } from './order.ts';
+import { delayedPlace, operandsOf } from './order.ts';
 
 /** A node of a patch that a call stands for. */
 export interface LaneCall {
@@ -266,6 +266,8 @@ class Finder {
       for (const arg of args) this.#wantsSamples(only, arg);
       return;
     }
+    const delayed = delayedPlace(op);
+    if (delayed !== undefined) this.#checkLoop(id, args[delayed]!);
     if (op === '@') {
       if (this.#options.constant(args[1]!) !== undefined) return;
       for (const arg of args) this.#wantsSamples('a delay of moving length', arg);
@@ -289,6 +291,14 @@ class Finder {
       'PATCH_SHAPE',
       `lanes of ${name}: expected ${own} everywhere, or numbers, got ${lanes(other)}`,
     );
+  }
+
+  /** A delay is as what it delays: in a loop that nothing else tells of it was taken for a number. */
+  #checkLoop(id: FormId, source: FormId): void {
+    const { lanes, hop } = this.shapes;
+    const [own, other] = [id, source].map((one) => named(lanes(one), hop(one))) as [string, string];
+    if (lanes(id) === lanes(source) && (hop(id) === hop(source) || hop(source) === 0)) return;
+    this.#problem('PATCH_SHAPE', `a recursion through a delay: expected ${own}, got ${other}`);
   }
 
   #checkRates(name: string, operands: readonly FormId[]): void {

@@ -252,6 +252,20 @@ describe('what does not fit is said in a sentence:', () => {
       /lg.sumLanes: expected frames, got the number 1/u,
     ],
     [
+      'a loop that gains lanes',
+      [
+        'ID_1 = W1;',
+        'ID_2 = proj0(ID_1);',
+        "ID_3 = ID_2';",
+        'ID_4 = lg_concat(ID_3, ID_3);',
+        'ID_5 = letrec(W1 = (ID_4));',
+        'ID_6 = proj0(ID_5);',
+        'ID_7 = lg_overlapAdd(ID_6);',
+      ],
+      'ID_7',
+      /a recursion through a delay: expected samples, got 2 lanes/u,
+    ],
+    [
       'too many lanes',
       [
         FRAME,
