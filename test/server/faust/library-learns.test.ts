@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Artifact } from '../../../dsp/artifact.ts';
+import { gradcheck } from '../../../dsp/check/gradcheck.ts';
 import { compile } from '../../../dsp/compile.ts';
 import { readForm } from '../../../dsp/faust/form.ts';
 import { patchOf } from '../../../dsp/faust/patch.ts';
@@ -86,6 +87,12 @@ describe('a program learns', () => {
     expect(Math.abs(Math.log2(cutoff! / 2000))).toBeLessThan(0.02);
   });
 
+  test('with fewer than a hundred nodes', async () => {
+    const { artifact } = await compiled(`${CUTOFF} process = _ <: lg.stft(fi.lowpass(1, c), _);`);
+    expect(artifact.report.nodes.stream).toBeLessThan(100);
+    expect(artifact.report.nodes.backward).toBeLessThan(100);
+  });
+
   test('what its declared loss says of the signals that it marks', async () => {
     const { patch } = await compiled(
       `${CUTOFF} declare livegrad "[loss:mae]";
@@ -98,6 +105,31 @@ describe('a program learns', () => {
   test('over a window that its losses can be taken over', async () => {
     const { patch } = await compiled(`${CUTOFF} process = _ <: lg.multiStft(fi.lowpass(2, c), _);`);
     expect(patch.training!.window).toBe(4800);
+  });
+});
+
+describe('gradients through libfaust and frames are those of finite differences:', () => {
+  const own = 'own = fi.lowpass(2, c); other = fi.lowpass(2, 3000);';
+  test.each([
+    ['an STFT loss', 'process = _ <: lg.stft(own, other);'],
+    [
+      'levels',
+      'level = lg.spectra(512, 256) : lg.logPowerAbove(0.0001); process(x) = attach(x, lg.mse(x : own : level, x : other : level));',
+    ],
+    [
+      'frames in a recursion',
+      'level = lg.spectra(512, 256) : lg.power : + ~ *(0.5); process(x) = attach(x, lg.mse(x : own : level, x : other : level));',
+    ],
+    [
+      'spectra put together again',
+      'process = _ <: lg.mse(lg.spectra(256, 64) : *(c / 1000) : lg.resynthesis(256, 64), @(255));',
+    ],
+  ])('%s', async (_what, body) => {
+    const { patch } = await compiled(`${CUTOFF} ${own} declare livegrad "[window:2048]"; ${body}`);
+    const report = gradcheck(patch, { sampleRate: RATE, seed: 1 });
+    if (!report.ok) throw new Error(JSON.stringify(report.diagnostics));
+    for (const { maxRelativeError } of report.value.modes)
+      expect(maxRelativeError).toBeLessThan(1e-5);
   });
 });
 
