@@ -14,7 +14,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, posix } from 'node:path';
 import type { Waveform } from '../../dsp/faust/program.ts';
-import { mountOf, type Libraries } from './libraries.ts';
+import { OWN, mountOf, readOwn, type Libraries } from './libraries.ts';
 import { Standard } from './standard.ts';
 import { tag, type Label, type Tagged } from './tag.ts';
 
@@ -103,7 +103,9 @@ export class Libfaust {
   /** What the standard libraries define. */
   async standard(): Promise<Standard> {
     const instance = await this.#ready();
-    return (this.#standard ??= new Standard((file) => instance.textOf(file)));
+    return (this.#standard ??= new Standard((file) =>
+      file === OWN ? readOwn() : instance.textOf(file),
+    ));
   }
 
   #ready(): Promise<Instance> {

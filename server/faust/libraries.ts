@@ -19,7 +19,8 @@ const LARGEST_TOTAL = 32 << 20;
 /** Files that one program may import. */
 const MOST_FILES = 256;
 
-const OWN = 'livegrad.lib';
+/** The library that is always there. */
+export const OWN = 'livegrad.lib';
 const OWN_PATH = fileURLToPath(new URL(`../../dsp/faust/${OWN}`, import.meta.url));
 
 /** Where folder `k` is in the memory file system. */
@@ -47,8 +48,7 @@ export class Libraries {
 
   /** The text of the file, or undefined where there is none that may be read. */
   read(path: string): string | undefined {
-    // Without its comments, which libfaust would read for 13 ms.
-    if (path === `/${OWN}`) return readText(OWN_PATH)?.replaceAll(/^\/\/.*\n/gmu, '');
+    if (path === `/${OWN}`) return readOwn();
     const [, k, name] = /^\/folder(\d+)\/(.+)$/su.exec(path) ?? [];
     const folder = this.folders[Number(k)];
     if (folder === undefined || name === undefined) return undefined;
@@ -74,6 +74,10 @@ export class Libraries {
     return undefined;
   }
 }
+
+/** The text of `livegrad.lib` without its comments, which libfaust would read for 13 ms. */
+export const readOwn = (): string | undefined =>
+  readText(OWN_PATH)?.replaceAll(/^\/\/.*$/gmu, '');
 
 function readText(path: string): string | undefined {
   try {

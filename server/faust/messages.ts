@@ -247,6 +247,8 @@ function undefinedSymbol(symbol: string, { code, standard }: Context): Problem {
     return { code: 'FAUST_SYNTAX', message, ...(hint === undefined ? {} : { hint }) };
   };
   if (symbol === 'process') return problem(symbol, 'Define what the program does: process = …;');
+  if (symbol === 'lg')
+    return problem(symbol, 'Begin the program with lg = library("livegrad.lib");');
   const imports = /import\s*\(\s*"stdfaust\.lib"\s*\)/u.test(code);
   const complete = imports ? '' : ' Begin the program with import("stdfaust.lib");';
   if (!imports && standard.isPrefix(symbol)) return problem(symbol, complete.trim());

@@ -1,5 +1,6 @@
 /**
- * What the standard libraries define, for hints: `fi` is `filters.lib`, which has `lowpass`.
+ * What the standard libraries define, for hints: `fi` is `filters.lib`, which has `lowpass`. Ours,
+ * `livegrad.lib`, is one of them.
  *
  * Invariant: read from the libraries themselves, at the first mistake that needs it. It only looks
  * at where lines begin, so it knows names and no more.
@@ -35,11 +36,13 @@ export class Standard {
   }
 
   #prefixes(): ReadonlyMap<string, string> {
-    return (this.#files ??= new Map(
-      [...(this.#read('stdfaust.lib') ?? '').matchAll(/^(\w+) = library\("(.*?)"\);/gmu)].map(
-        ([, prefix, file]) => [prefix!, file!],
+    const pattern = /^(\w+) = library\("(.*?)"\);/gmu;
+    return (this.#files ??= new Map([
+      ...[...(this.#read('stdfaust.lib') ?? '').matchAll(pattern)].map(
+        ([, prefix, file]) => [prefix!, file!] as const,
       ),
-    ));
+      ['lg', 'livegrad.lib'] as const,
+    ]));
   }
 
   #namesOf(prefix: string): ReadonlySet<string> {

@@ -60,6 +60,11 @@ const cases: readonly Case[] = [
     expected: { hint: 'Did you mean fi.lowpass?', line: 3 },
   },
   {
+    what: 'a forgotten library of ours',
+    code: 'process = lg.target(_);',
+    expected: { hint: 'Begin the program with lg = library("livegrad.lib");', line: 1 },
+  },
+  {
     what: 'a misspelt name of its own',
     code: 'cutoff = 3;\nprocess = *(cutof);',
     expected: { hint: 'Did you mean cutoff?', line: 2 },
