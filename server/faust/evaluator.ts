@@ -13,8 +13,9 @@ import { declaresOf } from '../../dsp/faust/source.ts';
 import { sourceOf } from '../../dsp/patch/faust.ts';
 import { parsePatch, type Patch } from '../../dsp/patch/schema.ts';
 import { evaluate } from './evaluate.ts';
+import { exportFaust, type ExportedFaust } from './export.ts';
 import { Libfaust } from './libfaust.ts';
-import { isAsSeen } from './libraries.ts';
+import { isAsSeen, Libraries } from './libraries.ts';
 
 export interface FaustFolders {
   /** Where imports are looked for, in this order. */
@@ -48,6 +49,18 @@ export class Evaluator {
     const precision = precisionOf(json, { declares: declaresOf(code) });
     const program = await this.evaluate(code, precision === 'double');
     return program.ok ? patchOf(program.value, json) : program;
+  }
+
+  /** The program of a document with other defaults. Errors: those of `evaluate` and `exportFaust`. */
+  async export(json: unknown, values: ReadonlyMap<string, number>): Promise<Result<ExportedFaust>> {
+    const code = sourceOf(json) ?? '';
+    const double = precisionOf(json, { declares: declaresOf(code) }) === 'double';
+    const program = await this.evaluate(code, double);
+    if (!program.ok) return program;
+    return exportFaust(program.value, values, {
+      evaluate: (text) => evaluate(this.#libfaust, text, { double, ...this.#folders }),
+      expand: (text) => this.#libfaust.expand(text, double, new Libraries(this.#folders.libraries)),
+    });
   }
 
   /** A program, evaluated at most once while nothing changes. */
