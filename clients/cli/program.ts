@@ -12,6 +12,7 @@ import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
 import { devices } from './commands/devices.ts';
 import { examples } from './commands/examples.ts';
+import { exportPatch } from './commands/export.ts';
 import { freeze } from './commands/freeze.ts';
 import { gradcheck } from './commands/gradcheck.ts';
 import { learn } from './commands/learn.ts';
@@ -46,6 +47,7 @@ const COMMANDS = [
   mute,
   calibrate,
   load,
+  exportPatch,
   devices,
   examples,
   check,

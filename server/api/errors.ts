@@ -133,6 +133,12 @@ export const ERRORS = {
     title: 'Engine refused',
     doc: 'The engine could not take the compiled patch. The old one stays.',
   },
+  NOT_EXPORTABLE: {
+    status: 409,
+    rpc: -32022,
+    title: 'Not exportable',
+    doc: 'The patch that plays cannot be written in this format with its present values.',
+  },
   UNKNOWN_DEVICE: {
     status: 404,
     rpc: -32021,

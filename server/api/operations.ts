@@ -126,6 +126,13 @@ export const OPERATIONS = {
     errors: ['UNKNOWN_EXAMPLE', 'COMPILE_FAILED'],
     checkedByWorker: true,
   },
+  'patch.export': {
+    summary: 'The patch with what it has learned',
+    doc: 'The values of now as initial values: a document, or the source of a Faust program with other defaults of its sliders. Where the source has no place for one of them, a slider of a library as it may be, imports and definitions are put in.',
+    input: s.exportInputSchema,
+    output: s.exportedSchema,
+    errors: ['NOT_EXPORTABLE', 'COMPILE_FAILED'],
+  },
   'patch.info': {
     summary: 'What the compiler made of the patch',
     doc: 'Mode, window, channels and sizes of the program that plays.',

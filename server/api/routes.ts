@@ -21,6 +21,7 @@ export const ROUTES = {
   'patch.get': ['GET', '/patch'],
   'patch.set': ['PUT', '/patch'],
   'patch.check': ['POST', '/patch/check'],
+  'patch.export': ['GET', '/patch/export'],
   'patch.info': ['GET', '/patch/info'],
   'params.list': ['GET', '/params'],
   'params.update': ['PATCH', '/params'],

@@ -240,6 +240,21 @@ export const patchInfoSchema = z.object({
   why: z.array(z.string()).describe('Why this differentiation mode, in sentences.'),
 });
 
+const exportFormatSchema = z.enum(['patch', 'faust']);
+
+export const exportInputSchema = z.strictObject({
+  format: exportFormatSchema
+    .optional()
+    .describe('A JSON document, or the Faust program; without it what the patch came as.'),
+});
+
+export const exportedSchema = z.object({
+  format: exportFormatSchema,
+  file: z.string().describe('A name for a file: gain.json.'),
+  text: z.string(),
+  notes: z.array(z.string()).describe('What is not as it was, in sentences.'),
+});
+
 export const checkSchema = z.object({
   ok: z.boolean(),
   diagnostics: z.array(diagnosticSchema),
@@ -253,6 +268,7 @@ export type TrainingState = z.output<typeof trainingStateSchema>;
 export type TrainingUpdate = z.output<typeof trainingUpdateSchema>;
 export type Selection = z.output<typeof selectionSchema>;
 export type PatchInfo = z.output<typeof patchInfoSchema>;
+export type Exported = z.output<typeof exportedSchema>;
 export type OutputState = z.output<typeof outputSchema>;
 export type AheadOutput = z.output<typeof aheadSchema>;
 export type SchedulePosition = z.output<typeof schedulePositionSchema>;

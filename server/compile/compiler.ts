@@ -13,12 +13,18 @@ import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import type { FaustFolders } from '../faust/evaluator.ts';
+import type { ExportedFaust } from '../faust/export.ts';
 
-export interface CompileRequest {
-  readonly id: number;
-  readonly json: unknown;
-  readonly options: CompileOptions;
-}
+export type Task =
+  | { readonly task: 'compile'; readonly json: unknown; readonly options: CompileOptions }
+  | {
+      readonly task: 'export';
+      readonly json: unknown;
+      /** Of controls, by their ids. */
+      readonly values: ReadonlyMap<string, number>;
+    };
+
+export type CompileRequest = Task & { readonly id: number };
 
 /** refused: the patch is wrong; failed: the compiler gave up. */
 export type Compiled =
@@ -26,7 +32,11 @@ export type Compiled =
   | { readonly kind: 'refused'; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: 'failed'; readonly reason: string };
 
-export type CompileAnswer = Compiled & { readonly id: number };
+/** A Faust program as text. */
+export type Written =
+  ({ readonly kind: 'written' } & ExportedFaust) | Exclude<Compiled, { readonly kind: 'compiled' }>;
+
+export type CompileAnswer = (Compiled | Written) & { readonly id: number };
 
 export interface CompilerLimits {
   /** Milliseconds. */
@@ -44,7 +54,7 @@ export class Compiler {
   readonly #limits: CompilerLimits;
   readonly #faust: FaustFolders;
   #worker: Worker | undefined;
-  #settle: ((answer: Compiled) => void) | undefined;
+  #settle: ((answer: Compiled | Written) => void) | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #id = 0;
   #waiting = 0;
@@ -62,14 +72,24 @@ export class Compiler {
 
   /** Checks and compiles. Never rejects. */
   compile(json: unknown, options: CompileOptions): Promise<Compiled> {
+    return this.#queue<Compiled>({ task: 'compile', json, options });
+  }
+
+  /** The Faust program of a document with these values as its defaults. Never rejects. */
+  exportFaust(json: unknown, values: ReadonlyMap<string, number>): Promise<Written> {
+    return this.#queue<Written>({ task: 'export', json, values });
+  }
+
+  /** @typeParam A  what the worker answers to such a task */
+  #queue<A extends Compiled | Written>(task: Task): Promise<A> {
     if (this.#waiting >= MAX_WAITING) {
       const reason = `${MAX_WAITING} compilations are waiting already: try again later`;
-      return Promise.resolve({ kind: 'failed', reason });
+      return Promise.resolve({ kind: 'failed', reason } as A);
     }
     this.#waiting++;
-    const run = this.#tail.then(() => this.#run(json, options)).finally(() => this.#waiting--);
+    const run = this.#tail.then(() => this.#run(task)).finally(() => this.#waiting--);
     this.#tail = run;
-    return run;
+    return run as Promise<A>;
   }
 
   /** Ends the thread; what was under way fails. */
@@ -79,19 +99,19 @@ export class Compiler {
     this.#worker = undefined;
   }
 
-  async #run(json: unknown, options: CompileOptions): Promise<Compiled> {
+  async #run(task: Task): Promise<Compiled | Written> {
     if (this.#stopped) return { kind: 'failed', reason: 'the daemon is shutting down' };
     const worker = (this.#worker ??= this.#spawn());
     const id = ++this.#id;
     let timer: NodeJS.Timeout | undefined;
-    const answer = await new Promise<Compiled>((resolve) => {
+    const answer = await new Promise<Compiled | Written>((resolve) => {
       this.#settle = resolve;
       timer = setTimeout(() => {
         const seconds = this.#limits.time / 1000;
         this.#end(worker, `it did not finish within ${seconds} s`);
       }, this.#limits.time);
       try {
-        worker.postMessage({ id, json, options } satisfies CompileRequest);
+        worker.postMessage({ id, ...task } satisfies CompileRequest);
       } catch {
         resolve({ kind: 'failed', reason: 'the document is nested too deeply' });
       }

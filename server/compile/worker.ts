@@ -1,6 +1,6 @@
 /**
  * The thread that compiles: takes one request at a time, evaluates the Faust program if it is one,
- * checks the patch, compiles it, answers.
+ * checks the patch, compiles it, answers; or writes the program with other defaults.
  *
  * Invariant: always answers, also when the compiler runs out of stack; running out of memory or
  * time ends the thread, and `compiler.ts` replaces it. It knows nothing of devices or sessions.
@@ -21,8 +21,15 @@ parentPort?.on('message', (request: CompileRequest) => {
   void answer(request).then((given) => parentPort?.postMessage(given));
 });
 
-async function answer({ id, json, options }: CompileRequest): Promise<CompileAnswer> {
+async function answer(request: CompileRequest): Promise<CompileAnswer> {
+  const { id, json } = request;
   try {
+    if (request.task === 'export') {
+      const written = await evaluator.export(json, request.values);
+      if (!written.ok) return { id, kind: 'refused', diagnostics: written.diagnostics };
+      return { id, kind: 'written', ...written.value };
+    }
+    const { options } = request;
     const patch = await evaluator.patchOf(json);
     if (!patch.ok) return { id, kind: 'refused', diagnostics: patch.diagnostics };
     // What plays may use all that this machine has; it is compiled here anyway.

@@ -66,6 +66,7 @@ const RUNNERS: Runners = {
     }),
 
   'patch.get': ({ session }) => answer(withoutProgram(session.state.patch)),
+  'patch.export': ({ session }, { format }) => session.export(format),
   'patch.info': ({ session }) => session.info(),
   'patch.set': async ({ session }, input, origin) => {
     const patch = named(input);

@@ -14,9 +14,11 @@ import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
 import { MAX_FOLLOWED, goOver, preview, remembered } from '../../dsp/learn/schedules/schedule.ts';
 import type { Schedule, ScheduleChange } from '../../dsp/learn/schedules/schedule.ts';
+import { withoutProgram } from '../../dsp/patch/faust.ts';
 import type { Patch, Training } from '../../dsp/patch/schema.ts';
 import { causeOf } from '../../dsp/run/faults.ts';
 import type {
+  Exported,
   OutputState,
   Param,
   PatchInfo,
@@ -29,7 +31,7 @@ import type {
   TrainingUpdate,
 } from '../api/schemas.ts';
 import type { Change, ChangeKind, Changes } from '../api/socket.ts';
-import type { Compiled } from '../compile/compiler.ts';
+import type { Compiled, Written } from '../compile/compiler.ts';
 import type { Logger, Supervisor } from '../engine/supervisor.ts';
 import type { EngineStatus, Measurement } from '../engine/types.ts';
 import { answer, refuse, summary, type Outcome } from './outcome.ts';
@@ -56,6 +58,7 @@ export type Engine = Pick<
 
 export interface PatchCompiler {
   compile(json: unknown, options: CompileOptions): Promise<Compiled>;
+  exportFaust(json: unknown, values: ReadonlyMap<string, number>): Promise<Written>;
 }
 
 /** Who asked for a change, so that everyone else is told; compared by identity. */
@@ -216,6 +219,38 @@ export class Session {
   /** Compiles for the device of now, and plays nothing. */
   check(json: unknown): Promise<Compiled> {
     return this.#compiler.compile(json, this.#fitting());
+  }
+
+  /** The patch with the values of now as its initial ones, as text. */
+  async export(format?: Exported['format']): Promise<Outcome<Exported>> {
+    const { patch, values } = this.#state;
+    const { name, faust } = patch;
+    if (faust === undefined) {
+      if (format === 'faust') {
+        const detail = `patch ${name} is no Faust program: expected the format "patch"`;
+        return refuse('NOT_EXPORTABLE', detail);
+      }
+      return answer(s.exportedPatch(patch, values));
+    }
+    const written = await this.#compiler.exportFaust(withoutProgram(patch), values);
+    if (written.kind === 'failed') {
+      return refuse('COMPILE_FAILED', `the compiler gave up: ${written.reason}`);
+    }
+    if (written.kind === 'refused') {
+      return refuse('NOT_EXPORTABLE', summary(written.diagnostics), written.diagnostics);
+    }
+    const { code, expandedFor, lost } = written;
+    const notes = [
+      ...(expandedFor.length === 0
+        ? []
+        : [`imports and definitions are put in, for the sake of ${expandedFor.join(', ')}`]),
+      ...lost.map((id) => `${id} is on: no program can say so`),
+    ];
+    if (format !== 'patch') {
+      return answer({ format: 'faust', file: `${name}.dsp`, text: code, notes });
+    }
+    const exported = s.exportedPatch({ ...patch, faust: { ...faust, code } }, values);
+    return answer({ ...exported, notes });
   }
 
   // --- values and output: at once ------------------------------------------------------------

@@ -15,6 +15,8 @@ import {
   remembered,
   type Schedule,
 } from '../../dsp/learn/schedules/schedule.ts';
+import { withValues } from '../../dsp/patch/export.ts';
+import { withoutProgram } from '../../dsp/patch/faust.ts';
 import { withLearnable, type Learn } from '../../dsp/patch/learnable.ts';
 import { termsOf, withObjective } from '../../dsp/patch/objective.ts';
 import { bankOf } from '../../dsp/patch/params.ts';
@@ -22,7 +24,7 @@ import type { Params } from '../../dsp/patch/params.ts';
 import type { Patch, Training } from '../../dsp/patch/schema.ts';
 import { newTraining } from '../../dsp/patch/training.ts';
 import type { Cause } from '../../dsp/run/faults.ts';
-import type { Meter, Param, PatchInfo, TrainingState } from '../api/schemas.ts';
+import type { Exported, Meter, Param, PatchInfo, TrainingState } from '../api/schemas.ts';
 import type { Measurement, Program } from '../engine/types.ts';
 import { answer, refuse, summary, type Outcome } from './outcome.ts';
 
@@ -400,6 +402,13 @@ export function infoOf(patch: Patch, artifact: Artifact): PatchInfo {
     memoryBytes: artifact.report.memoryBytes,
     why: [...artifact.report.mode],
   };
+}
+
+/** A document that begins with these values. */
+export function exportedPatch(patch: Patch, values: State['values']): Exported {
+  const document = withValues(withoutProgram(patch), (id) => values.get(id));
+  const text = `${JSON.stringify(document, null, 2)}\n`;
+  return { format: 'patch', file: `${patch.name}.json`, text, notes: [] };
 }
 
 export const untrainable = (state: State): ReturnType<typeof refuse> =>

@@ -1,7 +1,10 @@
 /** The commands that talk to a running host, against the real daemon on the virtual rig. */
 
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Patch } from '../../../dsp/patch/schema.ts';
 import { startDaemon } from '../../support/daemon.ts';
 import type { Daemon } from '../../support/daemon.ts';
 import { environment, livegrad, livegradJson, MAIN, scratch, textFile } from './run.ts';
@@ -153,6 +156,25 @@ describe('a running host', () => {
     });
     expect((await host('status')).document).toMatchObject({ patch: 'wire' });
     expect((await host('load', 'gain')).exit).toBe(0);
+  });
+});
+
+describe('what a host has learned', () => {
+  it('is printed or written as a patch that can be loaded, and is no Faust program', async () => {
+    await host('set', 'hidden/gain', '1.75');
+    const printed = await livegrad(['export', '--url', url]);
+    const document = JSON.parse(printed.stdout) as Patch;
+    expect(document.sliders['hidden/gain']).toMatchObject({ initial: 1.75 });
+    expect(document.params['gain']?.initial).not.toBe(1);
+    const file = join(scratch(), 'learned.json');
+    const written = await host('export', '--format', 'patch', '--output', file);
+    expect(written.document).toEqual({ format: 'patch', file, notes: [] });
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ sliders: document.sliders });
+    expect((await host('load', file)).document).toMatchObject({ name: 'gain' });
+    const faust = await host('export', '--format', 'faust');
+    expect(faust).toMatchObject({ exit: 1, document: { error: { code: 'NOT_EXPORTABLE' } } });
+    const nowhere = await host('export', '--output', join(file, 'x.json'));
+    expect(nowhere).toMatchObject({ exit: 1, document: { error: { code: 'CLI_NOT_WRITTEN' } } });
   });
 });
 

@@ -63,6 +63,7 @@ function weary(): PatchCompiler {
   const compiler = new Compiler();
   let calls = 0;
   return {
+    exportFaust: (json, values) => compiler.exportFaust(json, values),
     compile: async (json, options) => {
       if (calls++ > 0) return { kind: 'failed', reason: 'it was told to' };
       const compiled = await compiler.compile(json, options);
@@ -139,6 +140,7 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
       return api('PUT', '/patch', { example: 'one-pole' })(host);
     },
   },
+  NOT_EXPORTABLE: { provoke: api('GET', '/patch/export?format=faust') },
   UNKNOWN_DEVICE: { provoke: api('PUT', '/devices/selected', { output: 'nothing' }) },
   DEVICE_REFUSED: {
     provoke: async (host) => {

@@ -355,3 +355,113 @@ describe('a patch without a training', () => {
     expect(body['detail']).toMatch(/nothing to learn: .*one of cutoff, trim/u);
   });
 });
+
+describe('a Faust program', () => {
+  const CODE = `import("stdfaust.lib");
+// Learnt: the cutoff.
+cutoff = hslider("cutoff[unit:Hz][scale:log][learn:1]", 1000, 20, 20000, 1) /* Hz */;
+gain = hslider("gain", 0.5, 0, 2, 0.01);
+process = fi.lowpass(2, cutoff) * gain * (1 - checkbox("mute"));
+`;
+  const document = { format: 'livegrad.patch/1', name: 'voice', faust: { code: CODE } };
+
+  test('learns other sliders while it plays, and is exported with what it learned', async () => {
+    const { send, session, engine, measure } = await start();
+    expect((await send('PUT', '/patch', document)).status).toBe(200);
+    expect(engine.program?.artifact.params.map(({ id }) => id)).toEqual(['cutoff']);
+    session.setParams({ values: { gain: 0.75 } }, undefined);
+    measure(2000);
+    const { revision } = session;
+    const { body } = await send('PATCH', '/params', { learn: { gain: true } });
+    expect(body['revision']).toBe(revision + 1);
+    expect(param(body, 'gain')).toMatchObject({ kind: 'learnable', value: 0.75 });
+    expect(param(body, 'cutoff')).toMatchObject({ kind: 'learnable', value: 2000 });
+    expect((await send('GET', '/patch')).body).toMatchObject({
+      faust: { code: CODE, learn: { gain: 'linear' } },
+    });
+    const places = engine.program!.artifact.params.map(({ id }) => id);
+    measure(...places.map((id) => (id === 'gain' ? 1.25 : 3456)));
+
+    const { status, body: made } = await send('GET', '/patch/export');
+    expect(status).toBe(200);
+    expect(made).toEqual({
+      format: 'faust',
+      file: 'voice.dsp',
+      text: CODE.replace('1000', '3456').replace('0.5', '1.25'),
+      notes: [],
+    });
+    const { body: asPatch } = await send('GET', '/patch/export?format=patch');
+    const again = JSON.parse(asPatch['text'] as string) as Record<string, unknown>;
+    expect(again).toMatchObject({
+      faust: { code: made['text'], learn: { gain: 'linear' } },
+      params: { gain: { initial: 1.25 }, cutoff: { initial: 3456 } },
+    });
+    expect((await send('PUT', '/patch', { ...again, name: 'again' })).status).toBe(200);
+    expect(session.state.values.get('cutoff')).toBe(3456);
+  });
+
+  test('has no training where nothing is learned, and its own where something is', async () => {
+    const { send, session } = await start();
+    await send('PUT', '/patch', document);
+    expect((await send('PUT', '/params/cutoff', { learn: false })).status).toBe(200);
+    expect((await send('GET', '/training')).body).toMatchObject({ settings: null });
+    const training = await send('PATCH', '/training', { loss: 'mae' });
+    expect(training.body['detail']).toMatch(/nothing to learn: .*one of /u);
+    const { body } = await send('PUT', '/params/gain', { learn: true, training: { loss: 'mae' } });
+    expect(body).toMatchObject({ kind: 'learnable' });
+    expect((await send('GET', '/training')).body).toMatchObject({
+      running: true,
+      settings: { estimate: 'out1', target: 'in2', loss: 'mae' },
+    });
+    expect(session.state.patch.faust?.learn).toEqual({ cutoff: false, gain: 'linear' });
+  });
+
+  test('does not learn a switch', async () => {
+    const { send, session } = await start();
+    await send('PUT', '/patch', document);
+    const { state } = session;
+    const { status, body } = await send('PUT', '/params/mute', { learn: true });
+    expect(status).toBe(422);
+    expect(body['detail']).toMatch(/"mute" is a checkbox/u);
+    expect(session.state).toBe(state);
+  });
+
+  test('says in its notes what it could not hold', async () => {
+    const { send, session } = await start();
+    const code =
+      'process = _ <: par(i, 2, _ * hslider("g%i", 1, 0, 2, 0.1)) : + : *(checkbox("on"));';
+    await send('PUT', '/patch', { ...document, faust: { code } });
+    session.setParams({ values: { g0: 0.5, on: 1 } }, undefined);
+    const { body } = await send('GET', '/patch/export?format=faust');
+    expect(body['notes']).toEqual([
+      'imports and definitions are put in, for the sake of g0',
+      'on is on: no program can say so',
+    ]);
+    expect(body['text']).toMatch(/hslider\("g0", 0\.5/u);
+  });
+});
+
+test('a patch is exported with the values of now, and plays on from there', async () => {
+  const { send, session, measure } = await start();
+  session.setParams({ values: { cutoff: 4000 } }, undefined);
+  measure(1.5, -0.25);
+  const { status, body } = await send('GET', '/patch/export');
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ format: 'patch', file: 'filter.json', notes: [] });
+  const made = JSON.parse(body['text'] as string) as object;
+  const there = patchOf();
+  const { sliders, params } = there;
+  expect(made).toEqual({
+    ...there,
+    sliders: { ...sliders, cutoff: { ...sliders['cutoff'], initial: 4000 } },
+    params: {
+      gain: { ...params['gain'], initial: 1.5 },
+      pole: { ...params['pole'], initial: -0.25 },
+    },
+  });
+  const faust = await send('GET', '/patch/export?format=faust');
+  expect([faust.status, faust.body['code']]).toEqual([409, 'NOT_EXPORTABLE']);
+  expect((await send('GET', '/patch/export?format=wav')).status).toBe(400);
+  expect((await send('PUT', '/patch', { ...made, name: 'other' })).status).toBe(200);
+  expect(session.state.values.get('gain')).toBe(1.5);
+});

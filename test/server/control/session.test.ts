@@ -345,6 +345,7 @@ test('a patch that does not fit a new device says so in the status, and recovers
   const compiler = new Compiler();
   const { session, engine, told } = await start({
     compiler: {
+      exportFaust: (json, values) => compiler.exportFaust(json, values),
       compile: (json, options) =>
         options.sampleRate === 8000
           ? Promise.resolve({
