@@ -103,15 +103,24 @@ function dot(w: Writer, address: number, x: Value, lanes: number): Value {
     w.into.push(set(total));
     return [total];
   }
-  const sum = w.func.local('v128');
   const known = masked(w, x, lanes);
+  // Long ones have several sums, so that additions do not wait for each other.
+  const count = known.length >= 8 ? 4 : known.length >= 4 ? 2 : 1;
+  const sums = Array.from({ length: count }, () => w.func.local('v128'));
   known.forEach((part, c) => {
-    w.into.push(get(part), ['i32.const', 0], ['v128.load', address + 16 * c], [`${f}.mul`]);
-    if (c > 0) w.into.push(get(sum), [`${f}.add`]);
-    w.into.push(set(sum));
+    const row: Instr[] = [
+      ['i32.const', 0],
+      ['v128.load', address + 16 * c],
+    ];
+    addProduct(w, sums[c % count]!, [get(part)], row, c < count);
   });
-  const total = addLanes(w, sum);
-  w.func.release(sum);
+  for (let n = count / 2; n >= 1; n /= 2) {
+    for (let c = 0; c < n; c++) {
+      w.into.push(get(sums[c]!), get(sums[c + n]!), [`${f}.add`], set(sums[c]!));
+    }
+  }
+  const total = addLanes(w, sums[0]!);
+  for (const sum of sums) w.func.release(sum);
   if (known.at(-1) !== x.at(-1)) w.func.release(known.at(-1)!);
   return [total];
 }
@@ -371,9 +380,14 @@ export function sumOuter(
   const bytes = element.bytes * a.lanes * b.lanes;
   const fitting = Math.floor(PIECE_BYTES / (a.stride + b.stride));
   const piece = Math.max(16, Math.min(SUM_FRAMES, fitting));
-  w.into.push(['i32.const', into], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
   const pieces = Math.ceil(frames / piece);
-  w.into.push(['i32.const', 0], set(begin), ['i32.const', 0], set(beginB), ['loop', pieces]);
+  // What is made in one go is put where it goes, not added to what is there.
+  const isWhole = pieces === 1;
+  if (!isWhole) {
+    w.into.push(['i32.const', into], ['i32.const', 0], ['i32.const', bytes], ['memory.fill']);
+  }
+  w.into.push(['i32.const', 0], set(begin), ['i32.const', 0], set(beginB));
+  if (!isWhole) w.into.push(['loop', pieces]);
   w.into.push(get(begin), ['i32.const', a.stride * piece], ['i32.add'], set(end));
   w.into.push(get(end), ['i32.const', a.stride * frames], get(end));
   w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ['select'], set(end));
@@ -391,7 +405,7 @@ export function sumOuter(
       const part = (row: number): Instr[] => [get(ia), [mnemonic, a.address + 16 * (c + row)]];
       w.into.push(get(begin), set(ia), get(beginB), ...further, set(ib));
       for (const sum of sums) w.into.push(ZERO, set(sum));
-      w.into.push(['loop', frames / pieces]);
+      if (frames > 1) w.into.push(['loop', frames / pieces]);
       parts.forEach((local, row) => w.into.push(...part(row), set(local)));
       for (let j = 0; j < columns; j++) {
         w.into.push(get(ib), [element.loadSplat, b.address + element.bytes * (k + j)], set(bk));
@@ -402,12 +416,13 @@ export function sumOuter(
       }
       w.into.push(get(ib), ['i32.const', b.stride], ['i32.add'], set(ib));
       w.into.push(get(ia), ['i32.const', a.stride], ['i32.add'], ['local.tee', ia.index]);
-      w.into.push(get(end), ['i32.lt_u'], ['br_if', 0], ['end']);
+      w.into.push(get(end), ['i32.lt_u'], ...(frames > 1 ? AGAIN : DROP));
       for (let j = 0; j < columns; j++) {
         for (let i = 0; i < rows; i++) {
           const address = into + element.bytes * ((k + j) * a.lanes + width * (c + i));
           const lanes = Math.min(width, a.lanes - width * (c + i));
-          addTo(w, moved?.place ?? null, address, sums[j * rows + i]!, lanes);
+          const put = isWhole ? storeTo : addTo;
+          put(w, moved?.place ?? null, address, sums[j * rows + i]!, lanes);
         }
       }
       for (const local of [...sums, ...parts]) func.release(local);
@@ -433,10 +448,16 @@ export function sumOuter(
   for (; next < b.lanes; next += TILE_COLUMNS) {
     tiles(next, Math.min(TILE_COLUMNS, b.lanes - next), null);
   }
-  w.into.push(get(ib), set(beginB), get(end), ['local.tee', begin.index]);
-  w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ['br_if', 0], ['end']);
+  if (!isWhole) {
+    w.into.push(get(ib), set(beginB), get(end), ['local.tee', begin.index]);
+    w.into.push(['i32.const', a.stride * frames], ['i32.lt_u'], ...AGAIN);
+  }
   for (const local of [ia, ib, begin, end, beginB, bk]) func.release(local);
 }
+
+/** The end of a loop that runs again while what is on the stack says so, and what needs no loop. */
+const AGAIN: readonly Instr[] = [['br_if', 0], ['end']];
+const DROP: readonly Instr[] = [['drop']];
 
 /** Adds the first `lanes` lanes to what is in memory, `place` bytes further on. */
 function addTo(w: Writer, place: Local | null, address: number, sum: Local, lanes: number): void {
@@ -452,5 +473,19 @@ function addTo(w: Writer, place: Local | null, address: number, sum: Local, lane
     w.into.push(at, at, [`${scalar}.load`, here]);
     w.into.push(get(sum), [`${f}.extract_lane`, lane], [`${scalar}.add`]);
     w.into.push([`${scalar}.store`, here]);
+  }
+}
+
+/** Stores the first `lanes` lanes, `place` bytes further on. */
+function storeTo(w: Writer, place: Local | null, address: number, sum: Local, lanes: number): void {
+  const { bytes, scalar, vector: f, width } = w.func.element;
+  const at: Instr = place === null ? ['i32.const', 0] : get(place);
+  if (lanes === width) {
+    w.into.push(at, get(sum), ['v128.store', address]);
+    return;
+  }
+  for (let lane = 0; lane < lanes; lane++) {
+    w.into.push(at, get(sum), [`${f}.extract_lane`, lane]);
+    w.into.push([`${scalar}.store`, address + bytes * lane]);
   }
 }

@@ -60,3 +60,24 @@ export function soundLanes(element: Element, value: Local): Instr[] {
 export function splatInt(value: number): Instr {
   return ['v128.const', ...new Uint8Array(new Int32Array(4).fill(value).buffer)];
 }
+
+/** Bytes that are moved one vector after the other; more are worth a call. */
+const INLINE = 512;
+
+/**
+ * Moves bytes from one static address to another. Where they overlap they move down: forwards, each
+ * vector is read before what was in its place is overwritten.
+ */
+export function move(into: number, from: number, bytes: number): Instr[] {
+  if (bytes > INLINE || bytes % 4 !== 0 || (into > from && into < from + bytes)) {
+    return [['i32.const', into], ['i32.const', from], ['i32.const', bytes], ['memory.copy']];
+  }
+  const code: Instr[] = [];
+  for (let k = 0; k < bytes;) {
+    const type = bytes - k >= 16 ? 'v128' : bytes - k >= 8 ? 'f64' : 'f32';
+    code.push(['i32.const', 0], ['i32.const', 0]);
+    code.push([`${type}.load`, from + k], [`${type}.store`, into + k]);
+    k += { v128: 16, f64: 8, f32: 4 }[type];
+  }
+  return code;
+}

@@ -29,7 +29,23 @@ export interface WindowSum {
 }
 
 export function windowSum(func: Func, lanes: number, frames: number): WindowSum {
-  return lanes === 1 ? sumOfNumbers(func, frames) : sumOfVectors(func, lanes, frames);
+  if (lanes > 1) return sumOfVectors(func, lanes, frames);
+  return frames === 1 ? sumOfOne(func) : sumOfNumbers(func, frames);
+}
+
+/** Of one number: itself, as a sum that begins at 0 would have it, never −0. */
+function sumOfOne(func: Func): WindowSum {
+  const { scalar } = func.element;
+  const total = func.local(scalar);
+  return {
+    begin: [],
+    add: ([value]) => [get(value!), [`${scalar}.const`, 0], [`${scalar}.add`], set(total)],
+    addProduct: null,
+    total: () => total,
+    store: () => {
+      throw new Error('a sum of numbers is a number');
+    },
+  };
 }
 
 /** A vector of samples at a time in a loop's vector form, one in its rest; joined at the end. */
@@ -38,6 +54,8 @@ function sumOfNumbers(func: Func, frames: number): WindowSum {
   const one = func.local('f64');
   const isDouble = func.element === DOUBLE;
   const isLong = frames > 4 * LANE_TERMS;
+  // Without a whole vector its lanes are empty, without a rest the single sum is.
+  const hasVectors = frames >= func.element.width;
   return {
     begin: [ZERO, set(four), ['f64.const', 0], set(one)],
     add: ([value]) => {
@@ -65,6 +83,12 @@ function sumOfNumbers(func: Func, frames: number): WindowSum {
     total: () => {
       const total = func.local(func.element.scalar);
       func.emit(get(one));
+      if (!hasVectors) {
+        func.emit(...fromDouble(func.element), set(total));
+        func.release(four);
+        func.release(one);
+        return total;
+      }
       if (isLong || isDouble) {
         for (const lane of [0, 1]) {
           func.emit(get(four), ['f64x2.extract_lane', lane], ['f64.add']);
