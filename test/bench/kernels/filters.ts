@@ -69,6 +69,14 @@ export const FILTERS: readonly Kernel[] = [
     program: patched(gainDc),
   }),
   kernel({
+    name: 'gain-dc-sample',
+    native: { name: 'gain-dc-sample', size: 0 },
+    initial: [1, 0],
+    window: 1,
+    rate: 0.01,
+    program: patched(gainDc),
+  }),
+  kernel({
     name: 'biquads-4',
     native: { name: 'biquads', size: 0 },
     ...cascade,

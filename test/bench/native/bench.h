@@ -47,7 +47,7 @@ static inline void descend(Bench *bench) {
   for (int k = 0; k < n; k++) p[k] = hold(p[k] - rate * g[k], low, high);
 }
 
-extern const Kernel GAIN_DC, BIQUADS, BIQUADS_FORWARD_MODE, BIQUADS_REVERSE_MODE, FIR_SAMPLE,
-    FIR_BLOCK, MLP, LSTM_FORWARD, LSTM_TRAIN, STFT_LOSS;
+extern const Kernel GAIN_DC, GAIN_DC_SAMPLE, BIQUADS, BIQUADS_FORWARD_MODE, BIQUADS_REVERSE_MODE,
+    FIR_SAMPLE, FIR_BLOCK, MLP, LSTM_FORWARD, LSTM_TRAIN, STFT_LOSS;
 
 #endif

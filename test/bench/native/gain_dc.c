@@ -1,5 +1,5 @@
 /*
- * y = g x + c, learning g and c by gradient descent once a window.
+ * y = g x + c, learning g and c by gradient descent: once a window, or after every sample.
  */
 #include "bench.h"
 
@@ -26,4 +26,25 @@ static void block(Bench *bench) {
   }
 }
 
+static void block_sample(Bench *bench) {
+  const float *restrict x = bench->x, *restrict d = bench->d;
+  float *restrict y = bench->y;
+  const float rate = bench->rate, low = bench->low, high = bench->high;
+  const int frames = bench->frames;
+  float g = bench->param[0], c = bench->param[1], e = 0;
+  for (int n = 0; n < frames; n++) {
+    y[n] = g * x[n] + c;
+    e = y[n] - d[n];
+    const float step = rate * 2 * e;
+    g = hold(g - step * x[n], low, high);
+    c = hold(c - step, low, high);
+  }
+  bench->loss = e * e;
+  bench->gradient[0] = 2 * e * x[frames - 1];
+  bench->gradient[1] = 2 * e;
+  bench->param[0] = g;
+  bench->param[1] = c;
+}
+
 extern const Kernel GAIN_DC = {"gain-dc", reset, block};
+extern const Kernel GAIN_DC_SAMPLE = {"gain-dc-sample", reset, block_sample};

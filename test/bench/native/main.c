@@ -14,8 +14,9 @@
 #include <time.h>
 
 static const Kernel *const KERNELS[] = {
-    &GAIN_DC,   &BIQUADS, &BIQUADS_FORWARD_MODE, &BIQUADS_REVERSE_MODE, &FIR_SAMPLE,
-    &FIR_BLOCK, &MLP,     &LSTM_FORWARD,         &LSTM_TRAIN,           &STFT_LOSS};
+    &GAIN_DC,    &GAIN_DC_SAMPLE, &BIQUADS, &BIQUADS_FORWARD_MODE, &BIQUADS_REVERSE_MODE,
+    &FIR_SAMPLE, &FIR_BLOCK,      &MLP,     &LSTM_FORWARD,         &LSTM_TRAIN,
+    &STFT_LOSS};
 
 enum { MAX_TIMES = 100000, LINE_BYTES = 1 << 20 };
 
