@@ -38,6 +38,17 @@ export interface StateSlot {
   readonly hop: number;
 }
 
+/** Byte addresses of binary64 values. */
+export interface JudgedLayout {
+  /** What is known of the losses, at KEPT of `ir/judging.ts`. */
+  readonly kept: number;
+  /** The last good parameters, and those before the last step. */
+  readonly good: number;
+  readonly before: number;
+  /** Of windows since the last step: gradients, then the loss. */
+  readonly sums: number;
+}
+
 /** Byte addresses in the module's memory. */
 export interface Layout {
   /** First byte of each input and output channel: `maxBlock` binary32 values each. */
@@ -57,6 +68,16 @@ export interface Layout {
   /** Four words, of which the largest is the answer of `peak`. */
   readonly peak: number;
   readonly learningRate: number;
+  /** Parameters as a step leaves them, before they are taken over. */
+  readonly next: number;
+  /** What the guards keep, where they are in the module as well. */
+  readonly judged: JudgedLayout | null;
+  /** Words at COURSE of `ir/judging.ts`, and room for the rates of so many steps. */
+  readonly course: {
+    readonly words: number;
+    readonly rates: number;
+    readonly steps: number;
+  } | null;
   readonly states: readonly StateSlot[];
   /** Frames before a training window that its gradient looks at. */
   readonly lead: number;

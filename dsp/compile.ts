@@ -12,7 +12,7 @@ import { lowerProgram } from './faust/lower.ts';
 import { plan } from './plan.ts';
 import type { Mode, Watch } from './plan.ts';
 import type { Graph } from './ir/graph.ts';
-import { NO_GUARDS } from './ir/program.ts';
+import { NO_GUARDS, listensTo } from './ir/program.ts';
 import type { GraphName, Precision, Program } from './ir/program.ts';
 import { liveSize } from './passes/fold.ts';
 import { lower } from './patch/lower.ts';
@@ -146,12 +146,6 @@ export function assemble(
       idle: program.idle ?? [],
     },
   });
-}
-
-/** Channels of the inputs that matter, in order. */
-function listensTo(stream: Graph): number[] {
-  const channels = stream.nodes.flatMap(({ op, attrs }) => (op === 'input' ? [attrs[0] ?? 0] : []));
-  return [...new Set(channels)].sort((a, b) => a - b);
 }
 
 function reportGraphs(

@@ -199,13 +199,15 @@ export function plan(
   const reach = training.window + carried;
   const blind = way === 'forward' ? [] : unseenDelays(graph, active, reach);
   const made = differentiate(graph, { ...objective, carry: carried }, active, choice.wayOf);
-  const update = updateGraph(training.optimiser, base.params, training.window);
+  const stepOf = (isFree: boolean): Graph =>
+    updateGraph(training.optimiser, base.params, training.window, isFree);
   watch.done?.('differentiate');
   const graphs = {
     stream: improve('stream', made.stream),
     loss: made.loss === null ? null : improve('loss', made.loss),
     backward: improve('backward', made.backward),
-    update: improve('update', update),
+    update: improve('update', stepOf(false)),
+    freeUpdate: optimise(stepOf(true)),
   };
   watch.done?.('passes');
   return ok({

@@ -52,6 +52,11 @@ export interface Program {
   readonly loss: Graph | null;
   readonly backward: Graph | null;
   readonly update: Graph | null;
+  /**
+   * The same for parameters none of which is frozen or has a rate of its own, with the same states:
+   * only faster.
+   */
+  readonly freeUpdate?: Graph | null;
   /** Outputs of `backward` for `update` besides the gradient, in the order in which they lie. */
   readonly measures?: readonly Measure[];
   /** Samples; 0 without training. */
@@ -171,4 +176,10 @@ export function tapesOf(
     }
   }
   return tapes;
+}
+
+/** Channels of the inputs that matter, in order. */
+export function listensTo(stream: Graph): number[] {
+  const channels = stream.nodes.flatMap(({ op, attrs }) => (op === 'input' ? [attrs[0] ?? 0] : []));
+  return [...new Set(channels)].sort((a, b) => a - b);
 }

@@ -2,8 +2,8 @@
  * The guards of one running program: they judge each window's loss, gradients and step, and keep the
  * last good parameters.
  *
- * A loss is *usual* up to `factor` times the geometric mean of the losses before (over some 32
- * windows; what is not usual counts half, or at once where no
+ * A loss is *usual* up to `factor` times the geometric mean of the losses before (of their levels,
+ * `ir/judging.ts`, over some 32 windows; what is not usual counts half, or at once where no
  * long step came before it). Parameters are *good* when the loss of a whole window that was played with them was
  * finite and usual, and so are those that someone set by hand. What returns after a fault is the
  * last good ones, but for those that are frozen.
@@ -22,25 +22,22 @@
  */
 
 import type { Artifact } from '../artifact.ts';
+import {
+  ADMITS,
+  FACTOR,
+  KEPT,
+  LEARNS,
+  LEAST,
+  MOVE,
+  PARDON,
+  YIELDS,
+  levelOf,
+  lossAt,
+  reachOf,
+  riseOf,
+} from '../ir/judging.ts';
 import { DETAIL, FAULT } from './faults.ts';
-
-/** Share of a window's loss in the usual one: of a usual loss, and of one that is not. */
-const LEARNS = 1 / 32;
-const ADMITS = 1 / 64;
-/** What a window without a strike takes away. */
-const PARDON = 1 / 16;
-/** Losses below this are as good as none. */
-const LEAST = 1e-30;
-
-/** Places of the numbers that are kept from window to window. */
-const USUAL = 0;
-const LAST = 1;
-const MOVED = 2;
-const STRIKES = 3;
-/** Not 0: a negative loss was seen. */
-const SIGNED = 4;
-/** Windows judged. */
-const SEEN = 5;
+import type { Judged } from './kernel.ts';
 
 export class ParameterGuard {
   /** Numbers of the last fault, at DETAIL. */
@@ -55,35 +52,42 @@ export class ParameterGuard {
   readonly #before: Float64Array;
   readonly #min: Float64Array;
   readonly #max: Float64Array;
-  /** 1 / range; of a logarithmic one, in logarithms. */
   readonly #scale: Float64Array;
   readonly #isLog: Uint8Array;
-  readonly #kept = new Float64Array(6);
   readonly #hasLog: boolean;
+  /** What is a long step, and a leap: a way, of a logarithmic parameter a ratio. */
+  readonly #long: Float64Array;
+  readonly #leap: Float64Array;
+  readonly #kept: Float64Array;
+  readonly #rise: number;
 
   constructor(
     artifact: Artifact,
     params: Float64Array,
     gradients: Float64Array,
     frozen: Float64Array,
+    judged: Judged,
   ) {
     const { params: controls } = artifact;
     const count = controls.length;
     this.#settings = artifact.guards;
+    const { rising, leap } = this.#settings;
+    this.#rise = riseOf(rising === null ? FACTOR : rising.factor);
     this.#params = params;
     this.#gradients = gradients;
     this.#frozen = frozen;
-    this.#good = new Float64Array(count);
+    this.#kept = judged.kept;
+    this.#good = judged.good;
+    this.#before = judged.before;
     this.#left = new Float64Array(count);
-    this.#before = new Float64Array(count);
     this.#min = Float64Array.from(controls, (c) => c.min);
     this.#max = Float64Array.from(controls, (c) => c.max);
-    this.#isLog = Uint8Array.from(controls, (c) => (c.scale === 'log' && c.min > 0 ? 1 : 0));
-    this.#hasLog = this.#isLog.includes(1);
-    this.#scale = Float64Array.from(controls, ({ min, max }, k) => {
-      const range = this.#isLog[k] === 1 ? Math.log(max / min) : max - min;
-      return range > 0 ? 1 / range : 0;
-    });
+    const { isLog, scale, over } = reachOf(controls);
+    this.#isLog = isLog;
+    this.#scale = scale;
+    this.#hasLog = isLog.includes(1);
+    this.#long = over(rising === null ? MOVE : rising.move);
+    this.#leap = over(leap);
   }
 
   /** The present parameters are good, and nothing is known of the loss. */
@@ -141,13 +145,14 @@ export class ParameterGuard {
     if (value - value !== 0) return this.#fault(FAULT.loss, loss, 0, -1);
     const gradients = this.#gradients;
     // Two sums side by side: an addition need not wait for the one before.
+    const count = gradients.length;
     let square = 0;
     let other = 0;
-    for (let k = 1; k < gradients.length; k += 2) {
+    for (let k = 1; k < count; k += 2) {
       square += gradients[k - 1]! * gradients[k - 1]!;
       other += gradients[k]! * gradients[k]!;
     }
-    if (gradients.length % 2 === 1) other += gradients[gradients.length - 1]! ** 2;
+    if (count % 2 === 1) square += gradients[count - 1]! * gradients[count - 1]!;
     square += other;
     // What is not finite has no finite square; a huge number has none either.
     if (square - square !== 0 && !isFinite(gradients)) {
@@ -161,26 +166,26 @@ export class ParameterGuard {
       this.detail[DETAIL.value] = Math.sqrt(square);
       return this.#fault(FAULT.maxGradient, this.detail, maxGradient, -1);
     }
-    if (value < 0) kept[SIGNED] = 1;
-    const ln = Math.log(value > LEAST ? value : LEAST);
-    const factor = rising === null ? 4 : rising.factor;
-    const isKnown = kept[SEEN]! > 0 && kept[SIGNED] === 0;
-    const isUsual = !isKnown || ln <= kept[USUAL]! + Math.log(factor);
-    const isStrike =
-      rising !== null && active && !isUsual && value >= kept[LAST]! && kept[MOVED]! >= rising.move;
-    const strikes = kept[STRIKES]!;
-    kept[STRIKES] = isStrike ? strikes + 1 : strikes > PARDON ? strikes - PARDON : 0;
-    if (rising !== null && isKnown && kept[STRIKES] > rising.times - 0.5) {
-      return this.#fault(FAULT.rising, loss, Math.exp(kept[USUAL]!) * factor, -1);
+    if (value < 0) kept[KEPT.signed] = 1;
+    const level = levelOf(value > LEAST ? value : LEAST);
+    const isKnown = kept[KEPT.seen]! > 0 && kept[KEPT.signed] === 0;
+    const isUsual = !isKnown || level <= kept[KEPT.usual]! + this.#rise;
+    const isLong = kept[KEPT.moved] !== 0;
+    const isStrike = rising !== null && active && !isUsual && isLong && value >= kept[KEPT.last]!;
+    const before = kept[KEPT.strikes]!;
+    const strikes = isStrike ? before + 1 : before > PARDON ? before - PARDON : 0;
+    if (rising !== null && isKnown && strikes > rising.times - 0.5) {
+      return this.#fault(FAULT.rising, loss, lossAt(kept[KEPT.usual]!) * rising.factor, -1);
     }
+    kept[KEPT.strikes] = strikes;
     // A rise that no long step came before is not of learning's making: it soon is the usual.
-    const isSudden = kept[MOVED]! < (rising === null ? 0.05 : rising.move);
-    const share = isUsual ? LEARNS : isSudden ? 0.5 : ADMITS;
-    kept[USUAL]! += kept[SEEN] === 0 ? ln - kept[USUAL]! : (ln - kept[USUAL]!) * share;
-    kept[LAST] = value;
-    kept[MOVED] = 0;
+    const known = isUsual ? LEARNS : isLong ? ADMITS : YIELDS;
+    const share = kept[KEPT.seen]! > 0 ? known : 1;
+    kept[KEPT.usual]! += (level - kept[KEPT.usual]!) * share;
+    kept[KEPT.last] = value;
+    kept[KEPT.moved] = 0;
     // Nothing compared with nothing, before the sound begins, says nothing of what is usual.
-    if (value > LEAST) kept[SEEN]! += 1;
+    if (value > LEAST) kept[KEPT.seen]! += 1;
     if (isUsual) copy(this.#good, this.#params);
     return FAULT.none;
   }
@@ -201,40 +206,55 @@ export class ParameterGuard {
   afterStep(): number {
     const params = this.#params;
     const before = this.#before;
-    const scale = this.#scale;
-    const isLog = this.#isLog;
-    const { leap } = this.#settings;
-    let most = 0;
-    let sum = 0;
+    const long = this.#long;
+    const leap = this.#leap;
+    let isLong = 0;
     if (!this.#hasLog) {
+      let isShort = 1;
       for (let k = 0; k < params.length; k++) {
         const way = params[k]! - before[k]!;
-        const share = (way < 0 ? -way : way) * scale[k]!;
-        sum += way;
-        if (share > most) most = share;
+        const size = way < 0 ? -way : way;
+        if (size >= long[k]!) isLong = 1;
+        // Also what is not a number.
+        if (!(size < leap[k]! && size < Infinity)) isShort = 0;
       }
-      if (most < leap && sum - sum === 0) {
+      if (isShort === 1) {
         copy(this.#left, params);
-        this.#kept[MOVED] = most;
+        this.#kept[KEPT.moved] = isLong;
         return FAULT.none;
       }
-      most = 0;
     }
     // Where there may be something to say, one by one.
     for (let k = 0; k < params.length; k++) {
       const value = params[k]!;
       if (value - value !== 0) return this.#firstBad(FAULT.parameter, params);
-      const way = isLog[k] === 1 ? Math.log(value / before[k]!) : value - before[k]!;
-      const share = Math.abs(way) * scale[k]!;
-      if (share > most) most = share;
-      if (share >= leap && (value <= this.#min[k]! || value >= this.#max[k]!)) {
-        this.detail[DETAIL.value] = share;
-        return this.#fault(FAULT.leap, this.detail, leap, k);
+      const from = before[k]!;
+      const isLog = this.#isLog[k] === 1;
+      const size = value > from ? value - from : from - value;
+      if (isLog ? isApart(value, from, long[k]!) : size >= long[k]!) isLong = 1;
+      if (value > this.#min[k]! && value < this.#max[k]!) continue;
+      if (isLog ? isApart(value, from, leap[k]!) : size >= leap[k]!) {
+        const way = isLog ? Math.abs(Math.log(value / from)) : size;
+        this.detail[DETAIL.value] = way * this.#scale[k]!;
+        return this.#fault(FAULT.leap, this.detail, this.#settings.leap, k);
       }
     }
     copy(this.#left, params);
-    this.#kept[MOVED] = most;
+    this.#kept[KEPT.moved] = isLong;
     return FAULT.none;
+  }
+
+  /** Was a parameter set by hand since the last step? */
+  get touched(): boolean {
+    const params = this.#params;
+    const left = this.#left;
+    for (let k = 0; k < params.length; k++) if (params[k] !== left[k]) return true;
+    return false;
+  }
+
+  /** What differs from here on was set by hand: windows have been judged and steps taken elsewhere. */
+  leave(): void {
+    copy(this.#left, this.#params);
   }
 
   /** For what is found elsewhere: no numbers but where. */
@@ -268,6 +288,11 @@ export class ParameterGuard {
     this.detail[DETAIL.index] = index;
     return fault;
   }
+}
+
+/** Is one of two positive numbers at least so many times the other? */
+function isApart(a: number, b: number, ratio: number): boolean {
+  return a >= b * ratio || a * ratio <= b;
 }
 
 function isFinite(values: Float64Array): boolean {

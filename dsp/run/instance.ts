@@ -1,5 +1,7 @@
 /**
  * One running program: cuts the stream at window ends, steps the optimiser, guards the parameters.
+ * Where the kernel can it runs the windows of a block by itself (`Course`) and stops where there is
+ * something to say; all else goes window by window through here, with the same results to the bit.
  *
  * Threads: whoever owns the instance calls everything; in the daemon that is the audio thread.
  * Invariants: after construction nothing allocates, throws or waits; results do not depend on how
@@ -13,6 +15,7 @@ import type { Artifact } from '../artifact.ts';
 import { Pace } from '../learn/schedules/pace.ts';
 import { encode } from '../learn/schedules/schedule.ts';
 import type { Schedule } from '../learn/schedules/schedule.ts';
+import { COURSE, KEPT, STOPPED } from '../ir/judging.ts';
 import { copyStates } from './adopt.ts';
 import type { Adoption } from './adopt.ts';
 import { DETAIL, FAULT } from './faults.ts';
@@ -57,10 +60,9 @@ export class Instance {
   readonly #silence: number;
   #learning = false;
   #position = 0;
-  /** Gradients of the windows since the last step, added up, and how many. */
-  readonly #sums: Float64Array;
   /** Mean loss of the windows of the last step. */
   readonly #meanLoss = new Float64Array(1);
+  /** Windows since the last step whose gradients have been added up. */
   #gathered = 0;
   /** So many windows, the present one included, are not recorded whole: no step, no loss. */
   #partial = 0;
@@ -78,9 +80,14 @@ export class Instance {
     this.frozen = this.#kernel.frozen;
     this.rates = this.#kernel.rates;
     this.meters = this.#kernel.meters;
-    this.#sums = new Float64Array(artifact.every > 1 ? artifact.params.length : 0);
     this.#window = artifact.window;
-    this.#guard = new ParameterGuard(artifact, this.params, this.gradients, this.frozen);
+    this.#guard = new ParameterGuard(
+      artifact,
+      this.params,
+      this.gradients,
+      this.frozen,
+      this.#kernel.judged,
+    );
     artifact.sliders.forEach((control, k) => {
       this.sliders[k] = control.initial;
     });
@@ -132,17 +139,7 @@ export class Instance {
     const total = Math.min(frames, this.artifact.maxBlock);
     let done = 0;
     while (done < total) {
-      const left = this.#window === 0 ? total : this.#window - this.#position;
-      const count = total - done < left ? total - done : left;
-      this.#listen(done, count);
-      this.#kernel.stream(done, this.#position, count);
-      done += count;
-      if (this.#window === 0) break;
-      this.#position += count;
-      if (this.#position === this.#window) {
-        this.#position = 0;
-        this.#endWindow();
-      }
+      done += this.#runsByItself ? this.#run(done, total - done) : this.#piece(done, total - done);
     }
     if (this.#learning) this.#checkOutputs(total);
   }
@@ -273,12 +270,79 @@ export class Instance {
     this.resetState();
   }
 
-  #endWindow(): void {
-    if (this.retired) return;
+  /** Up to the end of a window, judged here. @returns frames done */
+  #piece(from: number, frames: number): number {
+    const left = this.#window === 0 ? frames : this.#window - this.#position;
+    const count = frames < left ? frames : left;
+    this.#listen(from, count);
+    this.#kernel.stream(from, this.#position, count);
+    if (this.#window === 0) return count;
+    this.#position += count;
+    if (this.#position < this.#window) return count;
+    this.#position = 0;
+    if (!this.retired) {
+      this.#kernel.backward();
+      this.#judge();
+    }
+    return count;
+  }
+
+  /** Windows may follow each other without being looked at from here. */
+  get #runsByItself(): boolean {
+    if (this.#kernel.course === null || this.#partial > 0 || this.retired) return false;
+    return !this.#guard.touched;
+  }
+
+  /** As `#piece`, over as many windows as rates are known for and nothing is found in. */
+  #run(from: number, frames: number): number {
+    const { words, rates, run } = this.#kernel.course!;
+    const window = this.#window;
+    const ends = Math.ceil((this.#position + frames) / window);
+    const known = this.#pace.ahead(this.step, ends, rates);
+    const left = known * window - this.#position;
+    words[COURSE.active] = this.#learning && !this.held ? 1 : 0;
+    words[COURSE.heard] = this.#heard;
+    words[COURSE.gathered] = this.#gathered;
+    run(from, this.#position, frames < left ? frames : left);
+    this.#heard = words[COURSE.heard]!;
+    this.#gathered = words[COURSE.gathered]!;
+    const done = words[COURSE.frames]!;
+    this.#position = (this.#position + done) % window;
+    const windows = words[COURSE.windows]!;
+    if (windows > 0) {
+      this.windows += windows;
+      this.loss = this.#kernel.judged.kept[KEPT.last]!;
+    }
+    const steps = words[COURSE.steps]!;
+    if (steps > 0) {
+      if (this.#pace.listens) this.#observeAll(rates, steps);
+      this.step += steps;
+      this.#guard.leave();
+    }
+    const stopped = words[COURSE.stopped]!;
+    if (stopped === STOPPED.listening) return done + this.#piece(from + done, frames - done);
+    if (stopped === STOPPED.judging) this.#judge();
+    if (stopped === STOPPED.stepping) {
+      const { sums } = this.#kernel.judged;
+      this.#meanLoss[0] = sums[sums.length - 1]!;
+      this.#afterStep();
+    }
+    return done;
+  }
+
+  /** The losses of steps that have been taken. */
+  #observeAll(losses: Float64Array, steps: number): void {
+    for (let k = 0; k < steps; k++) {
+      this.#meanLoss[0] = losses[k]!;
+      this.#pace.observe(this.step + k, this.#meanLoss);
+    }
+  }
+
+  /** A window is over, and its gradient is there. */
+  #judge(): void {
     const kernel = this.#kernel;
     const isSilent = this.#heard < this.#silence;
     this.#heard = 0;
-    kernel.backward();
     this.windows++;
     if (this.#partial > 0) {
       this.#partial--;
@@ -306,32 +370,37 @@ export class Instance {
     if (!this.#guard.flat) {
       this.#guard.beforeStep();
       kernel.update();
-      const leap = this.#guard.afterStep();
-      if (leap !== FAULT.none) {
-        this.#trip(leap);
-        return;
-      }
+      this.#afterStep();
+      return;
     }
-    this.#pace.observe(this.step, this.artifact.every > 1 ? this.#meanLoss : kernel.loss);
+    this.#observe();
+  }
+
+  /** Before anything is played with what a step has made. */
+  #afterStep(): void {
+    const leap = this.#guard.afterStep();
+    if (leap === FAULT.none) this.#observe();
+    else this.#trip(leap);
+  }
+
+  #observe(): void {
+    this.#pace.observe(this.step, this.artifact.every > 1 ? this.#meanLoss : this.#kernel.loss);
     this.step++;
   }
 
   /** Adds up gradients; true when they are enough, and their mean is in their place. */
   #gather(): boolean {
     const { gradients } = this;
-    const sums = this.#sums;
+    const { sums } = this.#kernel.judged;
     const { every } = this.artifact;
-    const loss = this.#meanLoss;
-    if (this.#gathered === 0) {
-      sums.fill(0);
-      loss[0] = 0;
-    }
-    loss[0]! += this.loss;
-    for (let k = 0; k < sums.length; k++) sums[k]! += gradients[k]!;
+    const last = gradients.length;
+    if (this.#gathered === 0) sums.fill(0);
+    for (let k = 0; k < last; k++) sums[k]! += gradients[k]!;
+    sums[last]! += this.loss;
     this.#gathered++;
     if (this.#gathered < every) return false;
-    for (let k = 0; k < sums.length; k++) gradients[k] = sums[k]! / every;
-    loss[0]! /= every;
+    for (let k = 0; k < last; k++) gradients[k] = sums[k]! / every;
+    this.#meanLoss[0] = sums[last]! / every;
     this.#gathered = 0;
     return true;
   }

@@ -18,6 +18,7 @@ import {
   updateScalars,
 } from '../ir/program.ts';
 import type { Measure, Program } from '../ir/program.ts';
+import { privately } from './kernel.ts';
 import type { Kernel, Samples } from './kernel.ts';
 
 const identity = (x: number): number => x;
@@ -63,6 +64,8 @@ export function interpreterKernel(
     loss: new Float64Array(1),
     learningRate: new Float64Array(1),
     meters: new Float64Array(program.meters?.length ?? 0),
+    judged: privately(P),
+    course: null,
     memory: null,
     peakIn: (channel, offset, frames) => peakOf(kernel.inputs[channel]!, offset, frames),
     peakOut: (channel, offset, frames) => peakOf(kernel.outputs[channel]!, offset, frames),

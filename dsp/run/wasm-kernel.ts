@@ -5,6 +5,8 @@
  */
 
 import type { Artifact } from '../artifact.ts';
+import { COURSE_WORDS, KEPT_NUMBERS } from '../ir/judging.ts';
+import { privately } from './kernel.ts';
 import type { Kernel } from './kernel.ts';
 
 interface Exports {
@@ -15,6 +17,7 @@ interface Exports {
   reset(): void;
   restart(): void;
   peak(from: number, bytes: number): void;
+  course?(offset: number, position: number, length: number): void;
 }
 
 export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kernel {
@@ -35,17 +38,38 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
     const b = peaks[2]! > peaks[3]! ? peaks[2]! : peaks[3]!;
     return a > b ? a : b;
   };
+  const [bank, next] = [layout.params, layout.next].map((at) => doubles(at, params.length)) as [
+    Float64Array,
+    Float64Array,
+  ];
+  const { judged, course } = layout;
   return {
     inputs: layout.inputs.map((at) => new Float32Array(buffer, at, maxBlock)),
     outputs: layout.outputs.map((at) => new Float32Array(buffer, at, maxBlock)),
     sliders: doubles(layout.sliders, sliders.length),
-    params: doubles(layout.params, params.length),
+    params: bank,
     gradients: doubles(layout.gradients, params.length),
     frozen: doubles(layout.frozen, params.length),
     rates,
     loss: doubles(layout.loss, 1),
     learningRate: doubles(layout.learningRate, 1),
     meters: doubles(layout.meters, meters.length),
+    judged:
+      judged === null
+        ? privately(params.length)
+        : {
+            kept: doubles(judged.kept, KEPT_NUMBERS),
+            good: doubles(judged.good, params.length),
+            before: doubles(judged.before, params.length),
+            sums: doubles(judged.sums, params.length + 1),
+          },
+    course: course && {
+      words: new Int32Array(buffer, course.words, COURSE_WORDS),
+      rates: doubles(course.rates, course.steps),
+      run: (offset, position, frames) => {
+        exports.course!(offset * 4, position * 4, frames * 4);
+      },
+    },
     memory: {
       words: new Int32Array(buffer),
       singles: new Float32Array(buffer),
@@ -61,6 +85,7 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
     },
     update: () => {
       exports.update();
+      bank.set(next);
     },
     reset: () => {
       exports.reset();

@@ -31,9 +31,11 @@ import type { Room } from './operands.ts';
 import type { Schedule, Stage } from './schedule.ts';
 import { placeSignals } from './sites.ts';
 import type { Channels, Site } from './sites.ts';
+import { storeResults } from './results.ts';
+import type { Result } from './results.ts';
 import { sound, soundLanes } from './snippets.ts';
 import { sumOuter } from './matrices.ts';
-import { demote, promote, spill } from './structures.ts';
+import { demote, spill } from './structures.ts';
 import type { Recording } from './matrices.ts';
 import { windowSum } from './sums.ts';
 import type { WindowSum } from './sums.ts';
@@ -50,8 +52,29 @@ export interface Ports extends Channels {
   scalar(index: number): number;
   /** Where an output goes that is one value. */
   value(name: string): number | undefined;
+  /** The same, if the graph itself reads nothing there. */
+  unread(name: string): number | undefined;
+  /** Where the largest magnitudes of the gradients go, four words; null where nobody asks. */
+  readonly slopes: number | null;
 }
 
+/** What a run of a stream is told, in bytes of single precision; position and length are changed. */
+export interface Span {
+  readonly offset: Local;
+  readonly position: Local;
+  readonly length: Local;
+}
+
+const spanOf = (func: Func): Span => ({
+  offset: func.param(0),
+  position: func.param(1),
+  length: func.param(2),
+});
+
+/**
+ * @param frames  of a run at most; a run of one at most is one of one, and has no loops
+ * @param span    of a stream: the parameters of the function, if not given
+ */
 export function emitGraph(
   func: Func,
   graph: Graph,
@@ -60,12 +83,13 @@ export function emitGraph(
   ports: Ports,
   room: Room,
   frames: number,
+  span: Span | null = graph.domain === 'stream' ? spanOf(func) : null,
 ): void {
   const isStream = graph.domain === 'stream';
   const { element } = func;
-  const position = isStream ? func.param(1) : null;
-  const offset = isStream && ports.device === null ? func.param(0) : null;
-  const length = isStream ? func.param(2) : null;
+  const position = isStream ? span!.position : null;
+  const offset = isStream && ports.device === null ? span!.offset : null;
+  const length = isStream ? span!.length : null;
   const i = func.local('i32');
   const whole = isStream ? func.local('i32') : null;
   const heads = new Map<Line, Local>();
@@ -116,7 +140,9 @@ export function emitGraph(
     const step = isVector(body.form) ? 16 : element.bytes;
     func.append(body.prologue);
     for (const local of [...body.hoisted, ...body.kept]) func.release(local);
-    if (isStream) {
+    if (rounds === 1 && (!isStream || frames === 1)) {
+      func.append(body.code);
+    } else if (isStream) {
       const end = isVector(body.form) ? whole! : length!;
       func.emit(['block'], get(i), get(end), ['i32.ge_u'], ['br_if', 0]);
       func.emit(['loop', rounds]);
@@ -498,7 +524,7 @@ export function emitGraph(
       }
       const heard = graph.nodes.flatMap(({ op, attrs: [k = 0] }) => (op === 'input' ? [k] : []));
       const pairs = crossings(heard, ports.device.inputs, ports.inputs);
-      fromDevice(func, pairs, func.param(0), length!, frames);
+      fromDevice(func, pairs, span!.offset, length!, frames);
     }
     // A vector of samples at a time to the end and over it: what is behind is written again.
     func.emit(get(length!), ['i32.const', 15], ['i32.add']);
@@ -542,26 +568,26 @@ export function emitGraph(
 
   func.begin('upkeep');
   const last = newBody(element.scalar, true);
-  for (const { name, node } of graph.outputs) {
+  const results = graph.outputs.flatMap(({ name, node }): Result[] => {
     const address = ports.value(name);
-    if (address === undefined || isSignal(node)) continue;
-    if (shapeOf(node) > 1) {
-      const from = arrays.get(node) ?? room.constants(nodeOf(graph, node).attrs);
-      promote({ func, into: last.code }, from, address, shapeOf(node));
-      continue;
-    }
-    const [value] = valueIn(last, node) as [Local];
-    last.code.push(['i32.const', 0], get(value));
-    if (value.type === 'f32') last.code.push(['f64.promote_f32']);
-    last.code.push(['f64.store', address]);
-  }
+    if (address === undefined || isSignal(node)) return [];
+    return [{ node, address, lanes: shapeOf(node), isGradient: name.startsWith('gradient:') }];
+  });
+  storeResults(
+    func,
+    last.code,
+    results,
+    element.precision === 'single' ? ports.slopes : null,
+    (id) => valueIn(last, id)[0]!,
+    (id) => arrays.get(id) ?? room.constants(nodeOf(graph, id).attrs),
+  );
   func.append(last.prologue);
   func.append(last.code);
   if (isStream) showStored();
 
   if (isStream && ports.device !== null) {
     const pairs = crossings(ports.outputs.keys(), ports.outputs, ports.device.outputs);
-    toDevice(func, pairs, func.param(0), length!, frames);
+    toDevice(func, pairs, span!.offset, length!, frames);
   }
   if (isStream) moveOverlaps();
   // What a recursion writes must not end in denormals: one loop for numbers, one for vectors.

@@ -1,17 +1,22 @@
 /**
- * Program → module: three functions, two resets, and where everything lies.
+ * Program → module: three functions, one that calls them window by window, two resets, and where
+ * everything lies.
  *
  * Exports: memory; stream(offset, position, length) in bytes of single-precision samples;
- * backward(); update(); reset() of all states, restart() of the optimiser's; peak(from, bytes) of
- * samples. Invariant: the bytes depend on the program and `maxBlock` alone.
+ * backward(); update(), which leaves the parameters at `next`; reset() of all states, restart() of
+ * the optimiser's; peak(from, bytes) of samples; course(offset, position, length), all of them
+ * together, where the program learns. Invariant: the bytes depend on the program and `maxBlock` alone.
  */
 
 import type { Layout, MemoryReport } from '../artifact.ts';
-import type { Graph } from '../ir/graph.ts';
+import type { Graph, NodeId } from '../ir/graph.ts';
 import { nodeOf } from '../ir/graph.ts';
+import { COURSE_WORDS, KEPT_NUMBERS } from '../ir/judging.ts';
 import { ListKeys } from '../ir/lists.ts';
 import {
+  NO_GUARDS,
   gradientName,
+  listensTo,
   measureLanes,
   measureName,
   meterName,
@@ -22,19 +27,22 @@ import {
 import type { GraphName, Program } from '../ir/program.ts';
 import { DOUBLE, chunksOf, elementOf, placesOf, splatReal } from './element.ts';
 import type { Element } from './element.ts';
+import { courseFunction } from './course.ts';
+import type { CourseCode } from './course.ts';
 import { emitGraph } from './emit.ts';
-import type { Ports } from './emit.ts';
+import type { Ports, Span } from './emit.ts';
 import type { Channels } from './sites.ts';
 import type { Room } from './operands.ts';
-import { emitOnce } from './once.ts';
+import { emitOnce, isWatchable } from './once.ts';
+import type { Watch } from './once.ts';
 import { fftScratch, fftTables, rfftFunction, rfftTransposeFunction } from './fft.ts';
 import { Memory, placeState } from './memory.ts';
 import type { Storage } from './memory.ts';
 import { Func, call, get, set } from './module.ts';
-import type { Data, Module } from './module.ts';
+import type { Data, Local, Module } from './module.ts';
 import { peakFunction } from './peak.ts';
 import { schedule } from './schedule.ts';
-import { splatInt } from './snippets.ts';
+import { move, splatInt } from './snippets.ts';
 import { statesOf } from './states.ts';
 import type { Schedule } from './schedule.ts';
 import { fillTable } from './tables.ts';
@@ -59,10 +67,12 @@ export interface Plan {
   readonly frames: number;
 }
 
-/** Its place among the functions. */
-const LOSS_FUNCTION = 1;
-/** Functions between those of the graphs and the routines: two resets and the peak. */
-const OWN = 3;
+/** Places among the functions. */
+const PLACE = { stream: 0, loss: 1, backward: 2, update: 3, peak: 6 } as const;
+/** Functions between those of the graphs and the routines: two resets, the peak and the course. */
+const OWN = 4;
+/** Instructions that may be there twice. */
+const INLINE = 4000;
 const PAGE = 65536;
 /** A matrix product may read three columns behind the last one. */
 const SPARE = 65536;
@@ -85,6 +95,23 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   const scalars = memory.doubles(1 + 3 * P + measured);
   const loss = memory.doubles(1);
   const peak = memory.take(16);
+  const slopes = memory.take(16);
+  // A step that leaves parameters out works in place.
+  const isWhole = stepsAll(program.update, P);
+  const next = isWhole ? memory.doubles(P + 1) : params;
+  const judged = isWhole
+    ? {
+        kept: memory.doubles(KEPT_NUMBERS),
+        good: memory.doubles(P + 1),
+        before: memory.doubles(P + 1),
+        sums: memory.doubles(P + 1),
+      }
+    : null;
+  // Of every step of a block.
+  const steps = program.window === 0 ? 0 : Math.floor(maxBlock / program.window) + 1;
+  const course = isWhole
+    ? { words: memory.take(4 * COURSE_WORDS), rates: memory.doubles(steps), steps }
+    : null;
   const controlsEnd = memory.top;
   const channels = (count: number): number[] =>
     Array.from({ length: count }, () => memory.floats(maxBlock + 4));
@@ -117,7 +144,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   const planned = graphs.map(({ name, graph, frames }): Plan | null => {
     optimiser = memory.take(0);
     if (graph === null) return null;
-    const order = schedule(graph);
+    const order = schedule(graph, program.window === 1);
     const of = graph.domain === 'once' ? DOUBLE : element;
     return { name, graph, order, storage: placeState(graph, order, frames, memory, of), frames };
   });
@@ -135,14 +162,14 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   const valuePorts = new Map<string, number>([['loss', loss]]);
   for (let k = 0; k < P; k++) {
     valuePorts.set(gradientName(k), slot(scalars, updateScalars.gradient(k)));
-    valuePorts.set(paramName(k), slot(params, k));
+    valuePorts.set(paramName(k), slot(next, k));
   }
   shown.forEach((_, k) => valuePorts.set(meterName(k), slot(meters, k)));
   for (const measure of measures) {
     const index = updateScalars.measure(measure, measures, P);
     valuePorts.set(measureName(measure), slot(scalars, index));
   }
-  const portsFrom = (before: number): Ports => ({
+  const portsFrom = (before: number, isSlope = false): Ports => ({
     ...signals,
     device: element === DOUBLE ? { inputs, outputs } : null,
     tapes: recordings.map(({ from }) => from(before)),
@@ -150,6 +177,8 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     param: (index) => slot(params, index),
     scalar: (index) => slot(scalars, index),
     value: (name) => valuePorts.get(name),
+    slopes: isSlope ? slopes : null,
+    unread: (name) => (isWhole ? valuePorts.get(name) : undefined),
   });
   const data = new Map<string, Data>();
   // Routines that others call come behind the functions of the kernel.
@@ -205,35 +234,115 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       return made;
     },
   };
-  const functions = graphs.map(({ name, graph, frames, before }, k) => {
+  const writeGraph = (
+    func: Func,
+    place: number,
+    frames: number,
+    before: number,
+    span: Span | null,
+  ): void => {
+    const plan = planned[place];
+    if (!plan) return;
+    const { graph, order, storage } = plan;
+    const ports = portsFrom(before, place === PLACE.backward);
+    if (graph.domain === 'once') emitOnce(func, graph, storage, ports, room);
+    else emitGraph(func, graph, order, storage, ports, room, frames, span ?? undefined);
+  };
+  const writeBackward = (func: Func): void => {
+    if (program.loss !== null) func.emit(call(PLACE.loss));
+    writeGraph(func, PLACE.backward, window + carry, carry, null);
+    // The last samples of this window come before the next one.
+    for (const { base, isKept, step, kept } of recordings) {
+      if (kept > 0 && isKept) func.append(move(base, base + step, kept));
+    }
+  };
+  const functions = graphs.map(({ name, frames, before }, k) => {
     const isStream = name === 'stream';
     const func = new Func(name, isStream ? ['i32', 'i32', 'i32'] : [], {
       internal: name === 'loss',
       fused,
       element: name === 'update' ? DOUBLE : element,
     });
-    const ports = portsFrom(before);
-    if (name === 'backward' && program.loss !== null) func.emit(call(LOSS_FUNCTION));
-    const plan = planned[k];
-    if (graph !== null && plan) {
-      if (graph.domain === 'once') emitOnce(func, graph, plan.storage, ports, room);
-      else emitGraph(func, graph, plan.order, plan.storage, ports, room, frames);
-    }
-    if (name === 'backward') {
-      // The last samples of this window come before the next one.
-      for (const { base, isKept, step, kept } of recordings) {
-        if (kept === 0 || !isKept) continue;
-        func.emit(['i32.const', base], ['i32.const', base + step]);
-        func.emit(['i32.const', kept], ['memory.copy']);
-      }
-    }
+    if (name === 'backward') writeBackward(func);
+    else writeGraph(func, k, frames, before, null);
     return func;
   });
+  /** A step in a function of its own kind, every parameter of which is seen as it is made. */
+  const emitSteps = (func: Func, watch: Watch, isFree: Local): void => {
+    const { graph, storage } = planned[PLACE.update]!;
+    if (isWatchable(graph)) {
+      const { freeUpdate } = program;
+      const carries = freeUpdate ? carriesOf(freeUpdate, graph, storage.carries) : null;
+      const isSplit = freeUpdate && carries !== null && isWatchable(freeUpdate);
+      if (isSplit) {
+        func.emit(get(isFree), ['if']);
+        emitOnce(func, freeUpdate, { ...storage, carries }, portsFrom(0), room, watch);
+        func.emit(['else']);
+      }
+      emitOnce(func, graph, storage, portsFrom(0), room, watch);
+      if (isSplit) func.emit(['end']);
+      return;
+    }
+    func.emit(call(PLACE.update));
+    const [at, value, past] = [func.local('i32'), func.local('f64'), func.local('f64')];
+    func.emit(['i32.const', 0], set(at), ['loop', P]);
+    func.emit(get(at), ['f64.load', next], set(value), get(at), ['f64.load', params], set(past));
+    watch({ into: func.body, value, past, at: [get(at)], byte: 0, count: P });
+    func.emit(get(at), ['i32.const', 8], ['i32.add'], ['local.tee', at.index]);
+    func.emit(['i32.const', 8 * P], ['i32.lt_u'], ['br_if', 0], ['end']);
+  };
+  // A window of one sample is worth no calls, if it is not long.
+  const [streamed, reversed] = [functions[PLACE.stream]!, functions[PLACE.backward]!];
+  const isInline = window === 1 && streamed.body.length + reversed.body.length < INLINE;
+  const courseCode: CourseCode = {
+    stream: (func, span) => {
+      if (isInline) {
+        func.within(element, () => {
+          writeGraph(func, PLACE.stream, 1, 0, span);
+        });
+      } else func.emit(get(span.offset), get(span.position), get(span.length), call(PLACE.stream));
+    },
+    backward: (func) => {
+      if (isInline) {
+        func.within(element, () => {
+          writeBackward(func);
+        });
+      } else func.emit(call(PLACE.backward));
+    },
+    update: emitSteps,
+    peak: (func) => {
+      func.emit(call(PLACE.peak));
+    },
+  };
   const updates = plans.filter(({ name }) => name === 'update');
   functions.push(
     resetFunction('reset', begin, end, plans, room, element),
     resetFunction('restart', optimiser, end, updates, room, element),
     peakFunction(peak, maxBlock),
+    judged !== null && course !== null
+      ? courseFunction(
+          {
+            inputs,
+            params,
+            gradients: slot(scalars, updateScalars.gradient(0)),
+            slopes: element === DOUBLE ? null : slopes,
+            frozen: slot(scalars, updateScalars.frozen(0, P)),
+            factors: slot(scalars, updateScalars.rate(0, P)),
+            loss,
+            learningRate: slot(scalars, updateScalars.learningRate),
+            peak,
+            ...judged,
+            ...course,
+          },
+          courseCode,
+          program,
+          maxBlock,
+          listensTo(program.stream),
+          program.guards ?? NO_GUARDS,
+          room.doubles,
+          fused,
+        )
+      : new Func('course', ['i32', 'i32', 'i32'], { internal: true }),
     ...routines,
   );
   const lines = plans.reduce((sum, { storage }) => sum + lineBytes(storage), 0);
@@ -252,6 +361,9 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       meters,
       peak,
       learningRate: slot(scalars, updateScalars.learningRate),
+      next,
+      judged,
+      course,
       lead: Math.max(0, ...recordings.map(({ lead, isKept }) => (isKept ? lead : 0))),
       states: plans.flatMap(({ graph, storage }) => statesOf(graph, storage)),
       bytes: memory.top,
@@ -270,6 +382,31 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     plans,
     signals,
   };
+}
+
+/** Where the states of a graph lie that has those of another one; null if it has not. */
+function carriesOf(
+  graph: Graph,
+  other: Graph,
+  addresses: ReadonlyMap<NodeId, number>,
+): ReadonlyMap<NodeId, number> | null {
+  const known = new Map([...other.states].map(([id, names]) => [names.join(), addresses.get(id)]));
+  const carries = new Map<NodeId, number>();
+  for (const id of graph.delays.keys()) {
+    const address = known.get((graph.states.get(id) ?? []).join());
+    if (address === undefined) return null;
+    carries.set(id, address);
+  }
+  return carries.size === other.delays.size ? carries : null;
+}
+
+/** Does an update make all of so many parameters? */
+function stepsAll(update: Graph | null, params: number): boolean {
+  const made = (update?.outputs ?? []).reduce(
+    (sum, { node }) => sum + nodeOf(update!, node).shape,
+    0,
+  );
+  return update !== null && made === params;
 }
 
 /** Zeroes a region of states, then writes every start value in it that is not 0. */

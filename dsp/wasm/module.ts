@@ -33,8 +33,7 @@ export class Func {
   readonly internal: boolean;
   /** May it multiply and add vectors with one rounding, where the machine can? */
   readonly fused: boolean;
-  /** What the numbers are that it computes. */
-  readonly element: Element;
+  #element: Element;
   readonly locals: WasmType[] = [];
   readonly body: Instr[] = [];
   /** What the code from an instruction on is for, for those who count it. */
@@ -58,7 +57,20 @@ export class Func {
     this.params = params;
     this.internal = internal;
     this.fused = fused;
-    this.element = element;
+    this.#element = element;
+  }
+
+  /** What the numbers are that it computes. */
+  get element(): Element {
+    return this.#element;
+  }
+
+  /** Code that computes with other numbers, and is part of this function. */
+  within(element: Element, write: () => void): void {
+    const own = this.#element;
+    this.#element = element;
+    write();
+    this.#element = own;
   }
 
   param(index: number): Local {

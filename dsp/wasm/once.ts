@@ -22,13 +22,28 @@ import { COMPARISONS, WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
 import type { Ports } from './emit.ts';
 import type { Room } from './operands.ts';
+import { move } from './snippets.ts';
 
+/** Sees every lane of the parameters that a step makes, beside the one that it was made of. */
+export type Watch = (step: {
+  readonly into: Instr[];
+  readonly value: Local;
+  readonly past: Local;
+  /** Where the lanes lie: bytes on the stack, none for 0, behind byte `byte` of a bank. */
+  readonly at: readonly Instr[];
+  readonly byte: number;
+  /** Of the vector that they are lanes of. */
+  readonly count: number;
+}) => void;
+
+/** @param watch  only where `isWatchable`; nothing else is done with the parameters then */
 export function emitOnce(
   func: Func,
   graph: Graph,
   storage: Storage,
   ports: Ports,
   room: Room,
+  watch: Watch | null = null,
 ): void {
   const shapeOf = (id: NodeId): number => nodeOf(graph, id).shape;
   const isInt = (id: NodeId): boolean => nodeOf(graph, id).type === 'int';
@@ -39,7 +54,8 @@ export function emitOnce(
   /** Vectors that another loop, a state or an output needs: [lanes] of doubles. */
   const arrays = new Map<NodeId, number>();
   const needed = new Set<NodeId>(graph.delays.values());
-  for (const { node } of graph.outputs) needed.add(node);
+  const watched = watch === null ? new Map<NodeId, Stepped>() : stepsOf(graph);
+  for (const { node } of graph.outputs) if (!watched.has(node)) needed.add(node);
   /** Comparisons of vectors are made again wherever they decide something: nothing to store. */
   const again = new Set<NodeId>();
   graph.nodes.forEach(({ op, args, shape }, n) => {
@@ -62,6 +78,13 @@ export function emitOnce(
       if (isElsewhere) needed.add(arg);
     }
   });
+
+  /** A vector that is an output and nobody reads there is made where it goes. */
+  const placeOf = (id: NodeId, lanes: number): number => {
+    const output = graph.outputs.find(({ node }) => node === id);
+    const to = output && ports.unread(output.name);
+    return to ?? room.temps(8 * lanes);
+  };
 
   /** Where a leaf or a stored vector lies. */
   const addressOf = (id: NodeId): number | undefined => {
@@ -189,7 +212,7 @@ export function emitOnce(
       func.emit(['f64.const', 0], set(total));
     }
     for (const id of members) {
-      if (needed.has(id) && !totals.has(id)) arrays.set(id, room.temps(8 * lanes));
+      if (needed.has(id) && !totals.has(id)) arrays.set(id, placeOf(id, lanes));
     }
     const paired = isPaired(members) ? lanes - (lanes % 2) : 0;
     emitLoop(members, 'v128', 0, paired, totals);
@@ -229,18 +252,28 @@ export function emitOnce(
       if (op === 'splat') body.known.set(id, [one(args[0]!)]);
       else if (isPair) computePair(body, id, at);
       else compute(body, id, at);
+      const [local] = body.known.get(id) as [Local];
+      const seen = watched.get(id);
+      if (seen !== undefined) {
+        const past = one(seen.param);
+        const { code: into } = body;
+        watch!({ into, value: local, past, at: [get(at)], byte: seen.byte, count: shapeOf(id) });
+      }
       const address = needed.has(id) ? arrays.get(id) : undefined;
       if (address === undefined) continue;
-      const [local] = body.known.get(id) as [Local];
       const store = isPair ? 'v128.store' : isInt(id) ? 'i32.store' : 'f64.store';
       body.code.push(get(at), get(local), [store, address]);
     }
     const step = isPair ? 2 : 1;
+    const rounds = (to - from) / step;
     func.append(body.prologue);
-    func.emit(['i32.const', 8 * from], set(at), ['loop', (to - from) / step]);
+    func.emit(['i32.const', 8 * from], set(at));
+    if (rounds > 1) func.emit(['loop', rounds]);
     func.append(body.code);
-    func.emit(get(at), ['i32.const', 8 * step], ['i32.add'], ['local.tee', at.index]);
-    func.emit(['i32.const', 8 * to], ['i32.lt_u'], ['br_if', 0], ['end']);
+    if (rounds > 1) {
+      func.emit(get(at), ['i32.const', 8 * step], ['i32.add'], ['local.tee', at.index]);
+      func.emit(['i32.const', 8 * to], ['i32.lt_u'], ['br_if', 0], ['end']);
+    }
     for (const [id, pair] of pairTotals) {
       const total = totals.get(id)!;
       for (const lane of [0, 1]) {
@@ -266,9 +299,9 @@ export function emitOnce(
   /** An operation on whole vectors, from memory to memory. */
   const emitWhole = (id: NodeId): void => {
     const { op, args, attrs, shape } = nodeOf(graph, id);
-    const into = room.temps(8 * shape);
+    const into = shape > 1 ? placeOf(id, shape) : room.temps(8);
     const copy = (from: number, to: number, lanes: number): void => {
-      func.emit(['i32.const', to], ['i32.const', from], ['i32.const', 8 * lanes], ['memory.copy']);
+      func.append(move(to, from, 8 * lanes));
     };
     const operands = args.map(wholeOf) as [number, number, number];
     const [first, second, third] = operands;
@@ -318,22 +351,33 @@ export function emitOnce(
   func.begin('upkeep');
   const end = makeBody(func, 'f64', { once: true });
   const moves = [
-    ...graph.outputs.map(({ name, node }) => ({ from: node, to: ports.value(name) })),
-    ...[...graph.delays].map(([id, from]) => ({ from, to: storage.carries.get(id) })),
+    ...graph.outputs.map(({ name, node }) => ({
+      from: node,
+      to: ports.value(name),
+      isOutput: true,
+    })),
+    ...[...graph.delays].map(([id, from]) => ({
+      from,
+      to: storage.carries.get(id),
+      isOutput: false,
+    })),
   ];
   const copies: Instr[] = [];
-  for (const { from, to } of moves) {
-    if (to === undefined) continue;
+  for (const [id, { param, byte }] of watched) {
+    if (shapeOf(id) > 1) continue;
+    const [value, past] = [operand(end, id, null), operand(end, param, null)];
+    watch!({ into: end.code, value, past, at: [], byte, count: 1 });
+  }
+  for (const { from, to, isOutput } of moves) {
+    if (to === undefined || (isOutput && watched.has(from))) continue;
     const lanes = shapeOf(from);
     const isLeaf = addressOf(from) !== arrays.get(from) && nodeOf(graph, from).op !== 'const';
     if (lanes > 1 && isLeaf) {
       // What it holds now, not what will have been written there by then.
       const kept = room.temps(8 * lanes);
-      end.code.push(['i32.const', kept], ['i32.const', addressOf(from)!]);
-      end.code.push(['i32.const', 8 * lanes], ['memory.copy']);
+      end.code.push(...move(kept, addressOf(from)!, 8 * lanes));
       arrays.set(from, kept);
-      copies.push(['i32.const', to], ['i32.const', kept], ['i32.const', 8 * lanes]);
-      copies.push(['memory.copy']);
+      copies.push(...move(to, kept, 8 * lanes));
     } else if (lanes === 1 || isUniform(from)) {
       const value = operand(end, from, null);
       for (let k = 0; k < lanes; k++) {
@@ -341,13 +385,64 @@ export function emitOnce(
         copies.push(['i32.const', 0], get(value), store);
       }
     } else {
-      copies.push(['i32.const', to], ['i32.const', addressOf(from)!]);
-      copies.push(['i32.const', 8 * lanes], ['memory.copy']);
+      const made = addressOf(from)!;
+      if (made !== to) copies.push(...move(to, made, 8 * lanes));
     }
   }
   func.append(end.prologue);
   func.append(end.code);
   func.append(copies);
+}
+
+/** What a step makes of a parameter, or of a vector of them. */
+interface Stepped {
+  readonly param: NodeId;
+  /** Of its first lane in the bank. */
+  readonly byte: number;
+}
+
+/** By output. */
+function stepsOf(graph: Graph): Map<NodeId, Stepped> {
+  const params = new Map<number, NodeId>();
+  graph.nodes.forEach(({ op, attrs: [index = 0] }, n) => {
+    if (op === 'param') params.set(index, n as NodeId);
+  });
+  return new Map(
+    graph.outputs.flatMap(({ name, node }) => {
+      const index = Number(name.split(':')[1]);
+      const param = params.get(index);
+      return param === undefined ? [] : [[node, { param, byte: 8 * index }] as const];
+    }),
+  );
+}
+
+/**
+ * Can the parameters be overwritten lane by lane as a step makes them? Then each is made in a loop
+ * over its own lanes, and read nowhere after that but in this loop.
+ */
+export function isWatchable(graph: Graph): boolean {
+  const steps = stepsOf(graph);
+  const phase = phasesOf(graph);
+  const outputs = new Set(graph.outputs.map(({ node }) => node));
+  const params = graph.nodes.filter(({ op }) => op === 'param').length;
+  if (outputs.size !== graph.outputs.length || steps.size !== outputs.size) return false;
+  if (params !== outputs.size) return false;
+  const kept = new Set(graph.delays.values());
+  for (const [id, { param }] of steps) {
+    const { op, shape } = nodeOf(graph, id);
+    const isMade =
+      isLanewise(op) && op !== 'laneSum' && op !== 'splat' && shape === loopLanes(graph, id);
+    if (!isMade || shape !== nodeOf(graph, param).shape || kept.has(param)) return false;
+    const isSafe = graph.nodes.every(({ args, op: user }, n) => {
+      if (!args.includes(param)) return true;
+      // A comparison may be made again later on.
+      if (shape > 1 && COMPARISONS.has(user)) return false;
+      if (phase[n]! < phase[id]!) return true;
+      return isLanewise(user) && phase[n] === phase[id] && loopLanes(graph, n as NodeId) === shape;
+    });
+    if (!isSafe) return false;
+  }
+  return true;
 }
 
 /** Lanes of the loop that computes a node: of what a sum adds up. */

@@ -69,14 +69,15 @@ const isResident = (graph: Graph, id: NodeId): boolean => {
   return op === 'input' || isTape(op);
 };
 
-export function schedule(graph: Graph): Schedule {
+/** @param isShort  runs are of one sample: several at a time would be computed for nothing */
+export function schedule(graph: Graph, isShort = false): Schedule {
   const order = components(graph.nodes.length, (id: NodeId) => dependencies(graph, id));
   const place = new Map<NodeId, { stage: number; kind: Kind }>();
   const recursive = new Set<NodeId>();
   const stages: Record<Kind, NodeId[]>[] = [];
   const feeding = leadsToSerial(graph, order);
   const looped = operandsOfLoops(graph, order);
-  const filters = filtersOf(graph);
+  const filters = isShort ? new Set<NodeId>() : filtersOf(graph);
   /** Cost of the way from the last recursion to a node that joined the serial loop. */
   const bridge = new Map<NodeId, number>();
 

@@ -11,6 +11,7 @@ import { DOUBLE, chunksOf, shuffle } from './element.ts';
 import type { Element } from './element.ts';
 import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
+import { move } from './snippets.ts';
 
 /** sum ← sum + a · b, or a · b where it is the first. */
 export function addProduct(
@@ -175,8 +176,7 @@ export function spill(w: Writer, value: Value, address: number): void {
 /** Numbers of signals from double precision, `count` of them. */
 export function demote(w: Writer, from: number, into: number, count: number): void {
   if (w.func.element.scalar === 'f64') {
-    w.into.push(['i32.const', into], ['i32.const', from], ['i32.const', 8 * count]);
-    w.into.push(['memory.copy']);
+    w.into.push(...move(into, from, 8 * count));
     return;
   }
   convert(w, count, (i, k) => {
@@ -200,11 +200,20 @@ export function demote(w: Writer, from: number, into: number, count: number): vo
   });
 }
 
-/** Double precision from numbers of signals, `count` of them. */
-export function promote(w: Writer, from: number, into: number, count: number): void {
+/**
+ * Double precision from numbers of signals, `count` of them.
+ *
+ * @param see  code that looks at some of them as they pass, single precision alone
+ */
+export function promote(
+  w: Writer,
+  from: number,
+  into: number,
+  count: number,
+  see: (some: readonly Instr[]) => readonly Instr[] = () => [],
+): void {
   if (w.func.element.scalar === 'f64') {
-    w.into.push(['i32.const', into], ['i32.const', from], ['i32.const', 8 * count]);
-    w.into.push(['memory.copy']);
+    w.into.push(...move(into, from, 8 * count));
     return;
   }
   const four = w.func.local('v128');
@@ -216,9 +225,15 @@ export function promote(w: Writer, from: number, into: number, count: number): v
         ['f32.load', from + 4 * i],
       ];
       w.into.push(...single, ['f64.promote_f32'], ['f64.store', into + 8 * i]);
+      w.into.push(
+        ...see([
+          ['i32.const', 0],
+          ['v128.load32_splat', from + 4 * i],
+        ]),
+      );
       return;
     }
-    w.into.push(get(k.by4), ['v128.load', from], set(four));
+    w.into.push(get(k.by4), ['v128.load', from], set(four), ...see([get(four)]));
     w.into.push(get(k.by8), get(four), ['f64x2.promote_low_f32x4'], ['v128.store', into]);
     w.into.push(get(k.by8), get(four), get(four), UPPER_HALF, ['f64x2.promote_low_f32x4']);
     w.into.push(['v128.store', into + 16]);

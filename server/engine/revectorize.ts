@@ -9,6 +9,7 @@
  * reach has not been compared. Cost: a second translation and twice some blocks, off the audio thread.
  */
 import type { Artifact } from '../../dsp/artifact.ts';
+import { COURSE } from '../../dsp/ir/judging.ts';
 import { wasmKernel } from '../../dsp/run/wasm-kernel.ts';
 import { translate } from './translate.ts';
 
@@ -66,6 +67,11 @@ function played(artifact: Artifact, module: WebAssembly.Module): Int32Array {
       kernel.backward();
       kernel.update();
     }
+    const { course } = kernel;
+    if (course === null) continue;
+    course.words[COURSE.active] = 1;
+    course.rates.fill(1e-3);
+    course.run(0, 0, maxBlock - (run % 4));
   }
   // The generator's code has a memory, which alone the interpreter has not.
   return kernel.memory!.words.slice(0, layout.bytes >> 2);

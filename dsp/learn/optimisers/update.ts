@@ -33,9 +33,15 @@ type Spec = Omit<Control, 'id' | 'initial'> & Partial<Pick<Control, 'id'>>;
  *
  * @param params  in the order of the bank
  * @param window  samples that a gradient is a mean over
+ * @param isFree  of parameters none of which is frozen or has a rate of its own: the same to the bit
  * Cost: linear in the parameters, a few operations each and one pass over memory per state.
  */
-export function updateGraph(choice: OptimiserChoice, params: readonly Spec[], window = 1): Graph {
+export function updateGraph(
+  choice: OptimiserChoice,
+  params: readonly Spec[],
+  window = 1,
+  isFree = false,
+): Graph {
   const b = new Builder('once');
   const lanes = params.length;
   if (lanes === 0) return b.finish([]);
@@ -46,23 +52,26 @@ export function updateGraph(choice: OptimiserChoice, params: readonly Spec[], wi
   const joined = (parts: readonly NodeId[]): NodeId =>
     parts.length === 1 ? parts[0]! : b.node('concat', parts);
 
+  const isSet = (of: NodeId): NodeId => (isFree ? b.int(0) : b.node('ne', [of, real(0)]));
+
   const runs = runsOf(params).map(({ from, controls }) => {
     const count = controls.length;
     const value = b.node('param', [], [from, count]);
     const gradient = bank(updateScalars.gradient(from), count);
     const low = constant(controls.map((c) => c.min));
     const high = constant(controls.map((c) => c.max));
-    const isFrozen = b.node('ne', [bank(updateScalars.frozen(from, lanes), count), real(0)]);
+    const isFrozen = isSet(bank(updateScalars.frozen(from, lanes), count));
     const { learn = 'linear' } = controls[0]!;
     const scaled = learn === 'linear' ? null : SCALINGS[learn].of(b, value, low, high);
     const u = scaled?.u ?? value;
     const slope = scaled === null ? gradient : mul(gradient, scaled.slope);
     return { from, count, value, low, high, isFrozen, u, gradient: slope, scaled };
   });
-  const flags = bank(updateScalars.frozen(0, lanes), lanes);
-  const frozen = b.node('ne', [flags, real(0)]);
+  const flags = isFree ? b.filled(0, lanes) : bank(updateScalars.frozen(0, lanes), lanes);
+  const frozen = isSet(flags);
   const measures = rowOf(choice.kind).measures?.(window) ?? [];
-  const asked = mul(bank(updateScalars.learningRate, 1), bank(updateScalars.rate(0, lanes), lanes));
+  const ofAll = bank(updateScalars.learningRate, 1);
+  const asked = isFree ? ofAll : mul(ofAll, bank(updateScalars.rate(0, lanes), lanes));
   // What solves for the parameters knows the whole way: more than that would overshoot.
   const rate = measures.length > 0 ? min(asked, real(1)) : asked;
   let value = joined(runs.map(({ u }) => u));

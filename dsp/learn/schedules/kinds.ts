@@ -9,9 +9,9 @@
  */
 
 import { z } from 'zod';
-import { PLATEAU_SHAPE, plateauNumbers, writePlateau } from './plateau.ts';
+import { PLATEAU_SHAPE, lastsPlateau, plateauNumbers, writePlateau } from './plateau.ts';
 import type { Plateau } from './plateau.ts';
-import { OWN, RATE, STEP, rate, steps } from './numbers.ts';
+import { LASTS, OWN, RATE, STEP, rate, steps } from './numbers.ts';
 
 const ratio = z.number().min(0).max(1e6);
 /** Most milestones of a multi-step schedule. */
@@ -99,7 +99,22 @@ interface Row<S> {
   readonly numbers: (schedule: S) => readonly number[];
   /** From w[STEP], steps since it began, to w[RATE]; the numbers are n[OWN], n[OWN + 1], … */
   readonly write: (n: Float64Array, w: Float64Array) => void;
+  /**
+   * For so many steps from w[STEP] on, that one included, the rate is the same, whatever the losses:
+   * at least 1, to w[LASTS]. Absent: it may change with every step.
+   */
+  readonly lasts?: (n: Float64Array, w: Float64Array) => void;
 }
+
+/** Of a rate that changes every so many steps. */
+const untilNext = (n: Float64Array, w: Float64Array): void => {
+  w[LASTS] = n[OWN + 2]! - (w[STEP]! % n[OWN + 2]!);
+};
+
+/** Of a rate that stays as it is after so many steps. */
+const fromEnd = (n: Float64Array, w: Float64Array): void => {
+  w[LASTS] = w[STEP]! < n[OWN + 2]! ? 1 : Number.POSITIVE_INFINITY;
+};
 
 export const SCHEDULES: { readonly [K in ScheduleKind]: Row<Own<K>> } = {
   constant: {
@@ -109,6 +124,10 @@ export const SCHEDULES: { readonly [K in ScheduleKind]: Row<Own<K>> } = {
     numbers: ({ rate: r, factor = 1, steps: count = 0 }) => [r, factor, count],
     write: (n, w) => {
       w[RATE] = w[STEP]! < n[OWN + 2]! ? n[OWN]! * n[OWN + 1]! : n[OWN]!;
+    },
+    lasts: (n, w) => {
+      const left = n[OWN + 2]! - w[STEP]!;
+      w[LASTS] = left > 0 ? left : Number.POSITIVE_INFINITY;
     },
   },
   exponential: {
@@ -120,6 +139,7 @@ export const SCHEDULES: { readonly [K in ScheduleKind]: Row<Own<K>> } = {
       const times = Math.floor(w[STEP]! / n[OWN + 2]!);
       w[RATE] = n[OWN]! === 0 ? 0 : n[OWN]! * Math.exp(n[OWN + 1]! * times);
     },
+    lasts: untilNext,
   },
   step: {
     doc: 'times `factor` every `every` steps',
@@ -130,6 +150,7 @@ export const SCHEDULES: { readonly [K in ScheduleKind]: Row<Own<K>> } = {
       const times = Math.floor(w[STEP]! / n[OWN + 2]!);
       w[RATE] = n[OWN]! === 0 ? 0 : n[OWN]! * Math.pow(n[OWN + 1]!, times);
     },
+    lasts: untilNext,
   },
   multiStep: {
     doc: `times \`factor\` at each of the \`milestones\`, ${MAX_MILESTONES} at most, in any order`,
@@ -142,6 +163,14 @@ export const SCHEDULES: { readonly [K in ScheduleKind]: Row<Own<K>> } = {
       for (let k = OWN + 3; k < end; k++) if (n[k]! <= w[STEP]!) times++;
       w[RATE] = n[OWN]! === 0 ? 0 : n[OWN]! * Math.pow(n[OWN + 1]!, times);
     },
+    lasts: (n, w) => {
+      let next = Number.POSITIVE_INFINITY;
+      const end = OWN + 3 + n[OWN + 2]!;
+      for (let k = OWN + 3; k < end; k++) {
+        if (n[k]! > w[STEP]! && n[k]! < next) next = n[k]!;
+      }
+      w[LASTS] = next - w[STEP]!;
+    },
   },
   linear: {
     doc: 'a straight line to `final`, where it stays',
@@ -152,6 +181,7 @@ export const SCHEDULES: { readonly [K in ScheduleKind]: Row<Own<K>> } = {
       const t = Math.min(w[STEP]!, n[OWN + 2]!) / n[OWN + 2]!;
       w[RATE] = n[OWN]! + (n[OWN + 1]! - n[OWN]!) * t;
     },
+    lasts: fromEnd,
   },
   polynomial: {
     doc: 'falls to `final`, 0 if not given, as a `power` of what is left, 1 if not given',
@@ -162,6 +192,7 @@ export const SCHEDULES: { readonly [K in ScheduleKind]: Row<Own<K>> } = {
       const t = Math.min(w[STEP]!, n[OWN + 2]!) / n[OWN + 2]!;
       w[RATE] = n[OWN + 1]! + (n[OWN]! - n[OWN + 1]!) * Math.pow(1 - t, n[OWN + 3]!);
     },
+    lasts: fromEnd,
   },
   cosine: {
     doc: 'half a period of a cosine to `final`, where it stays; with `after: "return"` it swings back and forth',
@@ -264,6 +295,7 @@ export const SCHEDULES: { readonly [K in ScheduleKind]: Row<Own<K>> } = {
     source: 'ReduceLROnPlateau',
     numbers: plateauNumbers,
     write: writePlateau,
+    lasts: lastsPlateau,
   },
 };
 

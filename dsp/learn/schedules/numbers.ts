@@ -29,3 +29,6 @@ export const RATE = 1;
 export const MEMORY = 2;
 /** Numbers that are remembered. */
 export const REMEMBERED = 6;
+/** How many steps the rate stays as it is, where a kind can tell. */
+export const LASTS = MEMORY + REMEMBERED;
+export const SCRATCH = LASTS + 1;

@@ -18,10 +18,12 @@ import {
   GLIDE_FROM,
   GLIDE_STEPS,
   KIND,
+  LASTS,
   MEMORY,
   OWN,
   RATE,
   REMEMBERED,
+  SCRATCH,
   START,
   STEP,
   WARM_FROM,
@@ -31,13 +33,14 @@ import { observePlateau } from './plateau.ts';
 
 const CEILING = 1e6;
 const WRITE = SCHEDULE_KINDS.map((kind) => SCHEDULES[kind].write);
+const LAST = SCHEDULE_KINDS.map((kind) => SCHEDULES[kind].lasts ?? changing);
 const PLATEAU = SCHEDULE_KINDS.indexOf('plateau');
 
 export class Pace {
   readonly #code = new Float64Array(CODE);
-  readonly #work = new Float64Array(MEMORY + REMEMBERED);
+  readonly #work = new Float64Array(SCRATCH);
   /** What a plateau has seen of the losses; zeros at its start. Others leave it as it is. */
-  readonly memory = this.#work.subarray(MEMORY);
+  readonly memory = this.#work.subarray(MEMORY, MEMORY + REMEMBERED);
 
   /**
    * Follows another schedule, as `encode` gives it. A plateau that begins at the same rate and step as
@@ -56,6 +59,50 @@ export class Pace {
 
   /** The rate at an optimiser step into the first element of an array: a returned double would be allocated. */
   write(step: number, into: Float64Array): void {
+    this.#compute(step);
+    into[0] = this.#work[RATE]!;
+  }
+
+  /**
+   * The rates of the steps from `step` on, as far as they do not depend on losses still to come.
+   *
+   * @param most  how many are wanted, at least one
+   * @returns     how many are there
+   */
+  ahead(step: number, most: number, into: Float64Array): number {
+    const w = this.#work;
+    let count = 0;
+    while (count < most) {
+      this.#compute(step + count);
+      this.#last(step + count);
+      const left = most - count;
+      const end = w[LASTS]! < left ? count + w[LASTS]! : most;
+      for (let k = count; k < end; k++) into[k] = w[RATE]!;
+      count = end;
+      if (this.listens) break;
+    }
+    return count;
+  }
+
+  /** Do rates depend on losses? */
+  get listens(): boolean {
+    return this.#code[KIND]! === PLATEAU;
+  }
+
+  /** To w[LASTS]: for how many steps from this one on the rate is as computed for it. */
+  #last(step: number): void {
+    const n = this.#code;
+    const w = this.#work;
+    w[LASTS] = 1;
+    if (step < n[START]! + n[WARM_STEPS]!) return;
+    const gone = step - n[GLIDE_AT]!;
+    if (gone >= 0 && gone < n[GLIDE_STEPS]!) return;
+    LAST[n[KIND]!]!(n, w);
+    if (gone < 0 && w[LASTS]! > -gone) w[LASTS] = -gone;
+  }
+
+  /** To w[RATE]. */
+  #compute(step: number): void {
     const n = this.#code;
     const w = this.#work;
     const t = step > n[START]! ? step - n[START]! : 0;
@@ -71,7 +118,6 @@ export class Pace {
       const share = gone / n[GLIDE_STEPS]!;
       w[RATE] = n[GLIDE_FROM]! + (w[RATE]! - n[GLIDE_FROM]!) * share;
     }
-    into[0] = w[RATE]!;
   }
 
   /** Takes the loss of a step that was taken, the `step`-th, from `loss[0]`. */
@@ -97,4 +143,8 @@ export class Pace {
     this.#code[GLIDE_STEPS] = 0;
     this.memory.fill(0);
   }
+}
+
+function changing(_: Float64Array, w: Float64Array): void {
+  w[LASTS] = 1;
 }

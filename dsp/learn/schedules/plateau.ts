@@ -7,7 +7,7 @@
  */
 
 import { z } from 'zod';
-import { MEMORY, OWN, RATE, rate, steps } from './numbers.ts';
+import { LASTS, MEMORY, OWN, RATE, rate, steps } from './numbers.ts';
 
 const count = z.number().int().min(0).max(1e12);
 
@@ -59,6 +59,13 @@ export function plateauNumbers(schedule: Plateau): readonly number[] {
 
 export function writePlateau(n: Float64Array, w: Float64Array): void {
   w[RATE] = w[COUNT]! >= SEEN ? w[LEFT]! : n[FIRST]!;
+}
+
+/** Until so many observations could be no better that it falls. */
+export function lastsPlateau(n: Float64Array, w: Float64Array): void {
+  const counted = w[COUNT]! >= SEEN ? w[COUNT]! - SEEN : w[COUNT]!;
+  const left = (n[PATIENCE]! - w[BAD]! + 1) * n[EVERY]! - counted;
+  w[LASTS] = left > 1 ? left : 1;
 }
 
 /** Takes the loss of a step from `loss[0]`. */
