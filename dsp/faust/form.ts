@@ -14,7 +14,7 @@
 import { diagnostic, fail, ok } from '../diagnostic.ts';
 import type { Result } from '../diagnostic.ts';
 import { WIDGET_KINDS } from './program.ts';
-import type { Widget, WidgetKind } from './program.ts';
+import type { FaustProgram, Widget, WidgetKind } from './program.ts';
 
 /** A number of a node in its form. */
 export type FormId = number;
@@ -218,6 +218,17 @@ class Reader {
 }
 
 const LINE = /^(ID_\d+|SIG) = (.*)$/u;
+
+const forms = new WeakMap<FaustProgram, Result<Form>>();
+
+/** The form of a program, read once. */
+export function formOf(program: FaustProgram): Result<Form> {
+  const known = forms.get(program);
+  if (known !== undefined) return known;
+  const form = readForm(program.form);
+  forms.set(program, form);
+  return form;
+}
 
 /**
  * The form of a text.

@@ -227,7 +227,8 @@ class Maker {
         return same(0);
       case 'control':
       case 'enable':
-        return b.node('select', [this.#truth(args[1]!), same(0), this.#zero(type)]);
+        // What it holds while it is off depends on libfaust's code generator.
+        return this.#unsupported(`"${op}" is not known`, 'multiply by the condition instead');
       case 'sigGen':
       case 'WRTbl2p':
       case 'sigWRTbl4p':
@@ -268,11 +269,6 @@ class Maker {
 
   #zero(type: ValueType): NodeId {
     return type === 'int' ? this.#b.int(0) : this.#b.real(0);
-  }
-
-  #truth(id: FormId): NodeId {
-    const type = this.#types[id]!;
-    return this.#b.node('ne', [this.#value(id, type), this.#zero(type)]);
   }
 
   #constant(id: FormId): number | undefined {

@@ -18,7 +18,7 @@ import type { Operand } from '../patch/operand.ts';
 import { placesOfParams } from '../patch/params.ts';
 import type { Patch } from '../patch/schema.ts';
 import { idsOfWidgets } from './controls.ts';
-import { inputsOf, readForm, widgetsOf } from './form.ts';
+import { formOf, inputsOf, widgetsOf } from './form.ts';
 import { makeGraph } from './graph.ts';
 import { misfitOf } from './marks.ts';
 import type { FaustProgram } from './program.ts';
@@ -31,7 +31,7 @@ export function lowerProgram(
   program: FaustProgram,
   options: LowerOptions,
 ): Result<Lowered> {
-  const read = readForm(program.form);
+  const read = formOf(program);
   if (!read.ok) return read;
   const form = read.value;
   const diagnostics: Diagnostic[] = [];

@@ -15,7 +15,7 @@ import type { Operand } from '../patch/operand.ts';
 import { parsePatch } from '../patch/schema.ts';
 import type { Patch } from '../patch/schema.ts';
 import { controlsOf } from './controls.ts';
-import { inputsOf, readForm, widgetsOf } from './form.ts';
+import { formOf, inputsOf, widgetsOf } from './form.ts';
 import { marksOf } from './marks.ts';
 import type { FaustProgram } from './program.ts';
 import { readDeclares } from './settings.ts';
@@ -49,7 +49,7 @@ export function precisionOf(
  *   `parsePatch`, or FAUST_UNSUPPORTED for a normal form that cannot be read. Cost: linear in both.
  */
 export function patchOf(program: FaustProgram, document: unknown): Result<Patch> {
-  const form = readForm(program.form);
+  const form = formOf(program);
   if (!form.ok) return form;
   const marked = marksOf(form.value);
   if (!marked.ok) return marked;
@@ -98,7 +98,7 @@ export function patchOf(program: FaustProgram, document: unknown): Result<Patch>
 
 /** The device inputs, counted from 1, that a patch of a program listens to. */
 export function channelsOf(patch: Patch, program: FaustProgram): readonly number[] {
-  const form = readForm(program.form);
+  const form = formOf(program);
   const nodes = form.ok ? form.value.nodes : [];
   const heard = nodes.flatMap(({ op, value }) => (op === 'input' ? [value + 1] : []));
   const named = signalsOf(patch).flatMap(([, operand]) => {

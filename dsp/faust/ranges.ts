@@ -100,8 +100,6 @@ const RULES: Readonly<Record<string, Rule>> = {
   prefix: (a, b) => hull(a, b),
   select2: (_c, a, b) => hull(a, b),
   attach: (a) => a,
-  control: (a) => hull(a, exactly(0)),
-  enable: (a) => hull(a, exactly(0)),
   button: () => TRUTH,
   checkbox: () => TRUTH,
 };

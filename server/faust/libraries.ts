@@ -76,8 +76,7 @@ export class Libraries {
 }
 
 /** The text of `livegrad.lib` without its comments, which libfaust would read for 13 ms. */
-export const readOwn = (): string | undefined =>
-  readText(OWN_PATH)?.replaceAll(/^\/\/.*$/gmu, '');
+export const readOwn = (): string | undefined => readText(OWN_PATH)?.replaceAll(/^\/\/.*$/gmu, '');
 
 function readText(path: string): string | undefined {
   try {
