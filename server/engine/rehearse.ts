@@ -31,7 +31,7 @@ export function rehearse({ artifact, module }: Ready): number {
     let done = 0;
     if (course !== null) {
       course.words[COURSE.active] = 1;
-      course.run(0, 0, maxBlock);
+      course.run(0, Math.max(0, window - maxBlock), maxBlock);
       // Where a guard stops it the rest is done step by step, as an instance does.
       done = course.words[COURSE.frames]!;
     }

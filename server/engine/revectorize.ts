@@ -71,7 +71,8 @@ function played(artifact: Artifact, module: WebAssembly.Module): Int32Array {
     if (course === null) continue;
     course.words[COURSE.active] = 1;
     course.rates.fill(1e-3);
-    course.run(0, 0, maxBlock - (run % 4));
+    const frames = maxBlock - (run % 4);
+    course.run(0, Math.max(0, window - frames), frames);
   }
   // The generator's code has a memory, which alone the interpreter has not.
   return kernel.memory!.words.slice(0, layout.bytes >> 2);
