@@ -16,6 +16,7 @@ import { parsePatch } from '../../dsp/patch/schema.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../dsp/run/interpreter-kernel.ts';
+import { wasmKernel } from '../../dsp/run/wasm-kernel.ts';
 import { random } from '../support/random-graph.ts';
 import { randomPatch } from '../support/random-patch.ts';
 import type { RandomPatch } from '../support/random-patch.ts';
@@ -128,6 +129,34 @@ test('documents compute what the interpreter computes, to the bit', () => {
     plain.gradients.forEach((g, k) => {
       expect(Math.abs(g - code.gradients[k]!), `${c.what} gradient ${k}`).toBeLessThan(most * size);
     });
+  }
+});
+
+test('windows that code judges by itself are windows judged outside, to the bit', () => {
+  for (const c of cases()) {
+    if (c.program.backward === null) continue;
+    const kernels = [0, 1].map(() => wasmKernel(c.artifact, c.module));
+    expect(kernels[1]!.course, c.what).not.toBe(null);
+    const [outside, within] = kernels.map((kernel, k) => {
+      const instance = new Instance(c.artifact, k === 0 ? { ...kernel, course: null } : kernel);
+      // Some of these rates are too high: what trips must trip at the same place.
+      instance.setSchedule({ kind: 'constant', rate: 0.05 * 8 ** (c.seed % 4) });
+      instance.learning = true;
+      return instance;
+    }) as [Instance, Instance];
+    const blocks = [1 + (c.seed % 50), 37, 64];
+    const heard = [outside, within].map((instance) => play(instance, c.seed, length(c), blocks));
+    same(heard[0]!, heard[1]!, c.what);
+    const of = (instance: Instance): unknown => ({
+      step: instance.step,
+      windows: instance.windows,
+      loss: instance.loss,
+      fault: instance.fault,
+      detail: [...instance.faultDetail],
+      params: [...instance.params],
+      gradients: [...instance.gradients],
+    });
+    expect(of(within), c.what).toEqual(of(outside));
   }
 });
 
