@@ -38,6 +38,10 @@ export interface ExportedFaust {
   readonly lost: readonly string[];
 }
 
+/** What libfaust declares of its own run, and a program that has no name is called by it. */
+const OF_LIBFAUST =
+  /^declare (?:(?:version|compile_options|filename|library_path\d+) "[^"]*"|name "lg:program");\n/gmu;
+
 /** What came of editing a text: the text, or the places of calls that stand for several sliders. */
 type Attempt =
   | { readonly kind: 'written'; readonly code: string }
@@ -82,7 +86,7 @@ export async function exportFaust(
   const own = (source.kind === 'shared' ? source.keys : [...changed.keys()]).map(idOf);
   const why = own.map((id) => `"${id}"`).join(', ');
 
-  const expanded = await tools.expand(program.code);
+  const expanded = (await tools.expand(program.code))?.replaceAll(OF_LIBFAUST, '');
   let made = expanded === undefined ? source : await attempt(expanded);
   if (expanded !== undefined && made.kind === 'shared') {
     const apart = writtenOut(expanded, sliderCalls(expanded), made.calls);

@@ -108,6 +108,12 @@ describe('imports and definitions are put in', () => {
       ['A/in', 'B/in'],
     ],
     [
+      'with what our own library marks',
+      'lg = library("livegrad.lib"); process = _ <: par(i, 2, *(hslider("g%i", 1, 0, 2, 0.1))) : lg.pair;',
+      { g0: 0.5, g1: 0.75 },
+      ['g0', 'g1'],
+    ],
+    [
       'with recordings of their own',
       'w = waveform{1, 0.5, -2} : !, _; process = w * (par(i, 2, hslider("g%i", 0, 0, 1, 0.01)) : +);',
       { g0: 0.5, g1: 0.75 },
@@ -117,6 +123,7 @@ describe('imports and definitions are put in', () => {
     const { code: text, expandedFor } = await exported(code, values);
     expect([...expandedFor].toSorted()).toEqual([...reasons].toSorted());
     expect(text).toMatch(/^\/\/ Exported by livegrad: all imports and definitions are put in/u);
+    expect(text).not.toMatch(/lg:program|library_path|compile_options/u);
     expect(await defaultsOf(text)).toEqual(values);
     // And so it can be exported again.
     const again = await exported(
