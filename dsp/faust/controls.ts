@@ -14,8 +14,11 @@ import { diagnostic, fail, nearest, ok, pathOf } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { lossSchema, takenBy } from '../learn/losses/table.ts';
 import { nameOf } from '../patch/faust.ts';
+import { MAX_FACTOR, lengthOf, scaleOf } from '../patch/learnable.ts';
 import { withObjective } from '../patch/objective.ts';
 import type { ParamSpec } from '../patch/params.ts';
+import { NORMALISED, kindOf, rateOf, withDefaults } from '../patch/training.ts';
+import type { Fields } from '../patch/training.ts';
 import { CONTROL_STYLES, MAX_DEPTH, MAX_LABEL, METER_STYLES } from '../patch/ui.ts';
 import type { UiControl, UiGroup, UiMeter, UiNode } from '../patch/ui.ts';
 import { keyOfWidget } from './form.ts';
@@ -24,8 +27,7 @@ import { idsOf } from './ids.ts';
 import { readLabel, splitPath } from './labels.ts';
 import type { Label } from './labels.ts';
 import type { FaustProgram, Widget, WidgetKind } from './program.ts';
-import { NORMALISED, kindOf, rateOf, readDeclares, withDefaults } from './settings.ts';
-import type { Fields } from './settings.ts';
+import { readDeclares } from './settings.ts';
 
 export type Learn = Readonly<Record<string, boolean | LearnScale>>;
 
@@ -89,10 +91,6 @@ interface Placed {
 const LARGEST = 3.4e38;
 /** As many as a person reads. */
 const SUGGESTIONS = 20;
-const MAX_FACTOR = 1e6;
-/** From here on a range of positive numbers is one of ratios. */
-const RATIO = 20;
-const OCTAVES = 3;
 const OWN_KEYS: ReadonlySet<string> = new Set(['learn', 'lr', 'unit', 'tooltip', 'hidden']);
 
 /**
@@ -347,28 +345,6 @@ function learnt(
     ...(scale === 'linear' ? {} : { learn: scale }),
     ...(rate === 1 ? {} : { rate }),
   };
-}
-
-/**
- * Where nothing is said: a logarithm for what is shown as one, and for what spans a ratio, as a
- * frequency or a Q does. Q in 0.5..20 went from 1 to 0.7 in 0.6 s, in linear steps in 26 s. What ends
- * at 1 or below may be a feedback, which needs small steps at its upper end.
- */
-function scaleOf({ min, max, scale }: ControlSpec): LearnScale {
-  return scale === 'log' || (min > 0 && max > 1 && max >= RATIO * min) ? 'log' : 'linear';
-}
-
-/**
- * What is a step of length 1 on a scale, so that a rate of 0.003 is 0.003 of a gain in 0..1.
- *
- * On a logarithm it is three octaves, at most the whole range; halfway up a logit it is the range.
- * Three, because Adam at 0.003 found cutoff, gain and Q of a resonant low-pass in 2.7 s and a peak
- * filter in 1.3 s (white noise, 48 kHz, window 256), with one octave in 8 and 3 s, and with all 5 to 8
- * octaves of the range in more than 10 s, for it jumps off again where it has arrived (2026-11-23).
- */
-function lengthOf(scale: LearnScale, { min, max }: ControlSpec): number {
-  if (scale === 'log') return Math.min(OCTAVES, Math.log2(max / min));
-  return scale === 'logit' ? 4 : max - min;
 }
 
 /** Overrides of what is not there. */

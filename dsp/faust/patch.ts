@@ -14,12 +14,12 @@ import { termsOf } from '../patch/objective.ts';
 import type { Operand } from '../patch/operand.ts';
 import { parsePatch } from '../patch/schema.ts';
 import type { Patch } from '../patch/schema.ts';
+import type { Fields } from '../patch/training.ts';
 import { controlsOf } from './controls.ts';
 import { formOf, inputsOf, widgetsOf } from './form.ts';
 import { marksOf } from './marks.ts';
 import type { FaustProgram } from './program.ts';
 import { readDeclares } from './settings.ts';
-import type { Fields } from './settings.ts';
 
 /** Device inputs and outputs that a patch may have. */
 const MAX_CHANNELS = 64;

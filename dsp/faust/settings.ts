@@ -3,23 +3,20 @@
  *
  * A key is a field of the `training` of a patch, its parts divided by dots; `rate` and `precision`
  * are for short. Invariant: names and values are judged by the schema of patches, so that both mean
- * the same; what a program does not say is said here once, in numbers that suit controls of any unit.
+ * the same; what a program does not say, `patch/training.ts` says.
  */
 
 import type { z } from 'zod';
 import { diagnostic, fail, nearest, ok, show } from '../diagnostic.ts';
 import type { Diagnostic, Result } from '../diagnostic.ts';
-import { hasFrames, lossSchema, wrongWindow } from '../learn/losses/table.ts';
-import type { OptimiserKind } from '../learn/optimisers/table.ts';
 import { fromIssue, onePerPath } from '../patch/explain.ts';
 import { trainingFields, trainingSchema } from '../patch/schema.ts';
+import { withDefaults } from '../patch/training.ts';
+import type { Fields } from '../patch/training.ts';
 import { readLabel } from './labels.ts';
 import type { FaustProgram } from './program.ts';
 
 export type TrainingInput = z.input<typeof trainingSchema>;
-
-/** Fields by name, as JSON has them. */
-export type Fields = Readonly<Record<string, unknown>>;
 
 export interface Declared {
   /** Fields of the training, without what is taken where one is missing. */
@@ -41,48 +38,6 @@ const KINDS: Readonly<Record<string, string>> = {
   schedule: 'constant',
 };
 const SIGNAL = /^(in|out)\s*(\d+)$/iu;
-
-/** Whose steps have the length of the rate, however large the gradient is. */
-export const NORMALISED: ReadonlySet<string> = new Set<OptimiserKind>([
-  'adam',
-  'adamw',
-  'nadam',
-  'radam',
-  'adamax',
-  'rmsprop',
-  'adagrad',
-  'lion',
-  'rprop',
-]);
-
-/** Rates where none is declared: for `NORMALISED` the share of a range that a step is. */
-const RATES: Readonly<Partial<Record<string, number>>> = {
-  lion: 0.001,
-  adadelta: 1,
-  nlms: 0.5,
-  apa: 0.5,
-  rls: 1,
-  gaussNewton: 0.5,
-};
-const RATE = 0.003;
-
-/**
- * What is left out of an optimiser. Gradients by Hz of quiet sound are near 1e-12: Adam's usual ε of
- * 1e-8 would stop it. Weights decay towards 0, which is nothing special to a slider.
- */
-const OPTIONS: Readonly<Record<string, Fields>> = {
-  ...Object.fromEntries(
-    'adam nadam radam adamax rmsprop adagrad'.split(' ').map((kind) => [kind, { epsilon: 1e-15 }]),
-  ),
-  adamw: { epsilon: 1e-15, weightDecay: 0 },
-};
-const WINDOW = 256;
-/** Of losses between spectra: some frames long. */
-const FRAME_WINDOWS = [4096, 4800, 8192, 9600, 16_384, 32_768, 65_536];
-/** Hz; no window depends on it. */
-const USUAL_RATE = 48_000;
-/** Whose window is one sample. */
-const INSTANT: ReadonlySet<string> = new Set<OptimiserKind>(['nlms', 'apa']);
 
 const wrong = (message: string, hint?: string): Diagnostic =>
   diagnostic('FAUST_METADATA', 'faust.code', `declare livegrad: ${message}`, hint);
@@ -197,43 +152,4 @@ function valueOf(key: string, text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true';
   const number = Number(text);
   return text === '' || Number.isNaN(number) ? text : number;
-}
-
-/** The kind of an optimiser or a schedule that may be anything. */
-export const kindOf = (json: unknown): string =>
-  typeof json === 'object' && json !== null && 'kind' in json ? String(json.kind) : '';
-
-/** The rate that a schedule, which may be anything, starts from; undefined where it says none. */
-export function rateOf(schedule: unknown): number | undefined {
-  if (typeof schedule !== 'object' || schedule === null) return undefined;
-  const { rate, peak } = schedule as { rate?: unknown; peak?: unknown };
-  const said = kindOf(schedule) === 'oneCycle' ? peak : rate;
-  return typeof said === 'number' ? said : undefined;
-}
-
-/** The shortest usual window that all losses can be taken over; `WINDOW` for those of no frames. */
-function windowFor({ loss, terms }: Fields): number {
-  const list = Array.isArray(terms) ? terms.map((term: Fields) => term?.['loss']) : [loss];
-  const losses = list.flatMap((one) => {
-    const read = lossSchema.safeParse(one);
-    return read.success && hasFrames(read.data) ? [read.data] : [];
-  });
-  if (losses.length === 0) return WINDOW;
-  const fits = (window: number): boolean =>
-    losses.every((one) => wrongWindow(one, window, USUAL_RATE) === null);
-  return FRAME_WINDOWS.find(fits) ?? FRAME_WINDOWS[0]!;
-}
-
-/** A training with what is taken where nothing is said; signals and loss apart. */
-export function withDefaults(training: Fields): Fields {
-  const optimiser = (training['optimiser'] ?? { kind: 'adam' }) as Fields;
-  const schedule = (training['schedule'] ?? { kind: 'constant' }) as Fields;
-  const kind = kindOf(optimiser);
-  const rateKey = kindOf(schedule) === 'oneCycle' ? 'peak' : 'rate';
-  return {
-    window: INSTANT.has(kind) ? 1 : windowFor(training),
-    ...training,
-    optimiser: Object.hasOwn(OPTIONS, kind) ? { ...OPTIONS[kind], ...optimiser } : optimiser,
-    schedule: { [rateKey]: RATES[kind] ?? RATE, ...schedule },
-  };
 }

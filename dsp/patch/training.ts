@@ -1,14 +1,16 @@
 /**
- * The training of a patch that has none: complete, from as little as a person wants to say.
+ * The training of a patch that has none, or of a Faust program: complete, from as little as a person
+ * wants to say.
  *
- * Invariant: what is not said is said here once, in numbers that suit controls of any unit; the two
- * signals that are compared are never guessed, and whoever does not name them is told which there
- * are. What it gives is of the right shape; whether it means something, `checkMeaning` says.
+ * Invariant: what is not said is said here once, in numbers that suit controls of any unit. For a
+ * patch the two signals that are compared are never guessed, and whoever does not name them is told
+ * which there are. What it gives is of the right shape; whether it means something, `checkMeaning`
+ * says.
  */
 
 import { diagnostic, fail, ok } from '../diagnostic.ts';
 import type { Result } from '../diagnostic.ts';
-import { takenBy } from '../learn/losses/table.ts';
+import { hasFrames, lossSchema, takenBy, wrongWindow } from '../learn/losses/table.ts';
 import type { OptimiserKind } from '../learn/optimisers/table.ts';
 import type { Patch, Training } from './schema.ts';
 import { trainingSchema } from './schema.ts';
@@ -51,12 +53,37 @@ const OPTIONS: Readonly<Record<string, Fields>> = {
   adamw: { epsilon: 1e-15, weightDecay: 0 },
 };
 const WINDOW = 256;
+/** Of losses between spectra: some frames long. */
+const FRAME_WINDOWS = [4096, 4800, 8192, 9600, 16_384, 32_768, 65_536];
+/** Hz; no window depends on it. */
+const USUAL_RATE = 48_000;
 /** Whose window is one sample. */
 const INSTANT: ReadonlySet<string> = new Set<OptimiserKind>(['nlms', 'apa']);
 
 /** The kind of an optimiser or a schedule that may be anything. */
 export const kindOf = (json: unknown): string =>
   typeof json === 'object' && json !== null && 'kind' in json ? String(json.kind) : '';
+
+/** The rate that a schedule, which may be anything, starts from; undefined where it says none. */
+export function rateOf(schedule: unknown): number | undefined {
+  if (typeof schedule !== 'object' || schedule === null) return undefined;
+  const { rate, peak } = schedule as { rate?: unknown; peak?: unknown };
+  const said = kindOf(schedule) === 'oneCycle' ? peak : rate;
+  return typeof said === 'number' ? said : undefined;
+}
+
+/** The shortest usual window that all losses can be taken over; `WINDOW` for those of no frames. */
+function windowFor({ loss, terms }: Fields): number {
+  const list = Array.isArray(terms) ? terms.map((term: Fields) => term?.['loss']) : [loss];
+  const losses = list.flatMap((one) => {
+    const read = lossSchema.safeParse(one);
+    return read.success && hasFrames(read.data) ? [read.data] : [];
+  });
+  if (losses.length === 0) return WINDOW;
+  const fits = (window: number): boolean =>
+    losses.every((one) => wrongWindow(one, window, USUAL_RATE) === null);
+  return FRAME_WINDOWS.find(fits) ?? FRAME_WINDOWS[0]!;
+}
 
 /** A training with what is taken where nothing is said; signals and loss apart. */
 export function withDefaults(training: Fields): Fields {
@@ -65,7 +92,7 @@ export function withDefaults(training: Fields): Fields {
   const kind = kindOf(optimiser);
   const rateKey = kindOf(schedule) === 'oneCycle' ? 'peak' : 'rate';
   return {
-    window: INSTANT.has(kind) ? 1 : WINDOW,
+    window: INSTANT.has(kind) ? 1 : windowFor(training),
     ...training,
     optimiser: Object.hasOwn(OPTIONS, kind) ? { ...OPTIONS[kind], ...optimiser } : optimiser,
     schedule: { [rateKey]: RATES[kind] ?? RATE, ...schedule },

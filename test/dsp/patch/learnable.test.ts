@@ -92,7 +92,7 @@ describe('a slider that becomes a parameter', () => {
     expect(made.params['cutoff']).toEqual({
       ...cutoff,
       learn: 'log',
-      rate: expect.closeTo(9.97, 2),
+      rate: 3,
     });
     expect({ ...made, sliders: PATCH.sliders, params: PATCH.params }).toEqual(PATCH);
     expect(compiles(made)).toBe(true);
@@ -102,7 +102,7 @@ describe('a slider that becomes a parameter', () => {
     ['level', true, { rate: 80 }],
     ['level', 'softplus', { learn: 'softplus', rate: 80 }],
     ['level', 'logit', { learn: 'logit', rate: 4 }],
-    ['q', true, { learn: 'log', rate: Math.log2(10 / 0.1) }],
+    ['q', true, { learn: 'log', rate: 3 }],
     ['hidden', true, { rate: 2 }],
     ['cutoff', 'linear', { rate: 19_980 }],
   ] as const)('%s, asked for as %s, learns as %j with Adam', (id, learn, fields) => {
@@ -204,6 +204,11 @@ describe('a new training', () => {
     });
     const made = must(withLearnable({ ...UNTRAINED, training }, 'cutoff', true));
     expect(compiles(made)).toBe(true);
+  });
+
+  test('has a window that its losses fit into', () => {
+    const spectral = { estimate: 'y', target: 't', loss: 'logSpectral' } as const;
+    expect(must(newTraining(UNTRAINED, spectral)).window).toBe(4096);
   });
 
   test('takes what is said instead', () => {

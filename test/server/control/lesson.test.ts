@@ -138,7 +138,7 @@ describe('a slider that is to be learned', () => {
       params: [0.75, -0.5, 4000],
       sliders: [3, 0.5, 0, 7],
       frozen: [false, true, false],
-      rates: [2, 1, Math.log2(100)],
+      rates: [2, 1, 3],
       step: state.step,
       learning: true,
     });
