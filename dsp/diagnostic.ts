@@ -69,7 +69,8 @@ export function diagnostic(
 export function printDiagnostics(diagnostics: readonly Diagnostic[]): string {
   return diagnostics
     .map((d) => {
-      const where = d.path === '' ? '' : `${d.path}: `;
+      const line = d.line === undefined ? '' : ` line ${d.line}`;
+      const where = d.path === '' && line === '' ? '' : `${`${d.path}${line}`.trim()}: `;
       const hint = d.hint === undefined ? '' : `\n    ${d.hint}`;
       return `${d.code}  ${where}${d.message}${hint}`;
     })

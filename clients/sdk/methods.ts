@@ -8,6 +8,7 @@
 import type { Input, Output } from '../../server/api/operations.ts';
 import {
   API_PREFIX,
+  FAUST_TYPE,
   OPERATION_IDS,
   ROUTES,
   pathFields,
@@ -19,10 +20,15 @@ type Group = OperationId extends `${infer G}.${string}` ? G : never;
 type NameIn<G extends Group> =
   Extract<OperationId, `${G}.${string}`> extends `${G}.${infer N}` ? N : never;
 
+/** What takes a patch takes the source of a Faust program as well, as text. */
+type Given<K extends OperationId> = K extends 'patch.set' | 'patch.check'
+  ? Input<K> | string
+  : Input<K>;
+
 type Method<K extends OperationId> =
   Record<string, never> extends Input<K>
-    ? (input?: Input<K>) => Promise<Output<K>>
-    : (input: Input<K>) => Promise<Output<K>>;
+    ? (input?: Given<K>) => Promise<Output<K>>
+    : (input: Given<K>) => Promise<Output<K>>;
 
 export type Methods = {
   readonly [G in Group]: {
@@ -53,13 +59,14 @@ export async function call<K extends OperationId>(
 ): Promise<Output<K>> {
   const [method, path] = ROUTES[id];
   const fields = pathFields(id);
-  const given = input as Readonly<Record<string, unknown>>;
+  const isSource = typeof input === 'string';
+  const given = (isSource ? {} : input) as Readonly<Record<string, unknown>>;
   const address = path.replaceAll(/\{(\w+)\}/g, (_, field: string) =>
     encodeURIComponent(String(given[field])),
   );
   const body = Object.fromEntries(Object.entries(given).filter(([key]) => !fields.includes(key)));
   const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
-  if (method !== 'GET') headers['content-type'] = 'application/json';
+  if (method !== 'GET') headers['content-type'] = isSource ? FAUST_TYPE : 'application/json';
   let response: Response;
   let text: string;
   try {
@@ -70,7 +77,7 @@ export async function call<K extends OperationId>(
     response = await fetch(target, {
       method,
       headers,
-      ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
+      ...(method === 'GET' ? {} : { body: isSource ? input : JSON.stringify(body) }),
     });
     text = await response.text();
   } catch (error) {

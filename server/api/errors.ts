@@ -64,8 +64,8 @@ export const ERRORS = {
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
     rpc: -32003,
-    title: 'Not application/json',
-    doc: 'The body has another content type than application/json.',
+    title: 'Other content type',
+    doc: 'The body is neither application/json nor, where a patch is expected, text/x-faust.',
   },
   TOO_LARGE: {
     status: 413,
@@ -139,6 +139,12 @@ export const ERRORS = {
     title: 'Not exportable',
     doc: 'The patch that plays cannot be written in this format with its present values.',
   },
+  NOT_FAUST: {
+    status: 406,
+    rpc: -32023,
+    title: 'No source in Faust',
+    doc: 'The source was asked for, and the patch that plays is not written in Faust.',
+  },
   UNKNOWN_DEVICE: {
     status: 404,
     rpc: -32021,
@@ -173,6 +179,7 @@ export const diagnosticSchema = z.object({
   path: z.string().describe('Where in the input: nodes.estimate.in[1]; empty for all of it.'),
   message: z.string(),
   hint: z.exactOptional(z.string()),
+  line: z.exactOptional(z.int()).describe('Of the source of a Faust program, counted from 1.'),
 });
 
 export const problemSchema = z

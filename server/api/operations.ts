@@ -23,6 +23,8 @@ interface OperationSpec {
   readonly errors: readonly ErrorCode[];
   /** The input is documented here and checked by the compile worker, off the control thread. */
   readonly checkedByWorker?: true;
+  /** Over REST the input may be the source of a Faust program, or the output is where it is asked for. */
+  readonly faust?: 'input' | 'output';
 }
 
 export const COMMON_ERRORS = [
@@ -105,18 +107,20 @@ export const OPERATIONS = {
   },
   'patch.get': {
     summary: 'The patch that plays',
-    doc: 'With its present training settings and schedule; what PUT takes.',
+    doc: 'With its present training settings and schedule; what PUT takes. `Accept: text/x-faust` asks for the source of a Faust program.',
     input: nothing,
     output: patchSchema,
-    errors: [],
+    errors: ['NOT_FAUST'],
+    faust: 'output',
   },
   'patch.set': {
     summary: 'Play another patch',
-    doc: 'Compiled off to the side while the old one plays; taken over at a block boundary in 20 ms, or not at all. A patch of the same name keeps its values, its step, and the state of its filters and delays by the ids of their nodes; another one starts with its own.',
+    doc: 'Compiled off to the side while the old one plays; taken over at a block boundary in 20 ms, or not at all. A patch of the same name keeps its values, its step, and the state of its filters and delays by the ids of their nodes; another one starts with its own. A Faust program may come as its source, `text/x-faust`; a new source of the program of the same name keeps what clients have said of learning and training.',
     input: s.patchInputSchema,
     output: s.patchInfoSchema.extend(revision),
     errors: ['UNKNOWN_EXAMPLE', ...COMPILES],
     checkedByWorker: true,
+    faust: 'input',
   },
   'patch.check': {
     summary: 'Compile a patch without playing it',
@@ -125,6 +129,7 @@ export const OPERATIONS = {
     output: s.checkSchema,
     errors: ['UNKNOWN_EXAMPLE', 'COMPILE_FAILED'],
     checkedByWorker: true,
+    faust: 'input',
   },
   'patch.export': {
     summary: 'The patch with what it has learned',

@@ -8,6 +8,8 @@
  */
 
 export const API_PREFIX = '/api/v1';
+/** Type of the source of a Faust program, which stands for a patch of it. */
+export const FAUST_TYPE = 'text/x-faust';
 export const SOCKET_PATH = `${API_PREFIX}/ws`;
 
 export const ROUTES = {

@@ -17,9 +17,18 @@ import Fastify, {
 } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { documentOf } from '../../dsp/faust/document.ts';
+import { sourceOf } from '../../dsp/patch/faust.ts';
 import { ERRORS, problem, problemSchema, type ErrorCode, type Problem } from '../api/errors.ts';
 import { COMMON_ERRORS, OPERATIONS } from '../api/operations.ts';
-import { API_PREFIX, OPERATION_IDS, ROUTES, pathFields, type OperationId } from '../api/routes.ts';
+import {
+  API_PREFIX,
+  FAUST_TYPE,
+  OPERATION_IDS,
+  ROUTES,
+  pathFields,
+  type OperationId,
+} from '../api/routes.ts';
 import { MAX_MESSAGE } from '../api/socket.ts';
 import { accessProblem } from './access.ts';
 import { dispatch, type Host } from './operations.ts';
@@ -53,6 +62,7 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
   http.setSerializerCompiler(() => (value) => JSON.stringify(value));
   http.removeContentTypeParser('text/plain');
   acceptEmptyJson(http);
+  http.addContentTypeParser(FAUST_TYPE, { parseAs: 'string' }, (_, body, done) => done(null, body));
 
   http.setErrorHandler(sendError);
   http.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request, reply)));
@@ -81,7 +91,7 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
             security: [{ token: [] }],
           }),
     },
-    transform: jsonSchemaTransform,
+    transform: withSource,
     transformObject: jsonSchemaTransformObject,
   });
   await http.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, transformStaticCSP });
@@ -94,6 +104,17 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
   return { http, sockets };
 }
 
+/** A body that may be the source of a program, as the document of the API says it. */
+const withSource: typeof jsonSchemaTransform = (document) => {
+  const made = jsonSchemaTransform(document);
+  const { source } = (document.schema ?? {}) as { source?: boolean };
+  if (source !== true || made.schema === undefined) return made;
+  const { source: _marked, body, ...schema } = made.schema as Record<string, unknown>;
+  const text = { schema: { type: 'string', description: 'A Faust program.' } };
+  const content = { 'application/json': { schema: body }, [FAUST_TYPE]: text };
+  return { ...made, schema: { ...schema, body: { content } } };
+};
+
 /** Its page must also work on a plain address of the local network. */
 const transformStaticCSP = (policy: string): string =>
   policy.replace(/upgrade-insecure-requests;?/, '');
@@ -101,9 +122,17 @@ const transformStaticCSP = (policy: string): string =>
 function addRoute(http: FastifyInstance, host: Host, id: OperationId): void {
   const [method, path] = ROUTES[id];
   const fields = pathFields(id);
+  const faust = faustOf(id);
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    if (isSource(request) && faust !== 'input') {
+      return sendProblem(reply, wrongType(request, 'application/json'));
+    }
     const outcome = await dispatch(host, id, inputOf(request, fields), undefined);
     if (!outcome.ok) return sendProblem(reply, outcome.problem);
+    if (faust === 'output') {
+      reply.header('vary', 'accept');
+      if (wantsSource(request.headers.accept)) return sendSource(reply, outcome.value);
+    }
     return reply.type('application/json').send(JSON.stringify(outcome.value));
   };
   const url = `${API_PREFIX}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
@@ -115,8 +144,18 @@ function addRoute(http: FastifyInstance, host: Host, id: OperationId): void {
   }
 }
 
+/** Where an operation takes or gives the source of a program. */
+function faustOf(id: OperationId): 'input' | 'output' | undefined {
+  const spec = OPERATIONS[id];
+  return 'faust' in spec ? spec.faust : undefined;
+}
+
 /** The input of an operation: its body or query, and the fields of its path. */
 function inputOf(request: FastifyRequest, fields: readonly string[]): unknown {
+  if (isSource(request)) {
+    const { name } = request.query as { readonly name?: unknown };
+    return documentOf(String(request.body), typeof name === 'string' ? name : '');
+  }
   const given = request.method === 'GET' ? request.query : request.body;
   if (fields.length === 0) return given;
   if (given !== undefined && (typeof given !== 'object' || given === null)) return given;
@@ -125,9 +164,40 @@ function inputOf(request: FastifyRequest, fields: readonly string[]): unknown {
   return { ...given, ...Object.fromEntries(path) };
 }
 
+const isSource = ({ headers }: FastifyRequest): boolean =>
+  headers['content-type']?.split(';', 1)[0]!.trim().toLowerCase() === FAUST_TYPE;
+
+/** Whether the source is liked at least as well as a document. */
+function wantsSource(accept = ''): boolean {
+  const likes = new Map(
+    accept.split(',').map((range) => {
+      const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+      const q = parameters.find((parameter) => parameter.startsWith('q='));
+      return [type, q === undefined ? 1 : Number(q.slice(2))] as const;
+    }),
+  );
+  const source = likes.get(FAUST_TYPE) ?? 0;
+  return source > 0 && source >= (likes.get('application/json') ?? 0);
+}
+
+function sendSource(reply: FastifyReply, patch: unknown): FastifyReply {
+  const source = sourceOf(patch);
+  if (source !== undefined) return reply.type(`${FAUST_TYPE}; charset=utf-8`).send(source);
+  const { name } = patch as { readonly name: string };
+  return sendProblem(
+    reply,
+    problem('NOT_FAUST', `patch ${name} has nodes, and no source in Faust`),
+  );
+}
+
 /** The schema of a route, for the OpenAPI document. */
+const sourceQuery = z.strictObject({
+  name: z.string().optional().describe('Of the patch, where the source of it declares no name.'),
+});
+
 function describe(id: OperationId, fields: readonly string[]): Record<string, unknown> {
   const { summary, doc, input, output, errors } = OPERATIONS[id];
+  const faust = faustOf(id);
   const shape = input instanceof z.ZodObject ? Object.entries<z.ZodType>(input.shape) : [];
   const part = (inPath: boolean): z.ZodObject =>
     z.strictObject(Object.fromEntries(shape.filter(([name]) => fields.includes(name) === inPath)));
@@ -149,8 +219,15 @@ function describe(id: OperationId, fields: readonly string[]): Record<string, un
     description: doc,
     ...(fields.length > 0 ? { params: part(true) } : {}),
     ...(takes ? { [ROUTES[id][0] === 'GET' ? 'querystring' : 'body']: body } : {}),
+    ...(faust === 'input' ? { source: true, querystring: sourceQuery } : {}),
     response: {
-      200: { description: summary, content: { 'application/json': { schema: output } } },
+      200: {
+        description: summary,
+        content: {
+          'application/json': { schema: output },
+          ...(faust === 'output' ? { [FAUST_TYPE]: { schema: z.string() } } : {}),
+        },
+      },
       ...Object.fromEntries(problems),
     },
   };
@@ -199,7 +276,6 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply)
     message = '',
     statusCode = 500,
   } = error as Partial<Record<'code' | 'message', string>> & { statusCode?: number };
-  const type = request.headers['content-type'] ?? 'none';
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return sendProblem(
@@ -207,10 +283,7 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply)
         problem('TOO_LARGE', `expected a body of at most ${MAX_MESSAGE} bytes, got more`),
       );
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return sendProblem(
-        reply,
-        problem('UNSUPPORTED_MEDIA_TYPE', `expected application/json, got ${type}`),
-      );
+      return sendProblem(reply, wrongType(request, `application/json or ${FAUST_TYPE}`));
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return sendProblem(reply, problem('MALFORMED_JSON', `expected JSON, got: ${message}`));
   }
@@ -224,6 +297,12 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply)
     problem('INTERNAL', 'the request failed; the log of the daemon has the details'),
   );
 }
+
+const wrongType = ({ headers }: FastifyRequest, expected: string): Problem =>
+  problem(
+    'UNSUPPORTED_MEDIA_TYPE',
+    `expected ${expected}, got ${headers['content-type'] ?? 'none'}`,
+  );
 
 function sendProblem(reply: FastifyReply, body: Problem): FastifyReply {
   if (body.status === 401) reply.header('www-authenticate', 'Bearer realm="livegrad"');

@@ -25,7 +25,12 @@ export function refuse(
 export function summary(diagnostics: readonly Diagnostic[]): string {
   const [first, ...others] = diagnostics;
   if (first === undefined) return 'no reason was given';
-  const where = first.path === '' ? '' : `${first.path}: `;
+  const where =
+    first.line === undefined
+      ? first.path === ''
+        ? ''
+        : `${first.path}: `
+      : `line ${first.line}: `;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
   const hint = first.hint === undefined ? '' : `; ${first.hint}`;
   return `${where}${first.message}${hint}${more}`;

@@ -141,6 +141,9 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
     },
   },
   NOT_EXPORTABLE: { provoke: api('GET', '/patch/export?format=faust') },
+  NOT_FAUST: {
+    provoke: rest({ method: 'GET', url: '/api/v1/patch', headers: { accept: 'text/x-faust' } }),
+  },
   UNKNOWN_DEVICE: { provoke: api('PUT', '/devices/selected', { output: 'nothing' }) },
   DEVICE_REFUSED: {
     provoke: async (host) => {
