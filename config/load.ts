@@ -3,11 +3,13 @@
  *
  * Invariant: everything that is wrong is reported together, and every report names its source
  * (file, variable or flag), its line in the file, the key, what was expected and what was found.
- * A token is never shown. Nothing else in the program reads the environment or the flags.
+ * What the file says of `patch` and of folders for Faust is relative to the file, all else to the
+ * working directory. A token is never shown. Nothing else in the program reads the environment or the flags.
  */
 
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { dirname, isAbsolute, join } from 'node:path';
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml';
 import { nearest, type Diagnostic, type Result } from '../dsp/diagnostic.ts';
 import { CONFIG_KEYS, LIST_DIVIDER, configSchema, type Config, type ConfigKey } from './schema.ts';
@@ -191,7 +193,7 @@ function readYaml(content: string, source: string, reading: Reading): void {
       const setting = CONFIG_KEYS.find((k) => k.key === dotted);
       if (setting !== undefined) {
         if (value !== null && !(isScalar(value) && value.value === null)) {
-          place(reading, setting, toPlain(value), at);
+          place(reading, setting, beside(source, setting, toPlain(value)), at);
         }
       } else if (CONFIG_KEYS.some((k) => k.key.startsWith(`${dotted}.`))) {
         walk(value, here, at);
@@ -205,6 +207,21 @@ function readYaml(content: string, source: string, reading: Reading): void {
       }
     }
   }
+}
+
+/** Settings that name files and folders as they are seen from the configuration file. */
+const BESIDE: ReadonlySet<string> = new Set(['patch', 'faust.libraries', 'faust.sounds']);
+
+/** A value of the file: paths as they are seen from the working directory. */
+function beside(file: string, { key }: ConfigKey, value: unknown): unknown {
+  if (!BESIDE.has(key)) return value;
+  const folder = dirname(file);
+  const seen = (path: unknown): unknown => {
+    if (typeof path !== 'string' || path === '' || isAbsolute(path)) return path;
+    // Of patches, a mere word is an example's name.
+    return key === 'patch' && !/[./\\]/u.test(path) ? path : join(folder, path);
+  };
+  return Array.isArray(value) ? value.map(seen) : seen(value);
 }
 
 /** Variables that are no settings: where the file is, and where clients find the daemon. */

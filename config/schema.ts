@@ -64,7 +64,9 @@ const engineSchema = z.strictObject({
 const folders = z.array(text.min(1)).max(16).default([]);
 
 const faustSchema = z.strictObject({
-  libraries: folders.describe('Folders whose libraries Faust programs may import.'),
+  libraries: folders.describe(
+    'Folders whose libraries Faust programs may import; that of the program `patch`, too.',
+  ),
   sounds: folders.describe('Folders whose WAV files Faust programs may play (soundfile).'),
 });
 
@@ -84,7 +86,9 @@ export const configSchema = z.strictObject({
   patch: text
     .min(1)
     .default('gain')
-    .describe('What to run first: the name of a shipped example, or a patch file.'),
+    .describe(
+      'What to run first: the name of a shipped example, or a file: a patch in JSON, or a Faust program (.dsp).',
+    ),
   stateDir: text
     .min(1)
     .default('.livegrad')

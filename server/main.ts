@@ -10,16 +10,18 @@
 
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import type { Config } from '../config/schema.ts';
 import { loadConfig, printConfigDiagnostics, printConfigHelp } from '../config/load.ts';
-import { printDiagnostics, type Result } from '../dsp/diagnostic.ts';
+import { printDiagnostics, type Diagnostic, type Result } from '../dsp/diagnostic.ts';
 import { EXAMPLES } from '../dsp/examples/index.ts';
 import { parsePatch, type Patch } from '../dsp/patch/schema.ts';
 import { Compiler } from './compile/compiler.ts';
 import { createApp } from './control/app.ts';
+import { FileWatch } from './control/file-watch.ts';
 import { createLog, type Log } from './control/log.ts';
+import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts';
 import { Session, type Engine } from './control/session.ts';
 import { Store } from './control/store.ts';
 import { listDevices, Supervisor } from './engine/supervisor.ts';
@@ -34,23 +36,24 @@ const { version: VERSION } = JSON.parse(
 ) as { version: string };
 
 async function run(config: Config): Promise<void> {
-  const configured = readPatch(config.patch);
-  if (!configured.ok) {
-    const reasons = printDiagnostics(configured.diagnostics);
-    stopWith(EX_CONFIG, `the patch "${config.patch}" cannot be used\n${reasons}`);
+  const read = readPatch(config.patch);
+  if (!read.ok) {
+    stopWith(EX_CONFIG, unusable(config.patch, read.diagnostics));
     return;
   }
-  const compiler = new Compiler(config.faust);
+  const { document, patch, file } = read.value;
+  const folders = foldersOf(config.faust, file);
+  const compiler = new Compiler(folders);
   const { sampleRate, blockSize } = config.audio;
   const fitting = { sampleRate, maxBlock: blockSize, latency: 0 };
-  const compiled = await compiler.compile(configured.value, fitting);
+  const compiled = await compiler.compile(document, fitting);
   if (compiled.kind === 'refused') {
-    const reasons = printDiagnostics(compiled.diagnostics);
-    stopWith(EX_CONFIG, `the patch "${config.patch}" cannot be used\n${reasons}`);
+    stopWith(EX_CONFIG, unusable(config.patch, compiled.diagnostics));
     return;
   }
+  const configured = compiled.kind === 'compiled' ? compiled.patch : patch;
   const log = createLog(config.log);
-  const store = new Store(config.stateDir, configured.value, log);
+  const store = new Store(config.stateDir, document, log, file);
   const restored = store.restore();
   // The engine reports to the session, and the session steers the engine.
   const engine: Engine = new Supervisor({
@@ -70,9 +73,11 @@ async function run(config: Config): Promise<void> {
     audio: config.audio,
     log,
     version: VERSION,
-    patch: restored?.patch ?? configured.value,
+    patch: restored?.patch ?? configured,
+    file: restored === undefined || restored.isFile ? file : undefined,
     kept: restored?.kept,
   });
+  let watch: FileWatch | undefined;
   const app = await createApp(
     { session, log, listDevices: coalesced(listDevices) },
     { token: config.http.token, version: VERSION },
@@ -81,6 +86,7 @@ async function run(config: Config): Promise<void> {
   closeWithGrace({ delay: 8000, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'the daemon failed');
     else log.info(`${signal ?? 'end'}: shutting down`);
+    watch?.close();
     store.stop();
     await store.save(session.state);
     await Promise.all([app.http.close(), engine.stop(), compiler.stop()]);
@@ -100,9 +106,19 @@ async function run(config: Config): Promise<void> {
   let opened = await session.open();
   if (!opened.ok && restored !== undefined) {
     log.warn(`the saved patch does not play: ${opened.problem.detail}`);
-    opened = await session.setPatch(configured.value, undefined);
+    opened = await session.setPatch(document, undefined, file);
   }
   if (!opened.ok) log.error({ diagnostics: opened.problem.diagnostics }, opened.problem.detail);
+  if (restored?.isEdited === true && file !== undefined) {
+    await session.reload({ ok: true, value: document }, file);
+  }
+  if (file !== undefined) {
+    watch = new FileWatch({
+      file,
+      folders: isFaustFile(file) ? [...config.faust.libraries, ...config.faust.sounds] : [],
+      onSave: (text) => session.reload(text.ok ? documentIn(text.value, file) : text, file),
+    });
+  }
   store.follow(() => session.state);
   console.log(announce(session, reachable(address, host)));
 }
@@ -135,18 +151,47 @@ function deviceName({ input, output }: NonNullable<EngineStatus['device']>): str
   return input === output ? input : `${input} -> ${output}`;
 }
 
+/** What the configuration names. */
+interface Configured {
+  readonly document: unknown;
+  /** The document, checked as far as that goes without evaluating a program. */
+  readonly patch: Patch;
+  readonly file?: string;
+}
+
 /** A shipped example by its name, or else a file. */
-function readPatch(name: string): Result<Patch> {
+function readPatch(name: string): Result<Configured> {
   const example = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
-  if (example !== undefined) return { ok: true, value: example };
-  try {
-    return parsePatch(JSON.parse(readFileSync(name, 'utf8')));
-  } catch (error) {
+  if (example !== undefined) return { ok: true, value: { document: example, patch: example } };
+  const document = readPatchFile(name);
+  if (!document.ok) {
     const known = Object.keys(EXAMPLES).join(', ');
-    const reason = error instanceof Error ? error.message : String(error);
-    const message = `expected one of ${known}, or a JSON file; got ${reason}`;
+    const reason = document.diagnostics[0]?.message;
+    const message = `expected one of ${known}, or a file in JSON or Faust (.dsp); got ${reason}`;
     return { ok: false, diagnostics: [{ code: 'PATCH_UNREADABLE', path: '', message }] };
   }
+  const patch = parsePatch(document.value);
+  if (!patch.ok) return patch;
+  // What a JSON file means is its patch, however it is written.
+  const meant = isFaustFile(name) ? document.value : patch.value;
+  return { ok: true, value: { document: meant, patch: patch.value, file: name } };
+}
+
+/** Where programs may read: the folder of the one that is configured, too. */
+function foldersOf({ libraries, sounds }: Config['faust'], file?: string): Config['faust'] {
+  if (file === undefined || !isFaustFile(file)) return { libraries, sounds };
+  const own = dirname(file);
+  return { libraries: [...libraries, own], sounds: [...sounds, own] };
+}
+
+/** Why a patch cannot be started with: what is wrong with the text of a file has its line. */
+function unusable(name: string, diagnostics: readonly Diagnostic[]): string {
+  const reasons = diagnostics.map((found) => {
+    const { line, ...rest } = found;
+    const text = printDiagnostics([line === undefined ? found : { ...rest, path: '' }]);
+    return line === undefined ? text : `${name}:${line}: ${text}`;
+  });
+  return `the patch "${name}" cannot be used\n${reasons.join('\n')}`;
 }
 
 function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): string {

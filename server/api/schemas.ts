@@ -80,6 +80,15 @@ export const progressSchema = z.object({
     .describe('Which guard stopped learning, and why; null while none did.'),
 });
 
+export const sourceSchema = z
+  .object({
+    file: z.string().nullable().describe('Null where a client brought the patch.'),
+    diagnostics: z
+      .array(diagnosticSchema)
+      .describe('Why the file, as it was saved last, does not play; what played before does.'),
+  })
+  .describe('The file that the patch comes from: saving it plays it.');
+
 export const statusSchema = z.object({
   name: z.literal('livegrad'),
   version: z.string(),
@@ -87,6 +96,7 @@ export const statusSchema = z.object({
   revision: revisionSchema,
   patch: z.string().describe('Name of the patch that plays.'),
   program: z.int().describe('Generation of the compiled program; 0 before the first.'),
+  source: sourceSchema,
   engine: engineSchema,
   training: progressSchema,
 });
@@ -262,6 +272,7 @@ export const checkSchema = z.object({
 });
 
 export type Status = z.output<typeof statusSchema>;
+export type SourceState = z.output<typeof sourceSchema>;
 export type Meter = z.output<typeof meterSchema>;
 export type Param = z.output<typeof paramSchema>;
 export type TrainingState = z.output<typeof trainingStateSchema>;

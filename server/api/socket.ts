@@ -5,7 +5,14 @@
  * revision after the change. `frame.ts` has the binary telemetry.
  */
 
-import type { OutputState, Param, PatchInfo, Status, TrainingState } from './schemas.ts';
+import type {
+  OutputState,
+  Param,
+  PatchInfo,
+  SourceState,
+  Status,
+  TrainingState,
+} from './schemas.ts';
 
 /** Topics of the telemetry; the place in the list is the number in a frame's header: new ones go to the end. */
 export const TOPICS = [
@@ -36,6 +43,7 @@ export interface Changes {
   readonly 'params.changed': { readonly params: readonly Param[] };
   readonly 'training.changed': TrainingState;
   readonly 'patch.changed': PatchInfo;
+  readonly 'source.changed': SourceState;
   readonly 'output.changed': OutputState;
   readonly 'engine.changed': Status['engine'];
 }

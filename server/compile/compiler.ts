@@ -16,7 +16,12 @@ import type { FaustFolders } from '../faust/evaluator.ts';
 import type { ExportedFaust } from '../faust/export.ts';
 
 export type Task =
-  | { readonly task: 'compile'; readonly json: unknown; readonly options: CompileOptions }
+  | {
+      readonly task: 'compile';
+      readonly json: unknown;
+      readonly options: CompileOptions;
+      readonly before: Patch | undefined;
+    }
   | {
       readonly task: 'export';
       readonly json: unknown;
@@ -70,9 +75,12 @@ export class Compiler {
     this.#worker = this.#spawn();
   }
 
-  /** Checks and compiles. Never rejects. */
-  compile(json: unknown, options: CompileOptions): Promise<Compiled> {
-    return this.#queue<Compiled>({ task: 'compile', json, options });
+  /**
+   * Checks and compiles. Never rejects.
+   * @param before  what plays, where the document may be a new text of the same program
+   */
+  compile(json: unknown, options: CompileOptions, before?: Patch): Promise<Compiled> {
+    return this.#queue<Compiled>({ task: 'compile', json, options, before });
   }
 
   /** The Faust program of a document with these values as its defaults. Never rejects. */

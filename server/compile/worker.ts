@@ -29,8 +29,8 @@ async function answer(request: CompileRequest): Promise<CompileAnswer> {
       if (!written.ok) return { id, kind: 'refused', diagnostics: written.diagnostics };
       return { id, kind: 'written', ...written.value };
     }
-    const { options } = request;
-    const patch = await evaluator.patchOf(json);
+    const { options, before } = request;
+    const patch = await evaluator.patchOf(json, before);
     if (!patch.ok) return { id, kind: 'refused', diagnostics: patch.diagnostics };
     // What plays may use all that this machine has; it is compiled here anyway.
     const artifact = compile(patch.value, { fused: hasFusedMultiply(), ...options });

@@ -10,8 +10,9 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { AudioSettings } from '../../config/schema.ts';
+import type { Artifact } from '../../dsp/artifact.ts';
 import type { CompileOptions } from '../../dsp/compile.ts';
-import type { Result } from '../../dsp/diagnostic.ts';
+import type { Diagnostic, Result } from '../../dsp/diagnostic.ts';
 import { MAX_FOLLOWED, goOver, preview, remembered } from '../../dsp/learn/schedules/schedule.ts';
 import type { Schedule, ScheduleChange } from '../../dsp/learn/schedules/schedule.ts';
 import { withoutProgram } from '../../dsp/patch/faust.ts';
@@ -26,6 +27,7 @@ import type {
   PreviewInput,
   SchedulePosition,
   Selection,
+  SourceState,
   Status,
   TrainingState,
   TrainingUpdate,
@@ -57,7 +59,7 @@ export type Engine = Pick<
 >;
 
 export interface PatchCompiler {
-  compile(json: unknown, options: CompileOptions): Promise<Compiled>;
+  compile(json: unknown, options: CompileOptions, before?: Patch): Promise<Compiled>;
   exportFaust(json: unknown, values: ReadonlyMap<string, number>): Promise<Written>;
 }
 
@@ -73,6 +75,8 @@ export interface SessionOptions {
   readonly log: Logger;
   readonly version: string;
   readonly patch: Patch;
+  /** Where it comes from, as clients are told; followed by whoever calls `reload`. */
+  readonly file?: string | undefined;
   /** What to go on with: values by id, step. */
   readonly kept?: s.Kept | undefined;
 }
@@ -93,6 +97,10 @@ export class Session {
   readonly #held = new Map<string, number>();
   #audio: AudioSettings;
   #state: s.State;
+  /** What is wrong with the file that is followed, as it was saved last. */
+  #wrong: readonly Diagnostic[] = [];
+  /** That file, as clients were told. */
+  #followed: string | null;
   #revision = 0;
   #frames = 0;
   /** Step at which progress began anew: what was measured before is at it or beyond. */
@@ -114,7 +122,9 @@ export class Session {
     this.#log = options.log;
     this.#version = options.version;
     this.#told = options.engine.status;
-    this.#state = s.stateOf(options.patch, options.kept);
+    const { patch, kept, file = null } = options;
+    this.#state = { ...s.stateOf(patch, kept), file };
+    this.#followed = file;
   }
 
   get state(): s.State {
@@ -152,6 +162,7 @@ export class Session {
       revision: this.#revision,
       patch: this.#state.patch.name,
       program: this.#state.program,
+      source: this.source(),
       engine: this.engine(),
       training: s.progressOf(this.#state, this.output().muted),
     };
@@ -161,6 +172,12 @@ export class Session {
   engine(): Status['engine'] {
     const { status } = this.#engine;
     return { ...status, reason: status.reason ?? this.#misfitReason() };
+  }
+
+  /** The file that the patch comes from, and what is wrong with it now. */
+  source(): SourceState {
+    const diagnostics = this.#wrong.map((found) => ({ ...found }));
+    return { file: this.#state.file, diagnostics };
   }
 
   output(): OutputState {
@@ -323,8 +340,49 @@ export class Session {
 
   // --- patch, training, devices: one after the other -----------------------------------------
 
-  setPatch(json: unknown, origin: Origin): Promise<Outcome<Revised<PatchInfo>>> {
-    return this.#serially(() => this.#install(json, { origin, fresh: true }));
+  /** @param file  that it came from, where that is to be followed */
+  setPatch(
+    json: unknown,
+    origin: Origin,
+    file: string | null = null,
+  ): Promise<Outcome<Revised<PatchInfo>>> {
+    return this.#serially(async () => {
+      const installed = await this.#install(json, { origin, fresh: true, file });
+      if (installed.ok) this.#blame([]);
+      return installed;
+    });
+  }
+
+  /**
+   * Plays what a file holds now. While another patch plays, one that a client brought, the file is
+   * let be; a faulty one leaves what plays as it is, and everyone is told.
+   *
+   * @param json  its document, or why it cannot be read
+   * @param file  as it is called to clients
+   */
+  reload(json: Result<unknown>, file: string): Promise<void> {
+    return this.#serially(async () => {
+      if (this.#state.file !== file) return;
+      if (!json.ok) {
+        this.#blame(json.diagnostics);
+        return;
+      }
+      const program = this.#state.program;
+      const installed = await this.#install(json.value, {
+        origin: undefined,
+        fresh: true,
+        file,
+        changed: true,
+      });
+      if (installed.ok) {
+        const seconds = this.#state.program === program ? 'is as it was' : 'plays as it is now';
+        this.#log.info({ file }, `${file} was saved: it ${seconds}`);
+        this.#blame([]);
+        return;
+      }
+      const { code, detail, diagnostics } = installed.problem;
+      this.#blame(diagnostics ?? [{ code, path: '', message: detail }]);
+    });
   }
 
   updateTraining(change: TrainingUpdate, origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
@@ -519,7 +577,8 @@ export class Session {
   }
 
   async #install(json: unknown, how: Installation): Promise<Outcome<Revised<PatchInfo>>> {
-    const compiled = await this.#compiler.compile(json, this.#fitting());
+    const playing = how.fresh === true ? this.#state.patch : undefined;
+    const compiled = await this.#compiler.compile(json, this.#fitting(), playing);
     if (compiled.kind === 'failed') {
       return refuse('COMPILE_FAILED', `the compiler gave up: ${compiled.reason}`);
     }
@@ -527,7 +586,15 @@ export class Session {
       return refuse('PATCH_INVALID', summary(compiled.diagnostics), compiled.diagnostics);
     }
     const { artifact } = compiled;
-    const { change = {} } = how;
+    const { change = {}, file = this.#state.file } = how;
+    if (how.changed === true && this.#plays(compiled)) {
+      const info = s.infoOf(compiled.patch, artifact);
+      const isOther = !isDeepStrictEqual(compiled.patch, this.#state.patch);
+      this.#state = { ...this.#state, patch: compiled.patch };
+      if (isOther) this.#revise();
+      if (isOther) this.#tell('patch.changed', info, how.origin);
+      return answer({ ...info, revision: this.#revision });
+    }
     const felt = s.unfelt(artifact, compiled.patch, how.learn);
     if (!felt.ok) return felt;
     const learning =
@@ -560,6 +627,7 @@ export class Session {
       learning,
       step,
       paceMemory,
+      file,
     });
     // What was asked for with it, but for what somebody has said since.
     const asked = without(change, touched);
@@ -581,6 +649,35 @@ export class Session {
     this.#tell('params.changed', { params: s.paramsOf(this.#state) }, how.origin);
     this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), how.origin);
     return answer({ ...s.infoOf(patch, artifact), revision: this.#revision });
+  }
+
+  /** Tells what is wrong with the file now, where that is something else than before. */
+  #blame(diagnostics: readonly Diagnostic[]): void {
+    const { file } = this.#state;
+    const isSame = isDeepStrictEqual(diagnostics, this.#wrong);
+    if (isSame && file === this.#followed) return;
+    this.#wrong = diagnostics;
+    this.#followed = file;
+    for (const { line, message, hint } of isSame ? [] : diagnostics) {
+      const where = line === undefined ? file : `${file}:${line}`;
+      this.#log.warn(
+        { file, line },
+        `${where}: ${message}${hint === undefined ? '' : `; ${hint}`}`,
+      );
+    }
+    this.#revise();
+    this.#tell('source.changed', this.source(), undefined);
+  }
+
+  /** Whether a program is the one that plays, also if its text is another. */
+  #plays({ artifact, patch }: { readonly artifact: Artifact; readonly patch: Patch }): boolean {
+    const { artifact: now, patch: played } = this.#state;
+    const source = (one: Patch): Patch => ({ ...one, faust: undefined });
+    return (
+      now !== null &&
+      Buffer.compare(now.wasm, artifact.wasm) === 0 &&
+      isDeepStrictEqual(source(patch), source(played))
+    );
   }
 
   /** The schedule that a client means, with the present step and rate in it. */
@@ -687,6 +784,10 @@ interface Installation {
   readonly origin: Origin;
   /** Loss and gradients of what played before are not shown any more. */
   readonly fresh?: boolean;
+  /** Where it comes from, if that is another place than before. */
+  readonly file?: string | null;
+  /** Only where something is other than before. */
+  readonly changed?: boolean;
   /** Whether it learns; as before if not given. */
   readonly running?: boolean | undefined;
   /** Set with it. */

@@ -33,6 +33,8 @@ export interface State {
   readonly patch: Patch;
   /** Null until the first compilation. */
   readonly artifact: Artifact | null;
+  /** The file that the patch came from and that is followed; null where a client brought it. */
+  readonly file: string | null;
   /** Generation that the engine gave to the artifact; 0 before the first. */
   readonly program: number;
   readonly values: ReadonlyMap<string, number>;
@@ -77,6 +79,7 @@ export interface Kept {
   readonly learning: boolean;
   readonly step: number;
   readonly paceMemory?: readonly number[] | undefined;
+  readonly file?: string | null | undefined;
 }
 
 const NOTHING_KEPT: Kept = {
@@ -95,6 +98,7 @@ export function stateOf(patch: Patch, kept: Kept = NOTHING_KEPT): State {
   return {
     patch,
     artifact: null,
+    file: kept.file ?? null,
     program: 0,
     values,
     gradients: new Map(),

@@ -31,28 +31,41 @@ const savedSchema = z.strictObject({
   rates: z.record(z.string(), z.number()).default({}),
   learning: z.boolean(),
   step: z.number().min(0),
+  /** The file that the patch came from, where the configuration names one. */
+  file: z.string().optional(),
   /** What the schedule remembers of the losses. */
   paceMemory: z.array(z.number()).max(REMEMBERED).optional(),
 });
 
 export interface Restored {
   readonly patch: Patch;
+  /** Whether it came from the file that the configuration names. */
+  readonly isFile: boolean;
+  /** Whether that file now holds something else. */
+  readonly isEdited: boolean;
   readonly kept: Kept;
 }
 
 export class Store {
   readonly #path: string;
   readonly #configured: string;
+  readonly #file: string | undefined;
   readonly #log: Logger;
   #written = '';
   #timer: NodeJS.Timeout | undefined;
   #failing = false;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(directory: string, configured: Patch, log: Logger) {
+  /**
+   * @param configured  what the configuration names: a patch, or the document of one
+   * @param file  that holds it, if it is one. What came from there goes on also where it now holds
+   *   something else: an edit while the daemon was away.
+   */
+  constructor(directory: string, configured: unknown, log: Logger, file?: string) {
     this.#path = join(directory, FILE);
     const text = JSON.stringify(withoutProgram(configured));
     this.#configured = createHash('sha256').update(text).digest('hex');
+    this.#file = file;
     this.#log = log;
     try {
       mkdirSync(directory, { recursive: true });
@@ -75,13 +88,17 @@ export class Store {
       this.#setAside();
       return undefined;
     }
-    if (saved.configured !== this.#configured) {
+    const isFile = saved.file !== undefined && saved.file === this.#file;
+    const isEdited = saved.configured !== this.#configured;
+    if (isEdited && !isFile) {
       this.#log.info({ file: this.#path }, 'another patch is configured: starting afresh');
       return undefined;
     }
     const { patch, values, frozen, rates, learning, step, paceMemory } = saved;
     return {
       patch,
+      isFile,
+      isEdited,
       kept: {
         values: new Map(Object.entries(values)),
         frozen: new Set(frozen),
@@ -119,6 +136,7 @@ export class Store {
       rates: Object.fromEntries(state.rates),
       learning: state.learning,
       step: state.step,
+      ...(state.file === null ? {} : { file: state.file }),
       ...(state.paceMemory.some((x) => x !== 0) ? { paceMemory: [...state.paceMemory] } : {}),
     };
     const text = `${JSON.stringify(saved, null, 2)}\n`;

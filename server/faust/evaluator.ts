@@ -6,12 +6,13 @@
  * keeps a thread busy, so this belongs into one with limits.
  */
 
-import { ok, type Result } from '../../dsp/diagnostic.ts';
+import { ok, pathOf, type Result } from '../../dsp/diagnostic.ts';
+import { isBare, isSameLesson, nameIn, settingsSince } from '../../dsp/faust/document.ts';
 import { patchOf, precisionOf } from '../../dsp/faust/patch.ts';
 import type { FaustProgram } from '../../dsp/faust/program.ts';
 import { declaresOf } from '../../dsp/faust/source.ts';
 import { sourceOf } from '../../dsp/patch/faust.ts';
-import { parsePatch, type Patch } from '../../dsp/patch/schema.ts';
+import { parsePatch, type Patch, type Training } from '../../dsp/patch/schema.ts';
 import { evaluate } from './evaluate.ts';
 import { exportFaust, type ExportedFaust } from './export.ts';
 import { Libfaust } from './libfaust.ts';
@@ -42,13 +43,45 @@ export class Evaluator {
     this.#folders = folders;
   }
 
-  /** A checked patch of any JSON value. Errors: those of `parsePatch`, `evaluate` and `patchOf`. */
-  async patchOf(json: unknown): Promise<Result<Patch>> {
+  /**
+   * A checked patch of any JSON value.
+   *
+   * @param before  a patch that this one may be an edit of: a new text for the program of the same
+   *   name. What was said from outside of learning and training then goes on, but for controls that
+   *   are gone, and for the training where the text says something else of it than before.
+   * Errors: those of `parsePatch`, `evaluate` and `patchOf`.
+   */
+  async patchOf(json: unknown, before?: Patch): Promise<Result<Patch>> {
     const code = sourceOf(json);
     if (code === undefined) return parsePatch(json);
     const precision = precisionOf(json, { declares: declaresOf(code) });
     const program = await this.evaluate(code, precision === 'double');
-    return program.ok ? patchOf(program.value, json) : program;
+    if (!program.ok) return program;
+    const isEdit = before?.faust !== undefined && isBare(json) && nameIn(json) === before.name;
+    return isEdit ? this.#edited(program.value, json, before) : patchOf(program.value, json);
+  }
+
+  async #edited(program: FaustProgram, json: unknown, before: Patch): Promise<Result<Patch>> {
+    const document = json as { readonly faust: object };
+    const training = await this.#said(before, program.code);
+    const learn = fitting(before.faust?.learn ?? {}, (wanted) =>
+      patchOf(program, { ...document, training, faust: { ...document.faust, learn: wanted } }),
+    );
+    const faust = Object.keys(learn).length === 0 ? document.faust : { ...document.faust, learn };
+    const edited = patchOf(program, { ...document, training, faust });
+    // Signals that are not there any more: the program's own convention says which to compare.
+    return edited.ok ? edited : patchOf(program, { ...document, faust });
+  }
+
+  /** What clients have said of a patch's training, where a new text leaves it to them. */
+  async #said(before: Patch, code: string): Promise<Partial<Training> | undefined> {
+    const { name, training, precision, faust } = before;
+    if (faust === undefined || training === undefined || !isSameLesson(faust.code, code)) return;
+    const program = await this.evaluate(faust.code, precision === 'double');
+    if (!program.ok) return undefined;
+    const made = patchOf(program.value, { format: before.format, name, faust, precision });
+    const said = settingsSince(training, made.ok ? made.value.training : undefined);
+    return Object.keys(said).length === 0 ? undefined : said;
   }
 
   /** The program of a document with other defaults. Errors: those of `evaluate` and `exportFaust`. */
@@ -79,4 +112,17 @@ export class Evaluator {
     if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!);
     return result;
   }
+}
+
+type Learn = NonNullable<NonNullable<Patch['faust']>['learn']>;
+
+/** What of a wish to learn a program can do. */
+function fitting(learn: Learn, attempt: (learn: Learn) => Result<Patch>): Learn {
+  if (Object.keys(learn).length === 0) return learn;
+  const tried = attempt(learn);
+  if (tried.ok) return learn;
+  const refused = new Set(tried.diagnostics.map(({ path }) => path));
+  return Object.fromEntries(
+    Object.entries(learn).filter(([id]) => !refused.has(pathOf(['faust', 'learn', id]))),
+  );
 }

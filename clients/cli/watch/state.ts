@@ -118,6 +118,9 @@ export function takeChange(state: WatchState, change: Change): boolean {
     case 'engine.changed':
       state.status = { ...state.status, engine: change.data };
       break;
+    case 'source.changed':
+      state.status = { ...state.status, source: change.data };
+      break;
     case 'patch.changed':
       return false;
   }

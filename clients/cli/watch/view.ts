@@ -91,7 +91,7 @@ function headLines(state: WatchState, columns: number, style: Style, now: number
 }
 
 function secondLine(state: WatchState, style: Style, now: number): string {
-  const { engine } = state.status;
+  const { engine, source } = state.status;
   if (state.lost !== null) {
     const seconds = Math.max(0, Math.round((now - state.lost.since) / 1000));
     const text = ` connection lost ${seconds} s ago: ${state.lost.why}; trying again `;
@@ -102,6 +102,11 @@ function secondLine(state: WatchState, style: Style, now: number): string {
   }
   if (engine.state !== 'running' && engine.reason !== null)
     return paint(style, 'yellow', engine.reason);
+  const [wrong] = source.diagnostics;
+  if (wrong !== undefined) {
+    const line = wrong.line === undefined ? '' : `:${wrong.line}`;
+    return paint(style, 'red', `${source.file}${line}: ${wrong.message}`);
+  }
   if (engine.muted) return paint(style, 'yellow', 'output is muted');
   return engine.gainDb === 0 ? '' : dim(style, `output gain ${number(engine.gainDb)} dB`);
 }

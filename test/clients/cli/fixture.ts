@@ -52,6 +52,7 @@ export function snapshot(
       revision: 7,
       patch: 'gain',
       program: 3,
+      source: { file: null, diagnostics: [] },
       engine: {
         muted: false,
         gainDb: 0,

@@ -30,6 +30,8 @@ test('what was saved is restored when the same patch is configured', async () =>
   await new Store(directory, example('gain'), silent).save(learned());
   expect(new Store(directory, example('gain'), silent).restore()).toEqual({
     patch: example('one-pole'),
+    isFile: false,
+    isEdited: false,
     kept: {
       values: learned().values,
       frozen: learned().frozen,
