@@ -350,7 +350,7 @@ class Instance {
     const { FS } = this.#module;
     const at = posix.resolve(FS.cwd(), path);
     if (at.startsWith(STANDARD)) {
-      const tagged = this.#standard.get(at) ?? this.#tagFile(at);
+      const tagged = this.#standard.get(at) ?? this.#prepareStandard(at);
       if (tagged === undefined) return;
       this.#standard.set(at, tagged);
       this.#opened.set(at, tagged);
@@ -358,19 +358,22 @@ class Instance {
       const content = this.#libraries.read(at);
       if (content !== undefined) {
         FS.mkdirTree(posix.dirname(at));
-        FS.writeFile(at, content);
-        this.#opened.set(at, this.#tagFile(at)!);
+        this.#opened.set(at, this.#write(at, content));
       } else if (FS.analyzePath(at).exists) FS.unlink(at);
     }
   }
 
-  /** Tags a file in place. */
-  #tagFile(path: string): Tagged | undefined {
+  /** A standard library is more than half comments, and reading them is a tenth of all time. */
+  #prepareStandard(path: string): Tagged | undefined {
     const { FS } = this.#module;
     if (!FS.analyzePath(path).exists) return undefined;
     const content = FS.readFile(path, { encoding: 'utf8' });
+    return this.#write(path, content.replaceAll(/^\/\/.*$/gmu, ''));
+  }
+
+  #write(path: string, content: string): Tagged {
     const tagged = tag(content);
-    if (tagged.text !== content) FS.writeFile(path, tagged.text);
+    this.#module.FS.writeFile(path, tagged.text);
     return tagged;
   }
 }

@@ -67,8 +67,9 @@ export interface Context {
 export function explain(dump: Exclude<Dump, { kind: 'form' }>, context: Context): Diagnostic {
   if (dump.kind === 'broken') return explainBroken(dump.why);
   const { file, line, text } = placeOf(untag(dump.message).trim());
-  const problem = explainRefused(text, context);
-  const where = file === undefined || file === PROGRAM ? '' : ` (in ${file}, line ${line})`;
+  const isOwn = file === undefined || file === PROGRAM;
+  const problem = explainRefused(text, context, isOwn);
+  const where = isOwn ? '' : ` (in ${file}, line ${line})`;
   const sentence = cut(`${problem.message}${where}`, MESSAGE);
   const ofProgram = file === PROGRAM ? line : undefined;
   // A library that cannot be read at all is the fault of the line that imports it.
@@ -107,11 +108,12 @@ interface Place {
   readonly text: string;
 }
 
-/** Takes apart the three ways in which libfaust says where something is. */
+/** Takes apart the ways in which libfaust says where something is. */
 function placeOf(message: string): Place {
   const found =
     /^(?<file>\S.*?):(?<line>-?\d+) : ERROR : (?<text>.*)$/su.exec(message) ??
-    /^ERROR : \[file (?<file>.*?) : (?<line>-?\d+)\] : (?<text>.*)$/su.exec(message);
+    /^ERROR : \[file (?<file>.*?) : (?<line>-?\d+)\] : (?<text>.*)$/su.exec(message) ??
+    /^(?<file>\S.*?):(?<line>-?\d+) ERROR : (?<text>.*)$/su.exec(message);
   const defined =
     /^ERROR : (?<text>BoxIdent\[.*?\]) is defined here : (?<file>.*):(?<line>-?\d+)$/su;
   const groups = (found ?? defined.exec(message))?.groups;
@@ -131,7 +133,8 @@ interface Problem {
   readonly line?: number;
 }
 
-function explainRefused(text: string, context: Context): Problem {
+/** @param isOwn  whether the mistake is in the program itself */
+function explainRefused(text: string, context: Context, isOwn: boolean): Problem {
   const match = (pattern: RegExp): readonly string[] | undefined => pattern.exec(text)?.slice(1);
   let found: readonly string[] | undefined;
   const syntax = (message: string, hint?: string): Problem =>
@@ -142,7 +145,9 @@ function explainRefused(text: string, context: Context): Problem {
   if ((found = match(/^unable to open file ?(.*)$/su))) return explainMissing(found[0]!, context);
   if ((found = match(/^unable to access URL '?(.*?)'?$/su)))
     return explainRemote(found[0]!, context);
-  if ((found = match(/^undefined symbol : (\w+)/u))) return undefinedSymbol(found[0]!, context);
+  if ((found = match(/^undefined symbol : (\w+)/u))) {
+    return isOwn ? undefinedSymbol(found[0]!, context) : syntax(`"${found[0]}" is not defined`);
+  }
   if ((found = match(/^syntax error, unexpected (\S+?)(?:, expecting (.*))?$/su))) {
     const expected = found[1]?.split(' or ').map(token).join(' or ');
     const got = token(found[0]!);
@@ -171,6 +176,20 @@ function explainRefused(text: string, context: Context): Problem {
       `${kind} composition ${cut(expression!, EXPRESSION)}: ${quoted}`,
       sentenceOf(rule!.replaceAll(/ ?\[\d+\]/gu, '')),
     );
+  }
+  if ((found = match(/^no environment to access : (.*)$/su))) {
+    const got = cut(clean(found[0]!), EXPRESSION);
+    return syntax(`expected a library or an environment before the ".", got ${got}`);
+  }
+  if ((found = match(/^redefinition of symbols are not allowed : (\w+)/u))) {
+    return syntax(`"${found[0]}" is defined more than once`);
+  }
+  if ((found = match(/^(% by 0|division by 0|remainder by 0|out of domain) in (.*)$/su))) {
+    return syntax(`${found[0]} in ${cut(clean(found[1]!), EXPRESSION)}`);
+  }
+  if ((found = match(/^min = (\S+) should be less than max = (\S+) in '(.*)'$/su))) {
+    const [min, max, widget] = found;
+    return syntax(`a control has no range: expected min < max, got ${min} and ${max} (${widget})`);
   }
   if (text.startsWith('checkInit failed')) {
     return syntax('the content of a table depends on an input or a control');
@@ -270,7 +289,11 @@ function undefinedSymbol(symbol: string, { code, standard }: Context): Problem {
 
 const token = (name: string): string => TOKENS[name.trim()] ?? `"${name.trim().toLowerCase()}"`;
 
-const clean = (text: string): string => text.replaceAll(/\s+/gu, ' ').trim();
+const clean = (text: string): string =>
+  text
+    .replace(/closure\[.*$/su, '…')
+    .replaceAll(/\s+/gu, ' ')
+    .trim();
 
 function cut(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;

@@ -172,6 +172,16 @@ const cases: readonly Case[] = [
     expected: { message: '"foo" is not defined (in undefined.lib, line 3)' },
   },
   {
+    what: 'a signal where a library belongs',
+    code: 'process = (_ , 3).foo;',
+    expected: { message: 'expected a library or an environment before the ".", got _,3.foo' },
+  },
+  {
+    what: 'a control without a range',
+    code: 'process = hslider("a", 1, 2, 1, .1);',
+    expected: { message: expect.stringContaining('expected min < max, got 2 and 1') as string },
+  },
+  {
     what: 'a library that cannot be read',
     code: '\n\nimport("syntax.lib");\nprocess = b;',
     expected: {
