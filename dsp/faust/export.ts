@@ -53,12 +53,12 @@ export function sliderCalls(code: string): readonly SliderCall[] {
   });
 }
 
-const TAG = /\[livegrad:(\d+)\]/gu;
+const TAG = /\[livegrad_call:(\d+)\]/gu;
 
 /** The text with a name for each call: its place in the list. */
 export function withTags(code: string, calls: readonly SliderCall[]): string {
   const parts = calls.map(
-    ({ label }, k) => `${code.slice(calls[k - 1]?.label ?? 0, label)}[livegrad:${k}]`,
+    ({ label }, k) => `${code.slice(calls[k - 1]?.label ?? 0, label)}[livegrad_call:${k}]`,
   );
   return parts.join('') + code.slice(calls.at(-1)?.label ?? 0);
 }

@@ -53,6 +53,9 @@ export interface CompilerLimits {
 /** Compilations that may wait; more are refused, so that a flood cannot eat the host. */
 const MAX_WAITING = 16;
 
+/** An export evaluates a program so often: named, and as it is given out. */
+const EVALUATIONS = 2;
+
 const LIMITS: CompilerLimits = { time: 10_000, stackMb: 8, heapMb: 512 };
 
 export class Compiler {
@@ -114,10 +117,10 @@ export class Compiler {
     let timer: NodeJS.Timeout | undefined;
     const answer = await new Promise<Compiled | Written>((resolve) => {
       this.#settle = resolve;
+      const time = this.#limits.time * (task.task === 'export' ? EVALUATIONS : 1);
       timer = setTimeout(() => {
-        const seconds = this.#limits.time / 1000;
-        this.#end(worker, `it did not finish within ${seconds} s`);
-      }, this.#limits.time);
+        this.#end(worker, `it did not finish within ${time / 1000} s`);
+      }, time);
       try {
         worker.postMessage({ id, ...task } satisfies CompileRequest);
       } catch {

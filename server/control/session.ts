@@ -264,7 +264,19 @@ export class Session {
       ...lost.map((id) => `${id} is on: no program can say so`),
     ];
     if (format !== 'patch') {
-      return answer({ format: 'faust', file: `${name}.dsp`, text: code, notes });
+      const asked = Object.keys(faust.learn ?? {});
+      const unsaid =
+        asked.length === 0
+          ? []
+          : [
+              `the program does not say of ${asked.join(', ')} what was asked for while it played: whether it is learnable`,
+            ];
+      return answer({
+        format: 'faust',
+        file: `${name}.dsp`,
+        text: code,
+        notes: [...notes, ...unsaid],
+      });
     }
     const exported = s.exportedPatch({ ...patch, faust: { ...faust, code } }, values);
     return answer({ ...exported, notes });

@@ -59,10 +59,10 @@ test('a default is written and nothing else changes', () => {
 
 test('calls are told apart by their labels, and come back without', () => {
   const tagged = withTags(SOURCE, sliderCalls(SOURCE));
-  expect(tagged).toContain('"freq[livegrad:1]"');
-  expect(tagged.replaceAll(/\[livegrad:\d\]/gu, '')).toBe(SOURCE);
+  expect(tagged).toContain('"freq[livegrad_call:1]"');
+  expect(tagged.replaceAll(/\[livegrad_call:\d\]/gu, '')).toBe(SOURCE);
   const widget = { kind: 'hslider', initial: 1, min: 0, max: 2, step: 0.1 } as const;
-  const path = 'gain[unit:dB][livegrad:12]/group';
+  const path = 'gain[unit:dB][livegrad_call:12]/group';
   expect(untagged({ ...widget, path })).toEqual({
     key: 'hslider|gain[unit:dB]/group|1|0|2|0.1',
     call: 12,
