@@ -49,6 +49,8 @@ export interface Surroundings {
   readonly control: (b: Builder, key: string) => NodeId;
   /** The parts of a soundfile, by its label. */
   readonly sounds: (label: string) => readonly Sound[];
+  /** Where a word stands in the source, if there is one place. */
+  readonly lineOf?: (word: string) => number | undefined;
 }
 
 export interface Made {
@@ -228,7 +230,7 @@ class Maker {
       case 'control':
       case 'enable':
         // What it holds while it is off depends on libfaust's code generator.
-        return this.#unsupported(`"${op}" is not known`, 'multiply by the condition instead');
+        return this.#unsupported(`"${op}" is not known`, 'multiply by the condition instead', op);
       case 'sigGen':
       case 'WRTbl2p':
       case 'sigWRTbl4p':
@@ -282,9 +284,12 @@ class Maker {
     return low === high ? low : undefined;
   }
 
-  #unsupported(message: string, hint?: string): NodeId {
+  /** @param word  of the source that says so */
+  #unsupported(message: string, hint?: string, word?: string): NodeId {
     if (!this.#problems.some((problem) => problem.message === message)) {
-      this.#problems.push(diagnostic('FAUST_UNSUPPORTED', '', message, hint));
+      const line = word === undefined ? undefined : this.#around.lineOf?.(word);
+      const problem = diagnostic('FAUST_UNSUPPORTED', '', message, hint);
+      this.#problems.push(line === undefined ? problem : { ...problem, line });
     }
     return this.#b.real(0);
   }
@@ -292,7 +297,7 @@ class Maker {
   #symbol(id: FormId, name: string): NodeId {
     if (name === 'fSamplingFreq') return this.#b.int(this.#around.sampleRate);
     const why = name === 'count' ? ': blocks have no fixed size here' : '';
-    this.#unsupported(`the foreign value "${name}" is not known${why}`);
+    this.#unsupported(`the foreign value "${name}" is not known${why}`, undefined, name);
     return this.#zero(this.#types[id]!);
   }
 
@@ -315,7 +320,7 @@ class Maker {
     if (extension !== undefined) return this.#extended(id, extension);
     const build = functionOf(op);
     if (build === undefined) {
-      this.#unsupported(`the foreign function "${op}" is not known`);
+      this.#unsupported(`the foreign function "${op}" is not known`, undefined, op);
       return this.#zero(type);
     }
     return call(
@@ -376,7 +381,8 @@ class Maker {
 
   #length(frames: number): number {
     if (frames >= 0 && frames <= MAX_DELAY) return Math.trunc(frames);
-    this.#unsupported(`the length of a delay: expected 0 to ${MAX_DELAY} samples, got ${frames}`);
+    const expected = `expected 0 to ${MAX_DELAY} samples, got ${frames}`;
+    this.#unsupported(`the length of a delay: ${expected}`, undefined, '@');
     return 1;
   }
 
@@ -399,6 +405,7 @@ class Maker {
       this.#unsupported(
         'the length of a delay has no limit that can be told',
         'hold it to a range: min(limit, max(0, length))',
+        '@',
       );
       return source;
     }

@@ -22,6 +22,7 @@ import { formOf, inputsOf, widgetsOf } from './form.ts';
 import { makeGraph } from './graph.ts';
 import { misfitOf } from './marks.ts';
 import type { FaustProgram } from './program.ts';
+import { lineOfWord } from './source.ts';
 
 const MAX_DELAY_FRAMES = 2 ** 24;
 
@@ -55,6 +56,7 @@ export function lowerProgram(
       waveforms: program.waveforms,
       control: (builder, key) => control(builder, ids.get(key) ?? '') ?? lost(key),
       sounds: (label) => program.sounds?.[label] ?? [],
+      lineOf: (word) => lineOfWord(program.code, word),
     },
     diagnostics,
   );

@@ -81,3 +81,19 @@ export function declaresOf(code: string): Declare[] {
   }
   return found;
 }
+
+/**
+ * The line of a word in a program, counted from 1; undefined where it does not stand there, or on
+ * several lines. Cost: linear.
+ */
+export function lineOfWord(code: string, word: string): number | undefined {
+  const lines = new Set<number>();
+  let line = 1;
+  let counted = 0;
+  for (const { kind, start, end } of sourceTokens(code)) {
+    if (kind === 'gap' || kind === 'string' || code.slice(start, end) !== word) continue;
+    for (; counted < start; counted++) if (code[counted] === '\n') line++;
+    lines.add(line);
+  }
+  return lines.size === 1 ? line : undefined;
+}
