@@ -17,9 +17,7 @@ import type { Diagnostic } from '../diagnostic.ts';
 import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
 import type { OpKind, ValueType } from '../ir/ops.ts';
-import { centredSlope } from '../patch/delays.ts';
-import type { Taps } from '../patch/delays.ts';
-import { add, choose, scale, sub } from '../patch/terms.ts';
+import { add, choose } from '../patch/terms.ts';
 import { ruleOf } from '../patch/vectors.ts';
 import { extensionOf, passedBy } from './extensions.ts';
 import type { Extension } from './extensions.ts';
@@ -33,8 +31,11 @@ import { arrange, delayedPlace } from './order.ts';
 import type { Sound, Waveform } from './program.ts';
 import { rangesOf } from './ranges.ts';
 import type { Range } from './ranges.ts';
+import { slopesOf } from './slopes.ts';
+import type { Slopes } from './slopes.ts';
 import { shapesOf } from './shapes.ts';
 import type { Shapes } from './shapes.ts';
+import { delayBy, lookUp, partOf, spanOf, through } from './storage.ts';
 import { contentOf } from './tables.ts';
 import { typesOf } from './types.ts';
 
@@ -87,8 +88,6 @@ const BITS: ReadonlySet<string> = new Set(['&', '|', '^', '<<', '>>']);
 const MAX_DELAY = 2 ** 22;
 /** Largest table. */
 const MAX_TABLE = 2 ** 20;
-/** Whole numbers up to this size are exact in single precision. */
-const EXACT = 2 ** 24;
 
 /** What Faust plays where there is no recording. */
 const NOTHING: Sound = { sampleRate: 44_100, channels: [new Array<number>(1024).fill(0)] };
@@ -119,7 +118,7 @@ class Maker {
   readonly #problems: Diagnostic[];
   readonly #types: readonly ValueType[];
   readonly #names: readonly string[];
-  readonly #interpolated: ReadonlySet<FormId>;
+  readonly #slopes: Slopes;
   readonly #made = new Map<FormId, NodeId>();
   /** Contents of tables by the node that makes them. */
   readonly #tables = new Map<FormId, readonly number[]>();
@@ -133,7 +132,7 @@ class Maker {
     this.#problems = problems;
     this.#types = typesOf(form, (name) => this.#waveform(name)?.isInt === true);
     this.#names = stateNames(form);
-    this.#interpolated = interpolatedIn(form);
+    this.#slopes = slopesOf(form, this.#types);
   }
 
   /** @param marked  values that the roots need too */
@@ -314,7 +313,7 @@ class Maker {
     }
     const waveform = this.#waveform(op);
     if (waveform !== undefined) {
-      return this.#lookup(waveform.values, this.#value(args[0]!, 'int'), type, null);
+      return this.#lookUp(waveform.values, this.#value(args[0]!, 'int'), type, null);
     }
     const extension = extensionOf(op);
     if (extension !== undefined) return this.#extended(id, extension);
@@ -369,7 +368,7 @@ class Maker {
     const b = this.#b;
     const x = this.#made.get(id)!;
     if (b.type(x) === 'int') return x;
-    return b.node('toInt', [this.#interpolated.has(id) ? b.node('detach', [x]) : x]);
+    return b.node('toInt', [this.#slopes.isInterpolated(id) ? b.node('detach', [x]) : x]);
   }
 
   // --- delays --------------------------------------------------------------------------------------
@@ -412,37 +411,10 @@ class Maker {
     const max = Math.max(0, this.#length(Math.ceil(high)) - done);
     const frames = this.#value(by, 'int');
     const place = done === 0 ? frames : b.node('sub', [frames, b.int(done)]);
-    return this.#throughReals(source, this.#types[id]!, (x) => {
-      const past: Taps = (at) => b.node('line', [x, at], [max + 2]);
-      const known: Taps = (at) => {
-        const next = sub(b, scale(b, past(b.int(0)), 2), past(b.int(1)));
-        return choose(b, b.node('lt', [at, b.int(0)]), next, past(at));
-      };
-      if (b.rate(place) === 'const' || this.#hasNoSlope(by)) return past(place);
-      const held = b.node('min', [b.node('max', [place, b.int(0)]), b.int(max)]);
-      const at = b.node('toReal', [held]);
-      const slope = centredSlope(b, known, b.node('detach', [at]));
-      return b.node('withSlope', [past(place), at, slope]);
-    });
-  }
-
-  /** Is an index an int for which no gradient is asked: one of a program that interpolates? */
-  #hasNoSlope(id: FormId): boolean {
-    const open = [id];
-    const seen = new Set(open);
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      const { op, args } = this.#form.nodes[next]!;
-      if (op === 'int') {
-        if (!this.#interpolated.has(args[0]!) && this.#types[args[0]!] === 'real') return false;
-        continue;
-      }
-      for (const arg of args) {
-        if (this.#types[arg] === 'real' || seen.has(arg)) continue;
-        seen.add(arg);
-        open.push(arg);
-      }
-    }
-    return true;
+    const isSteep = this.#slopes.isSteep(by);
+    return through(b, source, this.#types[id]!, this.#around.double, (x) =>
+      delayBy(b, x, place, max, isSteep),
+    );
   }
 
   #prefixed(id: FormId, delay: (init: number) => NodeId): NodeId {
@@ -461,24 +433,6 @@ class Maker {
 
   // --- tables --------------------------------------------------------------------------------------
 
-  /** Ints through something that keeps reals: in two halves where one real cannot hold them. */
-  #throughReals(
-    x: NodeId,
-    type: ValueType,
-    keep: (real: NodeId) => NodeId,
-    range: Range | null = null,
-  ): NodeId {
-    const b = this.#b;
-    if (type === 'real') return keep(b.asReal(x));
-    const isExact =
-      this.#around.double || (range !== null && Math.max(-range.low, range.high) <= EXACT);
-    const kept = (part: NodeId): NodeId => b.node('toInt', [keep(b.node('toReal', [part]))]);
-    if (isExact) return kept(x);
-    const high = kept(b.node('shr', [x, b.int(16)]));
-    const low = kept(b.node('and', [x, b.int(0xffff)]));
-    return b.node('or', [b.node('shl', [high, b.int(16)]), low]);
-  }
-
   #read(id: FormId): NodeId {
     const { nodes } = this.#form;
     const [table, index] = nodes[id]!.args as [FormId, FormId];
@@ -486,58 +440,22 @@ class Maker {
     const { op, args } = nodes[table]!;
     const content = this.#content(table);
     const place = this.#value(index, 'int');
-    if (op === 'WRTbl2p') {
-      return this.#lookup(content, place, type, this.#hasNoSlope(index) ? null : index);
-    }
+    if (op === 'WRTbl2p') return this.#lookUp(content, place, type, index);
     const b = this.#b;
     const [, , into, written] = args as [FormId, FormId, FormId, FormId];
-    const put = this.#value(written, type);
-    const range = this.#contentRange(id) ?? null;
-    const size = content.length;
-    const held = (at: NodeId): NodeId =>
-      b.node('min', [b.node('max', [at, b.int(0)]), b.int(size - 1)]);
-    let isHigh = true;
-    const isWhole = type === 'real' || this.#around.double || (range !== null && fits(range));
-    return this.#throughReals(
-      put,
-      type,
-      (x) => {
-        const start = isWhole ? content : content.map((v) => (isHigh ? v >> 16 : v & 0xffff));
-        isHigh = false;
-        const places = [held(this.#value(into, 'int')), held(place)];
-        return b.node('rwtable', [b.node('const', [], start), x, ...places]);
-      },
-      range,
-    );
+    const last = b.int(content.length - 1);
+    const held = (at: NodeId): NodeId => b.node('min', [b.node('max', [at, b.int(0)]), last]);
+    const places = [held(this.#value(into, 'int')), held(place)];
+    return through(b, this.#value(written, type), type, this.#around.double, (x, part) => {
+      const start = content.map((value) => partOf(value, part));
+      return b.node('rwtable', [b.node('const', [], start), x, ...places]);
+    });
   }
 
-  /** @param slope  the index, if its gradient is asked for */
-  #lookup(values: readonly number[], place: NodeId, type: ValueType, slope: FormId | null): NodeId {
-    const b = this.#b;
-    const at = (list: readonly number[], index: NodeId): NodeId =>
-      b.node('lookup', [b.node('const', [], list), index]);
-    if (type === 'int') {
-      if (this.#around.double || values.every((v) => Math.abs(v) <= EXACT)) {
-        return b.node('toInt', [at(values, place)]);
-      }
-      const high = at(
-        values.map((v) => v >> 16),
-        place,
-      );
-      const low = at(
-        values.map((v) => v & 0xffff),
-        place,
-      );
-      return b.node('or', [
-        b.node('shl', [b.node('toInt', [high]), b.int(16)]),
-        b.node('toInt', [low]),
-      ]);
-    }
-    if (slope === null) return at(values, place);
-    const taps: Taps = (k) => at(values, k);
-    const real = b.node('toReal', [place]);
-    const rise = centredSlope(b, taps, b.node('detach', [real]));
-    return b.node('withSlope', [at(values, place), real, rise]);
+  /** @param index  what the gradient of the place goes to, if it has one */
+  #lookUp(values: readonly number[], place: NodeId, type: ValueType, index: FormId | null): NodeId {
+    const isSteep = index !== null && this.#slopes.isSteep(index);
+    return lookUp(this.#b, values, place, { type, double: this.#around.double, isSteep });
   }
 
   /** What a table holds at first. */
@@ -598,7 +516,7 @@ class Maker {
     const parts = sounds.length > 0 ? sounds : [NOTHING];
     const lengths = parts.map(({ channels }) => channels[0]?.length ?? 0);
     const part = this.#value(args[op === 'buffer' ? 2 : 1]!, 'int');
-    const ofPart = (values: readonly number[]): NodeId => this.#lookup(values, part, 'int', null);
+    const ofPart = (values: readonly number[]): NodeId => this.#lookUp(values, part, 'int', null);
     if (op === 'length') return ofPart(lengths);
     if (op === 'rate') return ofPart(parts.map(({ sampleRate }) => sampleRate));
     const channel = this.#constant(args[1]!) ?? 0;
@@ -610,7 +528,7 @@ class Maker {
     }
     const starts = lengths.map((_length, k) => lengths.slice(0, k).reduce((sum, n) => sum + n, 0));
     const index = add(b, ofPart(starts), this.#value(args[3]!, 'int'));
-    return this.#lookup(all, index, 'real', this.#hasNoSlope(args[3]!) ? null : args[3]!);
+    return this.#lookUp(all, index, 'real', args[3]!);
   }
 }
 
@@ -630,24 +548,4 @@ function textOf(form: Form, waveforms: readonly Waveform[]): string {
     return [op, args.map((arg) => places.get(arg)).join(), value, text, wave].join(' ');
   });
   return words.join(';');
-}
-
-const fits = ({ low, high }: Range): boolean => Math.max(-low, high) <= EXACT;
-
-const spanOf = (values: readonly number[]): Range => ({
-  low: values.reduce((least, v) => Math.min(least, v), Infinity),
-  high: values.reduce((most, v) => Math.max(most, v), -Infinity),
-});
-
-/** Values of which the program takes the fraction: x − ⌊x⌋, or x − float(int(x)). */
-function interpolatedIn({ nodes }: Form): ReadonlySet<FormId> {
-  const found = new Set<FormId>();
-  for (const { op, args } of nodes) {
-    if (op === 'floor') found.add(args[0]!);
-    if (op !== '-') continue;
-    const float = nodes[args[1]!]!;
-    const whole = float.op === 'float' ? nodes[float.args[0]!] : undefined;
-    if (whole?.op === 'int' && whole.args[0] === args[0]) found.add(args[0]!);
-  }
-  return found;
 }
