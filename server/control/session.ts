@@ -323,7 +323,10 @@ export class Session {
       });
       if (!lesson.ok) return lesson;
       const patch = lesson.value;
-      if (patch === this.#state.patch) return this.setParams(values, origin);
+      if (patch === this.#state.patch) {
+        const set = this.setParams(values, origin);
+        return set.ok ? answer({ ...set.value, params: s.paramsOf(this.#state) }) : set;
+      }
       const installed = await this.#install(patch, { origin, change: values, learn, running });
       if (!installed.ok) return installed;
       return answer({ revision: this.#revision, params: s.paramsOf(this.#state) });

@@ -226,6 +226,7 @@ describe('a slider that is to be learned', () => {
     expect((await send('PUT', '/params/gain', { learn: true })).body).toMatchObject({ revision });
     const { body } = await send('PATCH', '/params', { learn: { cutoff: false } });
     expect(body).toMatchObject({ revision });
+    expect(param(body, 'cutoff')).toMatchObject({ kind: 'slider', value: 1000 });
     expect(engine.calls).toEqual([]);
     const moved = await send('PUT', '/params/gain', { learn: 'linear', value: 1 });
     expect(moved.body).toMatchObject({ value: 1, revision: revision + 1 });

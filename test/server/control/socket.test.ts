@@ -113,6 +113,24 @@ test('a method with a loss of another name answers with the losses that there ar
   expect(error).toMatchObject({ data: { diagnostics: [{ hint: 'did you mean "mse"?' }] } });
 });
 
+test('a slider is made learnable over the socket, and everyone else is told of the patch', async () => {
+  const { url, session } = await start();
+  const [caller, other] = [await join(url), await join(url)];
+  const revision = session.revision + 1;
+  const { result } = await caller.ask('params.set', { id: 'hidden/gain', learn: true });
+  expect(result).toMatchObject({ kind: 'learnable', learn: 'linear', revision });
+  await vi.waitUntil(() => other.texts.length === 3);
+  expect(other.texts).toMatchObject([
+    { method: 'patch.changed', params: { revision, params: ['gain', 'hidden/gain'] } },
+    {
+      method: 'params.changed',
+      params: { revision, params: [{ id: 'gain' }, { learn: 'linear' }] },
+    },
+    { method: 'training.changed', params: { revision } },
+  ]);
+  expect(caller.texts).toHaveLength(1);
+});
+
 test('a change over REST is told to every socket', async () => {
   const { url, http } = await start();
   const peers = [await join(url), await join(url)];
