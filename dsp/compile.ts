@@ -15,7 +15,7 @@ import type { Graph } from './ir/graph.ts';
 import { NO_GUARDS, listensTo } from './ir/program.ts';
 import type { GraphName, Precision, Program } from './ir/program.ts';
 import { liveSize } from './passes/fold.ts';
-import { lower } from './patch/lower.ts';
+import { lower, type Lowered } from './patch/lower.ts';
 import type { Patch } from './patch/schema.ts';
 import { generate } from './wasm/generate.ts';
 import type { Generated } from './wasm/generate.ts';
@@ -45,15 +45,19 @@ const MAX_BYTES = 256 * 2 ** 20;
 const MAX_LOCALS = 50_000;
 const MAX_CODE_BYTES = 7_500_000;
 
+/** The patch as a graph, before differentiation: what `compile --print ir` shows. */
+export function graphOf(patch: Patch, options: CompileOptions): Result<Lowered> {
+  const program = patch.faust?.program;
+  return program === undefined ? lower(patch, options) : lowerProgram(patch, program, options);
+}
+
 /** The program before code generation: what `compile --print gradient` shows. */
 export function programOf(
   patch: Patch,
   options: CompileOptions,
   watch: Watch = {},
 ): Result<Program> {
-  const program = patch.faust?.program;
-  const lowered =
-    program === undefined ? lower(patch, options) : lowerProgram(patch, program, options);
+  const lowered = graphOf(patch, options);
   watch.done?.('lower');
   if (!lowered.ok) return lowered;
   const { mode = patch.training?.mode ?? 'auto', precision = patch.precision } = options;

@@ -32,6 +32,7 @@ export const CLI_CODES = {
   CLI_PATCH_UNKNOWN: 'PATCH is neither a shipped example nor a file',
   CLI_PATCH_UNREADABLE: 'the patch file exists and cannot be read',
   CLI_PATCH_SYNTAX: 'the patch file is not JSON',
+  CLI_NOT_FAUST: 'the normal form was asked for, and the patch is no Faust program',
   CLI_CONTROL_UNKNOWN: 'the patch has no slider or parameter of this name',
   CLI_CONTROL_RANGE: 'a value is outside of the range of its slider or parameter',
   CLI_NO_TRAINING: 'the patch has no training',
@@ -52,6 +53,8 @@ export interface Finding extends Diagnostic {
   readonly file?: string;
   readonly line?: number;
   readonly column?: number;
+  /** That line, where it says more than its number. */
+  readonly excerpt?: string;
 }
 
 export interface Success {
@@ -107,14 +110,23 @@ export function errorDocument(refusal: Refusal): unknown {
 /** More than a person reads at once; JSON has them all. */
 const SHOWN = 50;
 
+/** Of a line of source. */
+const WIDTH = 120;
+
+const shortened = (line: string): string =>
+  line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line.trimEnd();
+
 /** One block per finding: place, code, message, and the hint below. */
 export function printRefusal(refusal: Refusal, title = 'error'): string {
   const blocks = refusal.findings.slice(0, SHOWN).map((f) => {
-    const line = f.line === undefined ? '' : `${f.line}:${f.column ?? 1}:`;
+    const column = f.column === undefined ? '' : `${f.column}:`;
+    const line = f.line === undefined ? '' : `${f.line}:${column}`;
     const place = f.file === undefined ? '' : `${f.file}:${line} `;
     const path = f.path === '' || f.message.includes(f.path) ? '' : `${f.path}: `;
     const hint = f.hint === undefined ? '' : `\n    ${f.hint}`;
-    return `${title} ${place}${f.code}  ${path}${f.message}${hint}`;
+    const excerpt =
+      f.excerpt === undefined ? '' : `\n${`${f.line}`.padStart(6)} | ${shortened(f.excerpt)}`;
+    return `${title} ${place}${f.code}  ${path}${f.message}${excerpt}${hint}`;
   });
   const rest = refusal.findings.length - blocks.length;
   return [...blocks, ...(rest > 0 ? [`... and ${rest} more`] : [])].join('\n');

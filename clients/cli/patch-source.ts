@@ -1,20 +1,26 @@
 /**
- * PATCH as a person writes it, a shipped example's name or a file, to a checked Patch.
+ * PATCH as a person writes it, a shipped example's name or a file, to a checked Patch. A file is a
+ * document in JSON, or a Faust program (`.dsp`).
  *
  * Invariant: an example's name wins; a file of the same name is `./gain`. Every finding about a file
- * carries the file and the line. It does not compile: what depends on the sample rate is said later,
- * and located with `locateIn`.
+ * carries the file and, as far as it has one, the line. libfaust is loaded for Faust programs alone.
+ * It does not compile: what depends on the sample rate is said later, and located with `locateIn`.
  */
 
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseDocument } from 'yaml';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
 import { nearest } from '../../dsp/diagnostic.ts';
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
+import { sourceOf } from '../../dsp/patch/faust.ts';
 import { parsePatch } from '../../dsp/patch/schema.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
+import { documentIn, isFaustFile } from '../../server/control/patch-file.ts';
 import { finding } from './answer.ts';
 import type { Finding } from './answer.ts';
+import { evaluate, foldersIn } from './faust.ts';
+import type { FolderOptions } from './faust.ts';
 import { keysOf, locator, positions } from './json-position.ts';
 
 export interface PatchSource {
@@ -35,19 +41,55 @@ export const bad = (
   findings,
 });
 
-export function readPatch(name: string): Read<PatchSource> {
-  const example = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
-  if (example !== undefined) return { ok: true, value: { patch: example } };
+export interface ReadOptions extends FolderOptions {
+  /** In which a program is evaluated, whatever it says. */
+  readonly precision?: Patch['precision'];
+}
 
-  const text = readText(name);
-  if (!text.ok) return text;
-  const json = parseJson(name, text.value);
+/** @param options  where a Faust program may read, besides the folder of its file */
+export async function readPatch(
+  name: string,
+  options: ReadOptions = {},
+): Promise<Read<PatchSource>> {
+  const read = readDocument(name);
+  if (!read.ok) return read;
+  const { document, ...source } = read.value;
+  if (source.file === undefined) return { ok: true, value: { patch: document as Patch } };
+  const { precision } = options;
+  const parsed =
+    sourceOf(document) === undefined
+      ? parsePatch(document)
+      : await evaluate(
+          precision === undefined ? document : { ...(document as object), precision },
+          foldersIn(options, dirname(source.file)),
+        );
+  if (!parsed.ok) return bad(...locateIn(source, parsed.diagnostics));
+  return { ok: true, value: { patch: parsed.value, ...source } };
+}
+
+/** The document of a patch, with nothing checked but its JSON. */
+export interface DocumentSource extends Omit<PatchSource, 'patch'> {
+  readonly document: unknown;
+}
+
+export function readDocument(name: string): Read<DocumentSource> {
+  const example = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
+  if (example !== undefined) return { ok: true, value: { document: example } };
+
+  const read = readText(name);
+  if (!read.ok) return read;
+  const source = { file: name, text: read.value };
+  if (isFaustFile(name)) {
+    const document = documentIn(read.value, name);
+    return document.ok
+      ? { ok: true, value: { document: document.value, ...source } }
+      : bad(...locateIn(source, document.diagnostics));
+  }
+  const json = parseJson(name, read.value);
   if (!json.ok) return json;
-  const twice = repeatedKeys(name, text.value);
+  const twice = repeatedKeys(name, read.value);
   if (twice.length > 0) return bad(...twice);
-  const parsed = parsePatch(json.value);
-  if (!parsed.ok) return bad(...locateIn({ file: name, text: text.value }, parsed.diagnostics));
-  return { ok: true, value: { patch: parsed.value, file: name, text: text.value } };
+  return { ok: true, value: { document: json.value, ...source } };
 }
 
 /** Adds file and line to diagnostics of a patch that came from a file. */
@@ -57,8 +99,20 @@ export function locateIn(
 ): Finding[] {
   const { file, text } = source;
   if (file === undefined || text === undefined) return [...diagnostics];
+  if (isFaustFile(file)) return diagnostics.map((d) => locateInProgram(file, text, d));
   const locate = locator(text);
-  return diagnostics.map((d) => ({ ...d, file, ...locate(keysOf(d.path)) }));
+  return diagnostics.map((d) => {
+    const within = d.line === undefined ? '' : ` (line ${d.line} of the program)`;
+    return { ...d, message: `${d.message}${within}`, file, ...locate(keysOf(d.path)) };
+  });
+}
+
+/** Its source is the file: what is said of the source is said of the file. */
+function locateInProgram(file: string, text: string, found: Diagnostic): Finding {
+  const { line } = found;
+  const path = found.path === 'faust.code' ? '' : found.path;
+  const excerpt = line === undefined ? undefined : text.split(/\r?\n/u)[line - 1];
+  return { ...found, path, file, ...(excerpt === undefined ? {} : { excerpt }) };
 }
 
 function readText(name: string): Read<string> {

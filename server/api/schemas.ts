@@ -10,7 +10,9 @@ import { z } from 'zod';
 import { LEARN_SCALES } from '../../dsp/control.ts';
 import { scheduleChangeSchema, scheduleSchema } from '../../dsp/learn/schedules/schedule.ts';
 import { FAULT_NAMES } from '../../dsp/run/faults.ts';
+import { faustSchema } from '../../dsp/patch/faust.ts';
 import {
+  PATCH_FORMAT,
   expectationSchema,
   idSchema,
   patchSchema,
@@ -228,6 +230,13 @@ export const exampleSchema = z.object({
 /** A whole patch, or a shipped example by its name. */
 export const patchInputSchema = z.union([
   z.strictObject({ example: z.string().max(60) }).describe('A shipped example by its name.'),
+  z
+    .strictObject({
+      format: z.literal(PATCH_FORMAT),
+      name: z.string().optional(),
+      faust: faustSchema,
+    })
+    .describe('A Faust program, which may say all else itself.'),
   patchSchema.describe('A livegrad.patch/1 document.'),
 ]);
 

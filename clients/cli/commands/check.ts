@@ -4,25 +4,29 @@ import { compile } from '../../../dsp/compile.ts';
 import { answer, refuse } from '../answer.ts';
 import { sampleRate, withCompiler } from '../command.ts';
 import type { Register } from '../command.ts';
+import { withFolders } from '../faust.ts';
+import type { FolderOptions } from '../faust.ts';
 import { locateIn, readPatch } from '../patch-source.ts';
 import { mark } from '../style.ts';
 
-interface Options {
+interface Options extends FolderOptions {
   readonly sampleRate: number;
   readonly blockSize: number;
   readonly latency: number;
 }
 
 export const check: Register = (program, deliver) => {
-  withCompiler(
-    program
-      .command('check')
-      .description('find everything that is wrong with a patch')
-      .argument('<patch>', 'file, or name of an example')
-      .option('--sample-rate <hz>', 'sample rate to check for', sampleRate, 48_000),
+  withFolders(
+    withCompiler(
+      program
+        .command('check')
+        .description('find everything that is wrong with a patch')
+        .argument('<patch>', 'file (JSON, or .dsp in Faust), or name of an example')
+        .option('--sample-rate <hz>', 'sample rate to check for', sampleRate, 48_000),
+    ),
   ).action((name: string, options: Options) =>
-    deliver(({ style }) => {
-      const source = readPatch(name);
+    deliver(async ({ style }) => {
+      const source = await readPatch(name, options);
       if (!source.ok) return refuse(source.findings);
       const { patch } = source.value;
       const artifact = compile(patch, { ...options, maxBlock: options.blockSize });

@@ -1,6 +1,7 @@
 /**
  * `compile PATCH`: what the compiler makes of a patch, and any of its stages as text.
  *
+ * faust     the normal form of a Faust program, as libfaust gives it: what is compiled
  * ir        the patch as a graph, before differentiation
  * gradient  the graphs that run: the stream with what the gradient needs of it, the loss where it
  *           is a graph of its own, the backward pass, the optimiser
@@ -16,30 +17,31 @@
 import { createHash } from 'node:crypto';
 import { Option } from 'commander';
 import type { Artifact } from '../../../dsp/artifact.ts';
-import { assemble, generateProgram, programOf } from '../../../dsp/compile.ts';
+import { assemble, generateProgram, graphOf, programOf } from '../../../dsp/compile.ts';
 import type { CompileOptions } from '../../../dsp/compile.ts';
 import { printDiagnostics } from '../../../dsp/diagnostic.ts';
 import type { Graph } from '../../../dsp/ir/graph.ts';
 import { print } from '../../../dsp/ir/print.ts';
 import type { GraphName, Program } from '../../../dsp/ir/program.ts';
 import { optimise } from '../../../dsp/passes/pipeline.ts';
-import { lower } from '../../../dsp/patch/lower.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
 import type { Watch } from '../../../dsp/plan.ts';
 import { printWat } from '../../../dsp/wasm/module.ts';
 import { printSchedule } from '../../../dsp/wasm/print-schedule.ts';
-import { answer, refuse } from '../answer.ts';
+import { answer, finding, refuse } from '../answer.ts';
 import { sampleRate, withCompiler } from '../command.ts';
 import type { Register } from '../command.ts';
+import { withFolders } from '../faust.ts';
+import type { FolderOptions } from '../faust.ts';
 import { locateIn, readPatch } from '../patch-source.ts';
 import { about, describeCode, describeTimes, instructionsOf } from '../stats.ts';
 import type { Time } from '../stats.ts';
 import { count, fields, runs } from '../style.ts';
 
-const STAGES = ['ir', 'passes', 'gradient', 'schedule', 'wat', 'stats'] as const;
+const STAGES = ['faust', 'ir', 'passes', 'gradient', 'schedule', 'wat', 'stats'] as const;
 type Stage = (typeof STAGES)[number];
 
-interface Options {
+interface Options extends FolderOptions {
   readonly sampleRate: number;
   readonly blockSize: number;
   readonly latency: number;
@@ -52,35 +54,43 @@ export const sha256 = (bytes: Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex');
 
 export const compile: Register = (program, deliver) => {
-  withCompiler(
-    program
-      .command('compile')
-      .description('show what the compiler makes of a patch')
-      .argument('<patch>', 'file, or name of an example')
-      .addOption(
-        new Option('--print <stage>', 'print a stage as text; stats for its sizes').choices(STAGES),
-      )
-      .addOption(
-        new Option('--mode <mode>', 'differentiate this way').choices([
-          'auto',
-          'forward',
-          'reverse',
-        ]),
-      )
-      .addOption(
-        new Option('--precision <precision>', 'of signals and gradients').choices([
-          'single',
-          'double',
-        ]),
-      )
-      .option('--sample-rate <hz>', 'sample rate to compile for', sampleRate, 48_000),
+  withFolders(
+    withCompiler(
+      program
+        .command('compile')
+        .description('show what the compiler makes of a patch')
+        .argument('<patch>', 'file (JSON, or .dsp in Faust), or name of an example')
+        .addOption(
+          new Option('--print <stage>', 'print a stage as text; stats for its sizes').choices(
+            STAGES,
+          ),
+        )
+        .addOption(
+          new Option('--mode <mode>', 'differentiate this way').choices([
+            'auto',
+            'forward',
+            'reverse',
+          ]),
+        )
+        .addOption(
+          new Option('--precision <precision>', 'of signals and gradients').choices([
+            'single',
+            'double',
+          ]),
+        )
+        .option('--sample-rate <hz>', 'sample rate to compile for', sampleRate, 48_000),
+    ),
   ).action((name: string, options: Options) =>
-    deliver(() => {
+    deliver(async () => {
       const log = new Log();
-      const source = readPatch(name);
+      const source = await readPatch(name, options);
       if (!source.ok) return refuse(source.findings);
       if (source.value.file !== undefined) log.done('parse');
       const { patch } = source.value;
+      if (options.print === 'faust' && patch.faust?.program === undefined) {
+        const message = `"${patch.name}" is no Faust program: it has no normal form`;
+        return refuse(locateIn(source.value, [finding('CLI_NOT_FAUST', 'nodes', message)]));
+      }
       const { sampleRate, latency, mode, precision } = options;
       const compileOptions = {
         sampleRate,
@@ -139,8 +149,10 @@ function printStage(
   changes: readonly Change[],
 ): string {
   switch (stage) {
+    case 'faust':
+      return patch.faust?.program?.form ?? '';
     case 'ir': {
-      const lowered = lower(patch, options);
+      const lowered = graphOf(patch, options);
       if (!lowered.ok) throw new Error(printDiagnostics(lowered.diagnostics));
       return print(optimise(lowered.value.graph));
     }

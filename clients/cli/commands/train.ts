@@ -12,6 +12,8 @@ import { answer, EXIT, finding, refuse } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import { real, sampleRate, setting, whole, withCompiler } from '../command.ts';
 import type { Register, Setting, Surroundings } from '../command.ts';
+import { withFolders } from '../faust.ts';
+import type { FolderOptions } from '../faust.ts';
 import { secondsOf, teach } from '../lesson.ts';
 import type { Exam } from '../lesson.ts';
 import type { Outcome } from '../offline.ts';
@@ -26,7 +28,7 @@ import { sha256 } from './compile.ts';
 const DEFAULT_RATE = 48_000;
 const DEFAULT_SECONDS = 10;
 
-interface Options {
+interface Options extends FolderOptions {
   readonly input?: string;
   readonly target?: string;
   readonly seconds?: number;
@@ -39,25 +41,27 @@ interface Options {
 }
 
 export const train: Register = (program, deliver) => {
-  withCompiler(
-    program
-      .command('train')
-      .description('learn offline, from the built-in test signal or from WAV files')
-      .argument('<patch>', 'file, or name of an example')
-      .option('--input <wav>', 'sound for inputs 1, 2, ...; starts over at its end')
-      .option('--target <wav>', 'sound for the input that the training target is (its channel 1)')
-      .option(
-        '--seconds <s>',
-        'how long, in seconds of sound (default: what the patch expects, else 10 or the file)',
-        real(0.001, 86_400),
-      )
-      .option('--sample-rate <hz>', `default: that of the file, else ${DEFAULT_RATE}`, sampleRate)
-      .option('--seed <n>', 'seed of the test signal (default: 1)', whole(0, 2 ** 31 - 1))
-      .option(
-        '--random-start',
-        'let the seed draw starts, hidden values and noises as the patch says',
-      )
-      .option('--set <id=value>', 'start a slider or parameter here; repeat for more', setting),
+  withFolders(
+    withCompiler(
+      program
+        .command('train')
+        .description('learn offline, from the built-in test signal or from WAV files')
+        .argument('<patch>', 'file (JSON, or .dsp in Faust), or name of an example')
+        .option('--input <wav>', 'sound for inputs 1, 2, ...; starts over at its end')
+        .option('--target <wav>', 'sound for the input that the training target is (its channel 1)')
+        .option(
+          '--seconds <s>',
+          'how long, in seconds of sound (default: what the patch expects, else 10 or the file)',
+          real(0.001, 86_400),
+        )
+        .option('--sample-rate <hz>', `default: that of the file, else ${DEFAULT_RATE}`, sampleRate)
+        .option('--seed <n>', 'seed of the test signal (default: 1)', whole(0, 2 ** 31 - 1))
+        .option(
+          '--random-start',
+          'let the seed draw starts, hidden values and noises as the patch says',
+        )
+        .option('--set <id=value>', 'start a slider or parameter here; repeat for more', setting),
+    ),
   ).action((name: string, options: Options) => deliver((around) => run(name, options, around)));
 };
 
@@ -66,8 +70,8 @@ interface Source {
   readonly stream: SoundStream;
 }
 
-function run(name: string, options: Options, around: Surroundings): Answer {
-  const read = readPatch(name);
+async function run(name: string, options: Options, around: Surroundings): Promise<Answer> {
+  const read = await readPatch(name, options);
   if (!read.ok) return refuse(read.findings);
   const patch =
     options.randomStart === true ? vary(read.value.patch, options.seed ?? 1) : read.value.patch;

@@ -195,7 +195,7 @@ describe('compile', () => {
     const wrong = await livegradJson<ErrorDocument>('compile', 'gain', '--print', 'asm');
     expect(wrong.exit).toBe(2);
     expect(wrong.document.error.message).toContain(
-      'Allowed choices are ir, passes, gradient, schedule, wat, stats',
+      'Allowed choices are faust, ir, passes, gradient, schedule, wat, stats',
     );
   });
 
