@@ -22,6 +22,8 @@ function libraries(): string {
 export interface JackOptions {
   readonly period?: number;
   readonly sampleRate?: number;
+  /** Channels of the loopback; boxes are behind the first two. */
+  readonly channels?: number;
 }
 
 export class Jack {
@@ -35,10 +37,10 @@ export class Jack {
   readonly #before: NodeJS.ProcessEnv;
   readonly #programs = new Set<ChildProcess>();
   #server: ChildProcess | null = null;
-  #attenuators = 0;
+  #boxes = 0;
 
   private constructor(options: JackOptions) {
-    this.#options = { period: 256, sampleRate: 48000, ...options };
+    this.#options = { period: 256, sampleRate: 48000, channels: 2, ...options };
     this.#folder = mkdtempSync(join(tmpdir(), 'jack-'));
     this.#log = join(this.#folder, 'jack.log');
     const alsa = join(this.#folder, 'alsa.conf');
@@ -69,11 +71,15 @@ export class Jack {
   }
 
   async startServer(): Promise<void> {
-    const { period, sampleRate } = this.#options;
+    const { period, sampleRate, channels } = this.#options;
     const name = this.env['JACK_DEFAULT_SERVER']!;
     const mode = this.realtime ? ['-R', '-P', '70'] : ['-r'];
     const device = ['-d', 'dummy', '-r', `${sampleRate}`, '-p', `${period}`, '-C', '2', '-P', '2'];
-    this.#server = this.#run('jackd', [...mode, '-n', name, '-L', '2', ...device], this.#log);
+    this.#server = this.#run(
+      'jackd',
+      [...mode, '-n', name, '-L', `${channels}`, ...device],
+      this.#log,
+    );
     await until('JACK to offer its loopback', () =>
       this.ports().includes('loopback:capture_1'),
     ).catch((error: Error) => {
@@ -119,8 +125,21 @@ export class Jack {
    * "loopback" can be recorded, multiplied by `gain`, from the device of the name returned. That
    * wire does not belong to the engine, so it outlives engines.
    */
-  async attenuator(gain: number): Promise<string> {
-    const name = `attenuator${++this.#attenuators}`;
+  attenuator(gain: number): Promise<string> {
+    return this.#box(`attenuator${++this.#boxes}`, [], [`-ea:${gain * 100}`]);
+  }
+
+  /**
+   * As `attenuator`: channel 1 comes back as it is, channel 2 through a Butterworth low-pass of
+   * second order, both at half their level.
+   */
+  lowPass(cutoff: number): Promise<string> {
+    const dry = ['-a:dry', '-eac:0,2'];
+    const wet = ['-a:wet', `-efl:${cutoff}`, '-eac:0,1'];
+    return this.#box(`lowpass${++this.#boxes}`, ['-z:mixmode,avg', ...dry, ...wet, '-a:all'], []);
+  }
+
+  async #box(name: string, chains: readonly string[], effects: readonly string[]): Promise<string> {
     const { period, sampleRate } = this.#options;
     this.#run(
       'ecasound',
@@ -130,9 +149,10 @@ export class Jack {
         `-G:jack,${name},notransport`,
         `-b:${period}`,
         `-f:f32_le,2,${sampleRate}`,
+        ...chains,
         '-i:jack',
         '-o:jack',
-        `-ea:${gain * 100}`,
+        ...effects,
       ],
       join(this.#folder, `${name}.log`),
     );
