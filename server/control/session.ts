@@ -390,8 +390,8 @@ export class Session {
         changed: true,
       });
       if (installed.ok) {
-        const seconds = this.#state.program === program ? 'is as it was' : 'plays as it is now';
-        this.#log.info({ file }, `${file} was saved: it ${seconds}`);
+        const isOther = this.#state.program !== program;
+        if (isOther) this.#log.info({ file }, `${file} was saved, and plays`);
         this.#blame([]);
         return;
       }

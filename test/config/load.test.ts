@@ -55,6 +55,29 @@ test('nothing configured gives the defaults', () => {
   expect(config.patch).toBe('gain');
 });
 
+test('files and folders that the file names are beside it, others in the working directory', () => {
+  const from = (path: string, yaml: string, more: Omit<Given, 'yaml'> = {}): Config => {
+    const argv = ['--config', path, ...(more.argv ?? [])];
+    const result = loadConfig({ argv, env: more.env ?? {}, readFile: () => yaml });
+    if (!result.ok) throw new Error(printConfigDiagnostics(result.diagnostics));
+    return result.value.config;
+  };
+  const yaml = (patch: string): string =>
+    `patch: ${patch}\nfaust: { libraries: [lib, /srv/faust], sounds: [../wav] }\nstateDir: state\n`;
+  expect(from('studio/x.yaml', yaml('live.dsp'))).toMatchObject({
+    patch: 'studio/live.dsp',
+    faust: { libraries: ['studio/lib', '/srv/faust'], sounds: ['wav'] },
+    stateDir: 'state',
+  });
+  expect(from('studio/x.yaml', yaml('one-pole')).patch).toBe('one-pole');
+  expect(from('studio/x.yaml', yaml('/tmp/live.dsp')).patch).toBe('/tmp/live.dsp');
+  const outside = from('studio/x.yaml', yaml('live.dsp'), {
+    argv: ['--patch', 'other.dsp'],
+    env: { LIVEGRAD_FAUST_LIBRARIES: 'near' },
+  });
+  expect(outside).toMatchObject({ patch: 'other.dsp', faust: { libraries: ['near'] } });
+});
+
 test('flags win over the environment, and the environment over the file', () => {
   const yaml = 'http:\n  port: 1\naudio:\n  blockSize: 64\n  sampleRate: 44100\n';
   const env = { LIVEGRAD_HTTP_PORT: '2', LIVEGRAD_AUDIO_BLOCK_SIZE: '128', HOME: '/' };

@@ -150,6 +150,21 @@ describe('the picture', () => {
     expect(draw(state)[1]).toContain('output is muted');
   });
 
+  it('says what is wrong with the file that is followed, and where', () => {
+    const state = lively();
+    const wrong = { code: 'FAUST_SYNTAX', path: 'faust.code', message: 'no such thing', line: 3 };
+    const tell = (diagnostics: (typeof wrong)[]): boolean =>
+      takeChange(state, {
+        kind: 'source.changed',
+        revision: 8,
+        data: { file: 'x.dsp', diagnostics },
+      });
+    expect(tell([wrong])).toBe(true);
+    expect(draw(state)[1]).toContain('x.dsp:3: no such thing');
+    tell([]);
+    expect(draw(state)[1]).not.toContain('x.dsp');
+  });
+
   it('says when learning stopped by itself, when it is off, and when there is none', () => {
     const state = lively();
     takeFrame(state, frame('loss', [1], { learning: false }));

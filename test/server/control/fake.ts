@@ -200,6 +200,8 @@ export interface Bench extends App {
 export interface BenchOptions extends Partial<AppOptions> {
   readonly patch?: Patch;
   readonly kept?: Kept;
+  /** That the patch came from. */
+  readonly file?: string;
   readonly compiler?: PatchCompiler;
 }
 
@@ -217,6 +219,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     version: '0.0.0',
     patch: options.patch ?? example('gain'),
     kept: options.kept,
+    file: options.file,
   });
   const host: Bench['host'] = {
     session,

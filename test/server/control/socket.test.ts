@@ -7,6 +7,7 @@ import { WebSocket, type ClientOptions } from 'ws';
 import { decodeFrame, decodeLevels, type Frame } from '../../../server/api/frame.ts';
 import { OPERATIONS } from '../../../server/api/operations.ts';
 import { OPERATION_IDS, ROUTES } from '../../../server/api/routes.ts';
+import { documentOf } from '../../../dsp/faust/document.ts';
 import { TOPICS } from '../../../server/api/socket.ts';
 import { bench, example, type Bench, type BenchOptions } from './fake.ts';
 
@@ -129,6 +130,62 @@ test('a slider is made learnable over the socket, and everyone else is told of t
     { method: 'training.changed', params: { revision } },
   ]);
   expect(caller.texts).toHaveLength(1);
+});
+
+test('a program in Faust comes over the socket, and what is wrong with it has its line', async () => {
+  const { url } = await start();
+  const [caller, other] = [await join(url), await join(url)];
+  const format = 'livegrad.patch/1';
+  const wrong = await caller.ask('patch.set', { format, faust: { code: '\nprocess = x;' } });
+  expect(wrong.error?.data).toMatchObject({
+    code: 'PATCH_INVALID',
+    diagnostics: [{ code: 'FAUST_SYNTAX', line: 2 }],
+  });
+  const code = 'process = *(hslider("gain", 1, 0, 2, 0.1));';
+  const { result } = await caller.ask('patch.set', { format, name: 'mine', faust: { code } });
+  expect(result).toMatchObject({ name: 'mine', sliders: ['gain'] });
+  await vi.waitUntil(() => other.texts.length === 3);
+  expect((await other.ask('patch.get')).result).toMatchObject({ faust: { code } });
+});
+
+test('a file that is followed is told with what is wrong with it, until it is right again', async () => {
+  const { url, session } = await start({ file: 'x.dsp' });
+  const peer = await join(url);
+  const save = (code: string) =>
+    session.reload({ ok: true, value: documentOf(code, 'x') }, 'x.dsp');
+  const told = () =>
+    peer.texts.flatMap((text) =>
+      !Array.isArray(text) && text.method === 'source.changed' ? [text.params] : [],
+    );
+  await save('process = *(0.5);');
+  expect(session.status()).toMatchObject({
+    patch: 'x',
+    source: { file: 'x.dsp', diagnostics: [] },
+  });
+  await save('process =;');
+  await save('process =;');
+  await session.reload(
+    { ok: false, diagnostics: [{ code: 'GONE', path: '', message: 'gone' }] },
+    'x.dsp',
+  );
+  await save('process = *(0.5); // right');
+  await vi.waitUntil(() => told().length === 3);
+  expect(told()).toMatchObject([
+    { file: 'x.dsp', diagnostics: [{ code: 'FAUST_SYNTAX', line: 1 }] },
+    { file: 'x.dsp', diagnostics: [{ code: 'GONE' }] },
+    { file: 'x.dsp', diagnostics: [] },
+  ]);
+  // The same program: only its text is another.
+  expect(session.state.program).toBe(2);
+  expect((await peer.ask('patch.get')).result).toMatchObject({
+    faust: { code: 'process = *(0.5); // right' },
+  });
+  // Another file, or one that somebody has replaced, is none of its business.
+  await session.reload({ ok: true, value: documentOf('process = _;') }, 'y.dsp');
+  await peer.ask('patch.set', { example: 'gain' });
+  await save('process = _;');
+  expect(session.status()).toMatchObject({ patch: 'gain', source: { file: null } });
+  await vi.waitUntil(() => told().length === 4);
 });
 
 test('a change over REST is told to every socket', async () => {
