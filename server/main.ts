@@ -21,6 +21,7 @@ import { Compiler } from './compile/compiler.ts';
 import { createApp } from './control/app.ts';
 import { FileWatch } from './control/file-watch.ts';
 import { createLog, type Log } from './control/log.ts';
+import { Metrics } from './control/metrics.ts';
 import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts';
 import { Session, type Engine } from './control/session.ts';
 import { Store } from './control/store.ts';
@@ -67,9 +68,10 @@ async function run(config: Config): Promise<void> {
     },
     onEvent: (event) => logEvent(log, event),
   });
+  const metrics = new Metrics(VERSION);
   const session = new Session({
     engine,
-    compiler,
+    compiler: metrics.timed(compiler),
     audio: config.audio,
     log,
     version: VERSION,
@@ -80,7 +82,7 @@ async function run(config: Config): Promise<void> {
   let watch: FileWatch | undefined;
   const app = await createApp(
     { session, log, listDevices: coalesced(listDevices) },
-    { token: config.http.token, version: VERSION },
+    { token: config.http.token, version: VERSION, metrics },
   );
 
   closeWithGrace({ delay: 8000, logger: log }, async ({ err, signal }) => {

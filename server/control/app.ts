@@ -31,12 +31,16 @@ import {
 } from '../api/routes.ts';
 import { MAX_MESSAGE } from '../api/socket.ts';
 import { accessProblem } from './access.ts';
+import { addHealth } from './health.ts';
+import { Metrics } from './metrics.ts';
 import { dispatch, type Host } from './operations.ts';
 import { Sockets, SOCKET_DEFAULTS, type SocketOptions } from './socket.ts';
 
 export interface AppOptions extends Partial<SocketOptions> {
   readonly token: string;
   readonly version: string;
+  /** Where compilations are counted, too. */
+  readonly metrics?: Metrics;
 }
 
 export interface App {
@@ -97,7 +101,18 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
   await http.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, transformStaticCSP });
 
   for (const id of OPERATION_IDS) addRoute(http, host, id);
-  addHealth(http, host);
+  http.get('/openapi.json', { schema: { hide: true } }, () => http.swagger());
+  http.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'));
+  addHealth(http, {
+    session: host.session,
+    sockets,
+    metrics: options.metrics ?? new Metrics(options.version),
+    refuses(request, reply) {
+      const refusal = accessProblem(options.token, request.headers);
+      if (refusal !== undefined) sendProblem(reply, refusal);
+      return refusal !== undefined;
+    },
+  });
   http.server.on('upgrade', (request, stream, head) => sockets.upgrade(request, stream, head));
   http.addHook('preClose', async () => sockets.close());
   await http.ready();
@@ -231,18 +246,6 @@ function describe(id: OperationId, fields: readonly string[]): Record<string, un
       ...Object.fromEntries(problems),
     },
   };
-}
-
-/** Health for whoever supervises the daemon: without a token, and out of the API's document. */
-function addHealth(http: FastifyInstance, { session }: Host): void {
-  http.get('/openapi.json', { schema: { hide: true } }, () => http.swagger());
-  http.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'));
-  http.get('/healthz', { schema: { hide: true } }, () => ({ ok: true }));
-  http.get('/readyz', { schema: { hide: true } }, (_, reply) => {
-    const { state, reason } = session.status().engine;
-    const ok = session.ready && state === 'running';
-    return reply.status(ok ? 200 : 503).send({ ok, state, reason });
-  });
 }
 
 /** Fastify refuses an empty body of type JSON; for operations that take nothing it is right. */

@@ -68,6 +68,8 @@ export class Sockets {
   readonly #clients = new Set<Client>();
   readonly #heartbeat: NodeJS.Timeout;
   readonly #unlisten: () => void;
+  /** Telemetry frames that clients did not get who are gone. */
+  #droppedBefore = 0;
 
   constructor(host: Host, options: SocketOptions) {
     this.#host = host;
@@ -87,6 +89,11 @@ export class Sockets {
       dropped: outbox.dropped,
       queued: outbox.queued,
     }));
+  }
+
+  /** Telemetry frames that clients did not get since the daemon started. */
+  get dropped(): number {
+    return this.queues.reduce((sum, { dropped }) => sum + dropped, this.#droppedBefore);
   }
 
   /** For the `upgrade` event of the HTTP server. */
@@ -140,7 +147,9 @@ export class Sockets {
       toldAt: Number.NEGATIVE_INFINITY,
     };
     this.#clients.add(client);
-    socket.on('close', () => this.#clients.delete(client));
+    socket.on('close', () => {
+      if (this.#clients.delete(client)) this.#droppedBefore += client.outbox.dropped;
+    });
     socket.on('error', (error) => {
       this.#host.log.debug({ err: error }, 'a socket failed');
     });

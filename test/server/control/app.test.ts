@@ -289,11 +289,17 @@ test('with a token it is asked for, everywhere under the API, and nowhere else',
 
 test('health says it is alive, readiness that it plays', async () => {
   const { http, engine } = await start();
-  expect((await http.inject('/readyz')).statusCode).toBe(200);
+  const playing = await http.inject('/readyz');
+  expect(playing.statusCode).toBe(200);
+  expect(playing.json()).toEqual({ ok: true, state: 'running', reasons: [] });
   engine.set({ state: 'degraded', reason: 'the device is gone' });
   const reply = await http.inject('/readyz');
   expect(reply.statusCode).toBe(503);
-  expect(reply.json()).toEqual({ ok: false, state: 'degraded', reason: 'the device is gone' });
+  expect(reply.json()).toEqual({
+    ok: false,
+    state: 'degraded',
+    reasons: ['the engine is degraded: the device is gone'],
+  });
   expect((await http.inject('/healthz')).statusCode).toBe(200);
 });
 

@@ -12,6 +12,7 @@ import type { Patch } from '../../../dsp/patch/schema.ts';
 import { configSchema } from '../../../config/schema.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import { createApp, type App, type AppOptions } from '../../../server/control/app.ts';
+import { Metrics } from '../../../server/control/metrics.ts';
 import type { Host } from '../../../server/control/operations.ts';
 import { Session, type Engine, type PatchCompiler } from '../../../server/control/session.ts';
 import type { Kept } from '../../../server/control/state.ts';
@@ -211,9 +212,10 @@ let shared: Compiler | undefined;
 /** A control plane on a fake engine, opened and playing. */
 export async function bench(options: BenchOptions = {}): Promise<Bench> {
   const engine = new FakeEngine();
+  const metrics = new Metrics('0.0.0');
   const session = new Session({
     engine,
-    compiler: options.compiler ?? (shared ??= new Compiler()),
+    compiler: metrics.timed(options.compiler ?? (shared ??= new Compiler())),
     audio: configSchema.parse({ audio: { backend: 'virtual' } }).audio,
     log: silent,
     version: '0.0.0',
@@ -227,7 +229,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     devices: { ok: true, value: [...DEVICES] },
     listDevices: async () => host.devices,
   };
-  const app = await createApp(host, { token: '', version: '0.0.0', ...options });
+  const app = await createApp(host, { token: '', version: '0.0.0', metrics, ...options });
   engine.onStatus = (status) => session.onStatus(status);
   engine.onMeasurement = (measurement) => {
     session.onMeasurement(measurement);

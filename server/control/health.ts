@@ -1,0 +1,33 @@
+/**
+ * The pages for whoever supervises the daemon: is it alive, does it play, and its metrics.
+ *
+ * Invariant: none of them is part of the API's document or changes anything. Alive and ready are
+ * answered without a token and say nothing of the patch's contents; metrics name parameters, so they
+ * are guarded like the API.
+ */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { unready, type Metrics, type Observed } from './metrics.ts';
+
+export interface Health extends Observed {
+  readonly metrics: Metrics;
+  /** Sends a refusal, and says so; who may pass is the caller's business. */
+  refuses(request: FastifyRequest, reply: FastifyReply): boolean;
+}
+
+export function addHealth(http: FastifyInstance, health: Health): void {
+  const { session, metrics } = health;
+  const schema = { hide: true };
+  http.get('/healthz', { schema }, () => ({ ok: true }));
+  http.get('/readyz', { schema }, (_, reply) => {
+    const { state } = session.engine();
+    const reasons = unready(session);
+    const ok = reasons.length === 0;
+    return reply.status(ok ? 200 : 503).send({ ok, state, reasons });
+  });
+  http.get('/metrics', { schema }, async (request, reply) => {
+    if (health.refuses(request, reply)) return reply;
+    const text = await metrics.text(health);
+    return reply.type(metrics.contentType).header('cache-control', 'no-store').send(text);
+  });
+}
