@@ -12,6 +12,7 @@ import { isIP } from 'node:net';
 import { dirname, isAbsolute, join } from 'node:path';
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml';
 import { nearest, type Diagnostic, type Result } from '../dsp/diagnostic.ts';
+import { parseNetwork } from './network.ts';
 import { CONFIG_KEYS, LIST_DIVIDER, configSchema, type Config, type ConfigKey } from './schema.ts';
 
 /** Every code of this room, with its meaning. */
@@ -22,6 +23,8 @@ export const CONFIG_CODES = {
   CONFIG_INVALID: 'a setting has a value of the wrong type or out of its range',
   CONFIG_MISSING_VALUE: 'a flag was given without its value',
   CONFIG_TOKEN_REQUIRED: 'an address other than loopback is configured without a token',
+  CONFIG_PEERS_REQUIRED:
+    'OSC is to listen on an address other than loopback without a list of peers',
   CONFIG_FILE_REQUIRED: 'the file backend is configured without a file to play',
 } as const satisfies Record<string, string>;
 
@@ -300,7 +303,8 @@ const expectedAt = (path: string, key: ConfigKey | undefined): string | undefine
 
 /** What a single key cannot tell. Looks at what was read, so that it reports beside other mistakes. */
 function checkTogether(reading: Reading): void {
-  const { http = {}, audio = {} } = reading.values as Record<'http' | 'audio', Values | undefined>;
+  const sections = reading.values as Record<'http' | 'audio' | 'osc', Values | undefined>;
+  const { http = {}, audio = {}, osc = {} } = sections;
   const host = http['host'] ?? '127.0.0.1';
   if ((http['token'] ?? '') === '' && typeof host === 'string' && !isLoopback(host)) {
     reading.diagnostics.push(
@@ -314,6 +318,7 @@ function checkTogether(reading: Reading): void {
       ),
     );
   }
+  checkOsc(reading, osc);
   if (audio['backend'] === 'file' && audio['inputFile'] === undefined) {
     reading.diagnostics.push(
       report(
@@ -326,6 +331,29 @@ function checkTogether(reading: Reading): void {
       ),
     );
   }
+}
+
+/** Datagrams have no token: who may send them is a list. */
+function checkOsc(reading: Reading, osc: Values): void {
+  const host = osc['host'] ?? '127.0.0.1';
+  const allow = Array.isArray(osc['allow']) ? (osc['allow'] as unknown[]) : [];
+  if (allow.length === 0 && typeof host === 'string' && !isLoopback(host)) {
+    reading.diagnostics.push(
+      report(
+        'CONFIG_PEERS_REQUIRED',
+        'osc.host',
+        originOf(reading, 'osc.host'),
+        'a loopback address while no peers are listed',
+        show(host),
+        'Set osc.allow to the addresses that may steer, or use 127.0.0.1.',
+      ),
+    );
+  }
+  const wrong = allow.find((peer) => typeof peer === 'string' && parseNetwork(peer) === undefined);
+  if (wrong === undefined) return;
+  const origin = originOf(reading, 'osc.allow');
+  const expected = 'an IP address or a network (192.168.1.0/24)';
+  reading.diagnostics.push(report('CONFIG_INVALID', 'osc.allow', origin, expected, show(wrong)));
 }
 
 const originOf = (reading: Reading, key: string): Origin =>

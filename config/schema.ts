@@ -70,6 +70,40 @@ const faustSchema = z.strictObject({
   sounds: folders.describe('Folders whose WAV files Faust programs may play (soundfile).'),
 });
 
+const oscSchema = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe('Whether OSC (UDP) and OSCQuery (HTTP, WebSocket) are spoken. They have no token.'),
+  host: text
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address for OSC. Any other than a loopback address needs a list of peers.'),
+  port: z
+    .int()
+    .min(0)
+    .max(65535)
+    .default(8441)
+    .describe('UDP port of OSC and TCP port of OSCQuery; 0 takes any free one.'),
+  allow: z
+    .array(text.min(1))
+    .max(64)
+    .default([])
+    .describe(
+      'Peers that may steer over OSC: addresses or networks (192.168.1.0/24); empty: this machine.',
+    ),
+  replyPort: z
+    .int()
+    .min(0)
+    .max(65535)
+    .default(0)
+    .describe('Port at which every peer hears what changes, as TouchOSC does; 0: those who ask.'),
+  announce: z
+    .boolean()
+    .default(true)
+    .describe('Announce OSC and OSCQuery by multicast DNS, where they are spoken.'),
+});
+
 const logSchema = z.strictObject({
   level: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -93,6 +127,7 @@ export const configSchema = z.strictObject({
     .min(1)
     .default('.livegrad')
     .describe('Directory where learned values and the session are kept.'),
+  osc: oscSchema.prefault({}),
   log: logSchema.prefault({}),
 });
 

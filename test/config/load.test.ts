@@ -94,6 +94,8 @@ test('every key can be set by its variable and by its flag', () => {
     'audio.backend': 'virtual',
     'audio.clock': 'free',
     'engine.revectorize': 'auto',
+    'osc.host': '::1',
+    'osc.allow': '10.0.0.0/8',
     'log.level': 'debug',
   };
   for (const key of CONFIG_KEYS) {
@@ -261,6 +263,11 @@ const cases: readonly Case[] = [
     expected: { code: 'CONFIG_TOKEN_REQUIRED', source: 'LIVEGRAD_HTTP_HOST', got: '"0.0.0.0"' },
   },
   {
+    name: 'OSC on a public address without a list of peers',
+    given: { yaml: 'osc:\n  host: 0.0.0.0\n' },
+    expected: { code: 'CONFIG_PEERS_REQUIRED', source: 'livegrad.yaml', line: 2 },
+  },
+  {
     name: 'the file backend without a file',
     given: { yaml: 'audio:\n  backend: file\n' },
     expected: { code: 'CONFIG_FILE_REQUIRED', source: 'livegrad.yaml', line: 2 },
@@ -317,6 +324,27 @@ test('every shipped example loads', () => {
     // One of them listens on a network: the token is the user's own.
     const env = { LIVEGRAD_HTTP_TOKEN: 'a-token-of-my-own' };
     expect(good({ yaml: readFileSync(new URL(name, root), 'utf8'), env }), name).toBeDefined();
+  }
+});
+
+test('OSC on a network asks for a list of peers, and reads it', () => {
+  const open = 'osc:\n  enabled: true\n  host: 0.0.0.0\n';
+  expect(bad({ yaml: open })).toMatchObject([
+    { code: 'CONFIG_PEERS_REQUIRED', path: 'osc.host', line: 3 },
+  ]);
+  const allow = ['192.168.1.20', '10.0.0.0/8', 'fd00::/8'];
+  expect(good({ yaml: `${open}  allow: [${allow.join(', ')}]\n` }).osc).toEqual({
+    enabled: true,
+    host: '0.0.0.0',
+    port: 8441,
+    allow,
+    replyPort: 0,
+    announce: true,
+  });
+  for (const wrong of ['phone.local', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0/8', 'fd00::/129']) {
+    expect(bad({ yaml: `${open}  allow: ['${wrong}']\n` })).toMatchObject([
+      { code: 'CONFIG_INVALID', path: 'osc.allow', line: 4, got: `"${wrong}"` },
+    ]);
   }
 });
 
