@@ -26,6 +26,7 @@ import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts'
 import { Session, type Engine } from './control/session.ts';
 import { Store } from './control/store.ts';
 import { listDevices, Supervisor } from './engine/supervisor.ts';
+import { openOsc, type OscServer } from './osc/server.ts';
 import type { EngineEvent, EngineStatus, Measurement } from './engine/types.ts';
 
 /** Of sysexits.h: the configuration is wrong. */
@@ -80,10 +81,10 @@ async function run(config: Config): Promise<void> {
     kept: restored?.kept,
   });
   let watch: FileWatch | undefined;
-  const app = await createApp(
-    { session, log, listDevices: coalesced(listDevices) },
-    { token: config.http.token, version: VERSION, metrics },
-  );
+  const operations = { session, log, listDevices: coalesced(listDevices) };
+  const app = await createApp(operations, { token: config.http.token, version: VERSION, metrics });
+
+  let osc: OscServer | undefined;
 
   closeWithGrace({ delay: 8000, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'the daemon failed');
@@ -91,7 +92,7 @@ async function run(config: Config): Promise<void> {
     watch?.close();
     store.stop();
     await store.save(session.state);
-    await Promise.all([app.http.close(), engine.stop(), compiler.stop()]);
+    await Promise.all([osc?.close(), app.http.close(), engine.stop(), compiler.stop()]);
   });
 
   const { host, port } = config.http;
@@ -101,6 +102,15 @@ async function run(config: Config): Promise<void> {
   } catch (error) {
     stopWith(EX_UNAVAILABLE, listenProblem(error as NodeJS.ErrnoException, host, port));
     process.exit();
+  }
+  if (config.osc.enabled) {
+    try {
+      osc = await openOsc(operations, config.osc);
+    } catch (error) {
+      stopWith(EX_UNAVAILABLE, oscProblem(error as NodeJS.ErrnoException, config.osc));
+      process.exit();
+    }
+    log.info({ host: config.osc.host, port: osc.port }, 'OSC over UDP, OSCQuery over HTTP');
   }
   if (restored !== undefined) {
     log.info({ step: restored.kept.step }, 'going on with the saved session');
@@ -209,6 +219,14 @@ function listenProblem(error: NodeJS.ErrnoException, host: string, port: number)
     default:
       return `cannot listen on ${host}, port ${port}: ${error.message}`;
   }
+}
+
+function oscProblem({ code, message }: NodeJS.ErrnoException, osc: Config['osc']): string {
+  const { host, port } = osc;
+  const what = code === 'EADDRINUSE' ? `port ${port} of ${host} is in use` : message;
+  const change =
+    'Choose another with --osc-port N or LIVEGRAD_OSC_PORT=N, or set --no-osc-enabled.';
+  return `cannot speak OSC: ${what}.\n${change}`;
 }
 
 function logEvent(log: Log, { kind, message }: EngineEvent): void {

@@ -2,10 +2,12 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { encode } from 'node-osc';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createClient, type Client } from '../../clients/sdk/client.ts';
 
@@ -212,4 +214,37 @@ test('help names the settings and starts nothing', async () => {
   const { code, stdout } = await launch('--help').ended;
   expect(code).toBe(0);
   expect(stdout).toContain('--audio-sample-rate');
+});
+
+test('it speaks OSC where that is configured, and ends with it', async () => {
+  const daemon = launch('--osc-enabled', '--osc-port', '0', '--no-log-pretty');
+  let log = '';
+  daemon.child.stderr?.on('data', (data: Buffer) => (log += data.toString()));
+  const client = await ready(daemon);
+  const port = Number(/"port":(\d+),"msg":"OSC/.exec(log)?.[1]);
+  const found = await fetch(`http://127.0.0.1:${port}/params/hidden/gain?ACCESS`);
+  expect(await found.json()).toEqual({ ACCESS: 3 });
+  const socket = createSocket('udp4');
+  const set = {
+    oscType: 'message',
+    address: '/params/hidden/gain',
+    args: [{ type: 'f', value: 0.5 }],
+  };
+  socket.send(encode(set), port, '127.0.0.1');
+  await vi.waitUntil(async () => (await client.params.get({ id: 'hidden/gain' })).value === 0.5, {
+    timeout: 5000,
+  });
+  socket.close();
+  daemon.child.kill('SIGTERM');
+  expect((await daemon.ended).code).toBe(0);
+});
+
+test('a port for OSC that is in use is named, and nothing is started', async () => {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  const { port } = holder.address() as AddressInfo;
+  const { code, stdout, stderr } = await launch('--osc-enabled', '--osc-port', String(port)).ended;
+  holder.close();
+  expect([code, stdout]).toEqual([69, '']);
+  expect(stderr).toContain(`cannot speak OSC: port ${port} of 127.0.0.1 is in use`);
 });

@@ -41,6 +41,11 @@ export const SYSTEM_PACKAGES = {
     apt: true,
     what: 'speech for the echo canceller',
   },
+  'liblo-tools': {
+    present: () => ['oscsend', 'oscdump'].every((name) => which(name) !== null),
+    apt: true,
+    what: 'oscsend and oscdump, which speak OSC with another implementation',
+  },
   naudiodon: {
     present: () => existsSync(BINDING),
     apt: false,
