@@ -110,6 +110,7 @@ async function run(config: Config): Promise<void> {
       stopWith(EX_UNAVAILABLE, oscProblem(error as NodeJS.ErrnoException, config.osc));
       process.exit();
     }
+    metrics.countOsc(osc.counts);
     log.info({ host: config.osc.host, port: osc.port }, 'OSC over UDP, OSCQuery over HTTP');
   }
   if (restored !== undefined) {

@@ -101,6 +101,20 @@ export class Metrics {
     };
   }
 
+  /** From now on, what became of messages over OSC, by the names of the counts. */
+  countOsc(counts: Readonly<Record<'taken' | 'refused' | 'malformed', number>>): void {
+    const messages = new Counter({
+      name: 'livegrad_osc_messages_total',
+      help: 'Messages over OSC that were taken or refused, and packets that were malformed.',
+      labelNames: ['result'],
+      registers: [this.#registry],
+    });
+    this.#refresh.push(() => {
+      messages.reset();
+      for (const [result, count] of Object.entries(counts)) messages.inc({ result }, count);
+    });
+  }
+
   #describeHost(version: string): void {
     this.#gauge(
       { name: 'livegrad_build_info', help: 'The version that runs.', labelNames: ['version'] },

@@ -215,7 +215,7 @@ export class Exchange {
     const wait = client.at + PACE - performance.now();
     const run = async (): Promise<void> => {
       client.at = performance.now();
-      const said = [...client.said];
+      const said = client.gone ? [] : [...client.said];
       client.said.clear();
       for (const { operation, input, count } of this.#operationsOf(said)) {
         const outcome = await dispatch(this.#host, operation, input, client);
@@ -341,9 +341,12 @@ const merged = (a: ParamChange, b: ParamChange): ParamChange => ({
   rates: { ...a.rates, ...b.rates },
 });
 
-/** As it goes over the wire: numbers are binary32. */
-const rounded = (value: Value, type: Method['type']): Value =>
-  type === 'f' && typeof value === 'number' ? Math.fround(value) : value;
+/** As it goes over the wire: numbers are binary32, and what none can hold is not known. */
+function rounded(value: Value, type: Method['type']): Value {
+  if (type !== 'f' || typeof value !== 'number') return value;
+  const single = Math.fround(value);
+  return Number.isFinite(single) ? single : null;
+}
 
 /**
  * What an argument means for a method: what was said, and the value that it becomes; undefined where

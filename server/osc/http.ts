@@ -83,9 +83,10 @@ export class QueryDoor {
       socket.close(GOING_AWAY, 'the daemon is shutting down');
       setTimeout(() => socket.terminate(), 500).unref();
     }
+    const closed = once(this.#http, 'close');
     this.#http.close();
     this.#http.closeAllConnections();
-    if (this.#http.listening) await once(this.#http, 'close');
+    await closed;
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {

@@ -10,6 +10,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { Client, Exchange } from './exchange.ts';
 import { decode, encode, type Group, type Message } from './packet.ts';
 import { isPattern, matcher } from './pattern.ts';
@@ -79,7 +80,7 @@ export class UdpDoor {
 
   #receive(bytes: Uint8Array, { address, port }: RemoteInfo): void {
     const { exchange, allowed, replyPort } = this.#options;
-    if (!allowed(plainAddress(address)) || port === 0) return;
+    if (!allowed(plainAddress(address)) || port === 0 || this.#isOwn(address, port)) return;
     const decoded = decode(bytes);
     if (!decoded.ok) {
       exchange.counts.malformed++;
@@ -89,6 +90,14 @@ export class UdpDoor {
     if (isNew && replyPort !== 0) exchange.listenAll(peer.client, ordinary);
     const groups = decoded.groups.map((group) => this.#steer(group, address, port));
     exchange.receive(peer.client, groups);
+  }
+
+  /** What we told ourselves, by a reply port that is our own, must not come back as an order. */
+  #isOwn(address: string, port: number): boolean {
+    if (port !== this.#socket.address().port) return false;
+    const plain = plainAddress(address);
+    const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    return plain.startsWith('127.') || own.some((one) => one.address === plain);
   }
 
   /** Does what is said about telling, and leaves the rest. */

@@ -235,6 +235,10 @@ test('it speaks OSC where that is configured, and ends with it', async () => {
     timeout: 5000,
   });
   socket.close();
+  const metrics = await (
+    await fetch(`${/at (http:\S+)/.exec(await daemon.line)?.[1]}/metrics`)
+  ).text();
+  expect(metrics).toContain('livegrad_osc_messages_total{result="taken"} 1\n');
   daemon.child.kill('SIGTERM');
   expect((await daemon.ended).code).toBe(0);
 });

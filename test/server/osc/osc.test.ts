@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Bonjour from 'bonjour-service';
+import fc from 'fast-check';
 import { Client as NodeOscClient } from 'node-osc';
 import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocket, type ClientOptions } from 'ws';
@@ -457,6 +458,38 @@ test('several phones hear each other, and nobody an echo', async () => {
   expect([one!.told.length, three!.told.length]).toEqual([1, 0]);
 });
 
+test('what a phone does, sockets of the API are told, and the other way round', async () => {
+  const host = await start();
+  const api = new WebSocket(`${(await host.listen()).replace('http', 'ws')}/api/v1/ws`);
+  opened.push(() => api.terminate());
+  const notified: unknown[] = [];
+  api.on('message', (data: Buffer) => notified.push(JSON.parse(data.toString())));
+  await once(api, 'open');
+  const peer = await phone(host.osc.port);
+  peer.send(message('/osc/listen', 's', '/params/hidden/gain'));
+  peer.send(message('/params/hidden/gain', 'f', 0.5));
+  await until(() => notified.length === 1);
+  expect(notified[0]).toMatchObject({
+    method: 'params.changed',
+    params: { params: [{ id: 'hidden/gain', value: 0.5 }], revision: host.session.revision },
+  });
+  const params = { id: 'hidden/gain', value: 0.25 };
+  api.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'params.set', params }));
+  await until(() => peer.told.some(([, value]) => value === 0.25));
+});
+
+test('a reply port that is our own does not talk to itself', async () => {
+  const free = await phone(0);
+  free.socket.close();
+  opened.splice(-1, 1);
+  const host = await start({ port: free.port, replyPort: free.port });
+  const { send } = await phone(free.port);
+  send(message('/params/hidden/gain', 'f', 0.5));
+  await until(() => valueOf(host, 'hidden/gain') === 0.5);
+  await sleep(200);
+  expect(host.osc.counts).toEqual({ taken: 1, refused: 0, malformed: 0 });
+});
+
 test('with a reply port a phone hears there from its first message on', async () => {
   const ear = await phone(0);
   const host = await start({ replyPort: ear.port });
@@ -486,6 +519,50 @@ test('a flood makes few changes: of what waits the newest counts', async () => {
   });
   expect(osc.counts.taken).toBeGreaterThan(100);
   expect(session.revision - before).toBeLessThan(osc.counts.taken / 4);
+});
+
+test('whatever is said, all stays in its range, and whatever is asked has an answer', async () => {
+  const host = await start();
+  const { osc, session, get } = host;
+  const { send } = await phone(osc.port);
+  const paths: string[] = [];
+  const visit = (node: Record<string, unknown>): void => {
+    if (node['TYPE'] !== undefined) paths.push(String(node['FULL_PATH']));
+    const inside = (node['CONTENTS'] ?? {}) as Record<string, Record<string, unknown>>;
+    for (const child of Object.values(inside)) visit(child);
+  };
+  visit((await get('/')).body);
+  expect(paths.length).toBeGreaterThan(15);
+  const address = fc.oneof(
+    fc.constantFrom(...paths),
+    fc.constantFrom('/*/*', '/params/[', '/osc/x'),
+  );
+  const value = fc.oneof(fc.double(), fc.integer({ min: -3, max: 3 }));
+  const tags = fc.constantFrom('f', 'd', 'i', 'T', 'F', 'N', 'I', '', 'ff', '[f]', 's');
+  const said = fc.tuple(address, tags, value, fc.boolean());
+  const numRuns = Number(process.env['FUZZ_RUNS'] ?? 400);
+  const query = fc.constantFrom('', '?VALUE', '?RANGE', '?TYPE', '?LISTEN', '?&=', '?HOST_INFO');
+  await fc.assert(
+    fc.asyncProperty(
+      said,
+      fc.tuple(fc.webPath(), query),
+      async ([to, types, number, wrap], [path, ask]) => {
+        const whole = Math.trunc(Math.max(-1e9, Math.min(1e9, number || 0)));
+        const packet = message(to, types, types === 'i' ? whole : number, number);
+        send(wrap ? bundle(0, packet, packet) : packet);
+        const { status } = await get(`${path.startsWith('/') ? path : `/${path}`}${ask}`);
+        expect([200, 204, 400, 404]).toContain(status);
+        expect(Math.abs(session.output().gainDb + 48)).toBeLessThanOrEqual(72);
+        const { sliders, params } = session.state.patch;
+        for (const [id, { min, max }] of Object.entries({ ...sliders, ...params })) {
+          expect(valueOf(host, id)).toBeGreaterThanOrEqual(min);
+          expect(valueOf(host, id)).toBeLessThanOrEqual(max);
+        }
+      },
+    ),
+    { numRuns },
+  );
+  expect((await get('/')).status).toBe(200);
 });
 
 test('who is not on the list is not heard, neither over UDP nor over TCP', async () => {
