@@ -7,6 +7,7 @@
 
 import { hostname } from 'node:os';
 import Bonjour from 'bonjour-service';
+import { isLoopback } from '../../config/load.ts';
 
 export interface Announced {
   readonly host: string;
@@ -16,6 +17,12 @@ export interface Announced {
   readonly onProblem: (error: Error) => void;
   /** Another port of multicast DNS, for tests. */
   readonly mdnsPort?: number;
+}
+
+/** Where an address is heard, as multicast over IPv4 goes by; nothing: everywhere. */
+function interfaceOf(host: string): { readonly interface?: string } {
+  if (isLoopback(host)) return { interface: '127.0.0.1' };
+  return host === '0.0.0.0' || host.includes(':') ? {} : { interface: host };
 }
 
 /** How long taking back may last, ms. */
@@ -29,11 +36,10 @@ export function announce({
   onProblem,
   mdnsPort,
 }: Announced): () => Promise<void> {
-  const isEverywhere = host === '0.0.0.0' || host === '::';
   const options = {
     // Multicast comes to sockets of any address, and is asked for per interface.
     bind: '0.0.0.0',
-    ...(isEverywhere || host.includes(':') ? {} : { interface: host }),
+    ...interfaceOf(host),
     ...(mdnsPort === undefined ? {} : { port: mdnsPort }),
   };
   let bonjour: InstanceType<typeof Bonjour>;
