@@ -25,6 +25,8 @@ const HOLD = 250;
 /** Bundles that may wait for their time, and how far ahead that may be, ms. */
 const MAX_LATER = 256;
 const MAX_AHEAD = 10_000;
+/** Patterns in one bundle: each is compared with every address. */
+const MAX_PATTERNS = 8;
 /** Values told to one client in one round; the others come next. */
 export const MAX_TOLD = 256;
 /** Notices of single paths; where more come and go, everything is to be read again. */
@@ -165,8 +167,11 @@ export class Exchange {
 
   #take(client: Client, messages: readonly Message[]): void {
     if (client.gone) return;
+    let patterns = 0;
     for (const message of messages) {
-      const methods = this.#methodsAt(message.address);
+      const { address } = message;
+      const isTooMany = isPattern(address) && ++patterns > MAX_PATTERNS;
+      const methods = isTooMany ? [] : this.#methodsAt(address);
       if (methods.length === 0) this.counts.refused++;
       for (const method of methods) this.#hear(client, method, message);
     }

@@ -2,9 +2,9 @@
  * Address patterns of Open Sound Control: `?`, `*`, `[a-z]`, `[!abc]`, `{this,that}`, each within
  * one part of an address.
  *
- * Invariant: matching takes time proportional to pattern and address, whatever the pattern: all
- * places that are reached are followed side by side, none is tried again. A pattern that is not well
- * formed matches nothing.
+ * Invariant: matching takes time proportional to the product of the two lengths at most, whatever the
+ * pattern: all places that are reached are followed side by side, none is tried again. A pattern that
+ * is not well formed matches nothing.
  */
 
 type Token =
@@ -13,12 +13,15 @@ type Token =
   | { readonly kind: 'class'; readonly not: boolean; readonly has: (char: string) => boolean }
   | { readonly kind: 'words'; readonly words: readonly string[] };
 
+/** Longer ones match nothing: each is compared with every address. */
+const MAX_PATTERN = 240;
 const SPECIAL = /[?*[\]{}]/u;
 
 export const isPattern = (address: string): boolean => SPECIAL.test(address);
 
 /** Whether a pattern means an address; undefined where it is not well formed. */
 export function matcher(pattern: string): ((address: string) => boolean) | undefined {
+  if (pattern.length > MAX_PATTERN) return undefined;
   const parts = pattern.split('/').map(tokensOf);
   if (parts.includes(undefined)) return undefined;
   const known = parts as readonly (readonly Token[])[];

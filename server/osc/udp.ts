@@ -20,6 +20,8 @@ import { IGNORE, LISTEN } from './tree.ts';
 /** After its last message a peer is told what changes, ms. */
 const LEASE = 600_000;
 const MAX_PEERS = 32;
+/** Patterns of what a peer wants to be told. */
+const MAX_WANTED = 8;
 /** Bytes that the system may keep for us until they are read. */
 const RECEIVE = 1024 * 1024;
 /** Bytes that may wait in the socket. */
@@ -161,10 +163,12 @@ const ordinary = (path: string): boolean => !/^\/(gradients|engine)\//u.test(pat
 
 function wanted(patterns: readonly string[]): (path: string) => boolean {
   if (patterns.length === 0) return ordinary;
-  const fits = patterns.map((pattern) =>
-    isPattern(pattern)
-      ? matcher(pattern)
-      : (path: string) => path === pattern || path.startsWith(`${pattern}/`),
-  );
+  const fits = patterns
+    .slice(0, MAX_WANTED)
+    .map((pattern) =>
+      isPattern(pattern)
+        ? matcher(pattern)
+        : (path: string) => path === pattern || path.startsWith(`${pattern}/`),
+    );
   return (path) => fits.some((fit) => fit?.(path) === true);
 }

@@ -398,6 +398,13 @@ test('a pattern means every address that it fits', async () => {
   expect(valueOf(host, 'hidden/gain')).toBe(0.125);
 });
 
+test('patterns are bounded in number', async () => {
+  const { osc } = await start();
+  const { send } = await phone(osc.port);
+  send(bundle(0, ...Array.from({ length: 20 }, () => message('/engine/*', ''))));
+  await until(() => osc.counts.refused === 12);
+});
+
 test('a value out of range is held to it or refused, as CLIPMODE says, and put right', async () => {
   const host = await start();
   const { osc, session } = host;
