@@ -10,6 +10,7 @@ import type { Graph } from '../ir/graph.ts';
 import { verify } from '../ir/verify.ts';
 import { fold } from './fold.ts';
 import { late } from './late.ts';
+import { lengthen } from './lengthen.ts';
 import { prune } from './prune.ts';
 import { unmark } from './unmark.ts';
 
@@ -22,6 +23,7 @@ export const PASSES: readonly Pass[] = [
   { name: 'unmark', run: unmark },
   { name: 'prune', run: prune },
   { name: 'fold', run: fold },
+  { name: 'lengthen', run: lengthen },
   { name: 'late', run: late },
   { name: 'prune again', run: prune },
 ];

@@ -7,9 +7,9 @@
  * nothing is called but transforms; the loop of several samples and the one-sample rest compute the same.
  *
  * A stream function takes (offset, position, length) in bytes of single-precision samples: where in
- * the channels to start, where in the training window, and how much. In double precision what comes
- * in is converted before the first loop and what goes out after the last one (`border`); in between
- * a sample is eight bytes.
+ * the channels to start, where in the training window, and how much. It works piece by piece where
+ * that makes recursions fall apart (see `pieces`). In double precision what comes
+ * in and goes out is converted where it is read and written (`border`); a sample is eight bytes.
  */
 
 import { isDelay, isFraming, nodeOf } from '../ir/graph.ts';
@@ -17,15 +17,24 @@ import type { Graph, NodeId } from '../ir/graph.ts';
 import { isStructureOp, isValueOp } from '../interpret/rules.ts';
 import { makeBody } from './body.ts';
 import type { Body, Value } from './body.ts';
-import { crossings, fromDevice, toDevice } from './border.ts';
+import { fromDevice } from './border.ts';
 import { computerOf } from './compute.ts';
-import { chunksOf, fromDouble, isVector, numberType, realType, splatReal } from './element.ts';
+import {
+  SINGLE,
+  chunksOf,
+  fromDouble,
+  isVector,
+  numberType,
+  realType,
+  shuffle,
+  splatReal,
+} from './element.ts';
 import type { Form } from './element.ts';
 import { emitFrames } from './frames.ts';
 import type { FrameContext } from './frames.ts';
 import type { Line, Storage } from './memory.ts';
 import { get, set } from './module.ts';
-import type { Func, Local } from './module.ts';
+import type { Func, Instr, Local } from './module.ts';
 import { operandsOf } from './operands.ts';
 import type { Room } from './operands.ts';
 import type { Schedule, Stage } from './schedule.ts';
@@ -44,8 +53,8 @@ import type { Operand } from './tables.ts';
 
 /** Static addresses of what a graph reads and writes. */
 export interface Ports extends Channels {
-  /** The channels of the device, where those that code reads and writes are arrays of their own. */
-  readonly device: Pick<Channels, 'inputs' | 'outputs'> | null;
+  /** Do outputs keep the precision of the program? */
+  readonly isExact: boolean;
   /** Binary64 slots. */
   slider(index: number): number;
   param(index: number): number;
@@ -58,7 +67,7 @@ export interface Ports extends Channels {
   readonly slopes: number | null;
 }
 
-/** What a run of a stream is told, in bytes of single precision; position and length are changed. */
+/** What a run of a stream is told, in bytes of single precision; they are changed. */
 export interface Span {
   readonly offset: Local;
   readonly position: Local;
@@ -73,6 +82,7 @@ const spanOf = (func: Func): Span => ({
 
 /**
  * @param frames  of a run at most; a run of one at most is one of one, and has no loops
+ * @param most    of a call, which goes run by run
  * @param span    of a stream: the parameters of the function, if not given
  */
 export function emitGraph(
@@ -82,13 +92,14 @@ export function emitGraph(
   storage: Storage,
   ports: Ports,
   room: Room,
-  frames: number,
+  { frames, most }: { readonly frames: number; readonly most: number },
   span: Span | null = graph.domain === 'stream' ? spanOf(func) : null,
 ): void {
   const isStream = graph.domain === 'stream';
   const { element } = func;
   const position = isStream ? span!.position : null;
-  const offset = isStream && ports.device === null ? span!.offset : null;
+  const offset = isStream ? span!.offset : null;
+  const isDouble = element.precision === 'double';
   const length = isStream ? span!.length : null;
   const i = func.local('i32');
   const whole = isStream ? func.local('i32') : null;
@@ -99,7 +110,8 @@ export function emitGraph(
   /** Vectors that are not signals: address of their lanes. */
   const arrays = new Map<NodeId, number>();
 
-  const bases = { offset, position, heads };
+  const exact = isStream && ports.isExact ? func.local('i32') : null;
+  const bases = { offset, exact, position, heads };
   const { temps } = room;
   const sites = placeSignals(graph, schedule, storage, ports, bases, temps, frames);
   const typeOf = (id: NodeId): 'real' | 'int' => nodeOf(graph, id).type;
@@ -126,6 +138,15 @@ export function emitGraph(
   const { at, store, valueIn, lanesOf, copyOf, forget } = operands;
   const computer = computerOf(context, operands);
   const { compute, products, findProducts, beginMemory } = computer;
+  /** Is what a recursion writes into its line made sound as it is written? */
+  const isQuietened = ({ source }: Line): boolean =>
+    isStream && schedule.place.get(source)?.kind !== 'serial';
+  const storeSound = (body: Body, site: Site, value: Local): void => {
+    const quiet = func.local('v128');
+    body.code.push(...soundLanes(element, value, (all) => body.lanes.real(all)), set(quiet));
+    store(body, site, [quiet]);
+    func.release(quiet);
+  };
   const newBody = (form: Form, once = false): Body => makeBody(func, form, { once });
 
   // ---- Loops -----------------------------------------------------------------------------------
@@ -244,6 +265,8 @@ export function emitGraph(
 
     /** What this loop leaves of the signals that are shown. */
     const ends = new Map<NodeId, Local>();
+    const recent = isSerial ? [] : recentIn(members, copied);
+    for (const { source } of recent) lastUse.set(source, Infinity);
     run(kind, (form) => {
       const held = [...states.values()].flat().length;
       // Where the states alone are too many, nothing is gained.
@@ -259,16 +282,37 @@ export function emitGraph(
           ? Array.from({ length: chunks(lanes) }, () => lanesOf(body, id, 0))
           : valueIn(body, id);
       const keep = (id: NodeId, value: Value): void => {
-        for (const site of sites.sinks.get(id) ?? []) store(body, site, value);
+        for (const site of sites.sinks.get(id) ?? []) {
+          const { line } = site;
+          const mayDecay = line !== undefined && recursiveLines.has(line) && isQuietened(line);
+          if (mayDecay) storeSound(body, site, value[0]!);
+          else store(body, site, value);
+        }
         if (!shown.has(id)) return;
         const [last] = value as [Local];
         const end = func.local(last.type);
         body.code.push(get(last), set(end));
         ends.set(id, end);
       };
+      for (const { line, before } of recent) {
+        before.forEach((local, k) => {
+          const address = line.base + element.bytes * line.depth - 16 * (k + 1);
+          body.prologue.push(get(heads.get(line)!), ['v128.load', address], set(local));
+        });
+      }
+      const delayed = new Map(recent.flatMap((one) => one.delays.map((id) => [id, one] as const)));
       for (const id of copied) keep(id, valueIn(body, id));
       members.forEach((id, n) => {
         if (products.has(id)) return;
+        const past = delayed.get(id);
+        if (past !== undefined) {
+          const now = valueIn(body, past.source)[0]!;
+          const value = [earlier(body, nodeOf(graph, id).attrs[0]!, now, past.before)];
+          body.known.set(id, value);
+          keep(id, value);
+          if (lastUse.get(id) === n) forget(body, id);
+          return;
+        }
         const node = nodeOf(graph, id);
         const state = states.get(id);
         if (state !== undefined) {
@@ -290,6 +334,13 @@ export function emitGraph(
           if (lastUse.get(used) === n) forget(body, used);
         }
       });
+      for (const { source, before } of recent) {
+        const newest = [...valueIn(body, source), ...before];
+        before.forEach((_, k) => {
+          const place = before.length - 1 - k;
+          body.code.push(get(newest[place]!), set(before[place]!));
+        });
+      }
       for (const [id, state] of states) {
         const next = heldIn(graph.delays.get(id)!);
         state.forEach((local, chunk) => body.code.push(get(next[chunk]!), set(local)));
@@ -332,6 +383,47 @@ export function emitGraph(
       }
     }
     for (const local of [...states.values()].flat()) func.release(local);
+    for (const local of recent.flatMap(({ before }) => before)) func.release(local);
+  };
+
+  /**
+   * Delays of a few samples of what the same loop of several samples computes: from the vectors before,
+   * in locals. What has been stored just now as two vectors cannot be loaded as one without waiting.
+   */
+  const recentIn = (members: readonly NodeId[], copied: readonly NodeId[]): Recent[] => {
+    if (!isStream) return [];
+    const here = new Set([...members, ...copied]);
+    const found = new Map<Line, NodeId[]>();
+    for (const id of members) {
+      const line = storage.lines.get(id);
+      if (line === undefined || !isDelay(nodeOf(graph, id).op) || shapeOf(id) > 1) continue;
+      const [length = 1] = nodeOf(graph, id).attrs;
+      if (length > RECENT * element.width || !here.has(line.source)) continue;
+      const list = found.get(line);
+      if (list === undefined) found.set(line, [id]);
+      else list.push(id);
+    }
+    return [...found].map(([line, delays]) => {
+      const longest = Math.max(...delays.map((id) => nodeOf(graph, id).attrs[0]!));
+      const count = Math.ceil(longest / element.width);
+      const before = Array.from({ length: count }, () => func.local('v128'));
+      return { line, source: line.source, delays, before };
+    });
+  };
+
+  /** A vector of samples that lies so many samples back. */
+  const earlier = (body: Body, frames: number, now: Local, before: readonly Local[]): Local => {
+    const { width } = element;
+    const all = [now, ...before];
+    const [whole, part] = [Math.floor(frames / width), frames % width];
+    const value = func.local('v128');
+    body.code.push(get(all[part === 0 ? whole : whole + 1]!));
+    if (part > 0) {
+      const lanes = Array.from({ length: width }, (_, lane) => width - part + lane);
+      body.code.push(get(all[whole]!), shuffle(element, ...lanes));
+    }
+    body.code.push(set(value));
+    return value;
   };
 
   /** The last sample that a loop computed, once a run: of a vector of samples one lane. */
@@ -366,9 +458,12 @@ export function emitGraph(
       const site = sites.sources.get(id);
       if (nodeOf(graph, id).hop !== 1 || (isLoop && !isRead(id)) || site === undefined) continue;
       const last = func.local(element.scalar);
-      func.emit(get(length!));
-      if (site.base !== null) func.emit(get(site.base), ['i32.add']);
-      func.emit([`${element.scalar}.load`, site.address - element.bytes], set(last));
+      const end: Instr[] = [get(length!)];
+      if (site.isDevice === true) end.push(['i32.const', 1], ['i32.shr_u']);
+      if (site.base !== null) end.push(get(site.base), ['i32.add']);
+      if (site.isDevice === true) func.append(fromDevice(end, site.address - SINGLE.bytes, false));
+      else func.emit(...end, [`${element.scalar}.load`, site.address - element.bytes]);
+      func.emit(set(last));
       keepShown(addresses, last);
       func.release(last);
     }
@@ -517,15 +612,19 @@ export function emitGraph(
 
   // ---- The function ------------------------------------------------------------------------------
 
-  if (isStream) {
-    if (ports.device !== null) {
-      for (const bytes of [position!, length!]) {
-        func.emit(get(bytes), ['i32.const', 1], ['i32.shl'], set(bytes));
-      }
-      const heard = graph.nodes.flatMap(({ op, attrs: [k = 0] }) => (op === 'input' ? [k] : []));
-      const pairs = crossings(heard, ports.device.inputs, ports.inputs);
-      fromDevice(func, pairs, span!.offset, length!, frames);
+  /** What is still to be done of a call, this piece included. */
+  const left = isStream && frames < most ? func.local('i32') : null;
+  if (isStream && isDouble) {
+    for (const bytes of [position!, length!]) {
+      func.emit(get(bytes), ['i32.const', 1], ['i32.shl'], set(bytes));
     }
+  }
+  if (left !== null) {
+    const piece: Instr = ['i32.const', bytes];
+    func.emit(get(length!), set(left), ['loop', Math.ceil(most / frames)]);
+    func.emit(get(left), piece, get(left), piece, ['i32.lt_u'], ['select'], set(length!));
+  }
+  if (isStream) {
     // A vector of samples at a time to the end and over it: what is behind is written again.
     func.emit(get(length!), ['i32.const', 15], ['i32.add']);
     func.emit(['i32.const', -16], ['i32.and'], set(whole!));
@@ -585,13 +684,9 @@ export function emitGraph(
   func.append(last.code);
   if (isStream) showStored();
 
-  if (isStream && ports.device !== null) {
-    const pairs = crossings(ports.outputs.keys(), ports.outputs, ports.device.outputs);
-    toDevice(func, pairs, span!.offset, length!, frames);
-  }
   if (isStream) moveOverlaps();
   // What a recursion writes must not end in denormals: one loop for numbers, one for vectors.
-  const decaying = [...heads].filter(([line]) => recursiveLines.has(line));
+  const decaying = [...heads].filter(([line]) => recursiveLines.has(line) && !isQuietened(line));
   for (const kind of ['vector', 'serial'] as const) {
     const lines = decaying.filter(([line]) => (line.places === 1) === (kind === 'vector'));
     if (lines.length === 0) continue;
@@ -609,7 +704,10 @@ export function emitGraph(
           const value = func.local(type);
           const where = at(body, site);
           const place = site.address + 16 * chunk;
-          const quiet = type === 'v128' ? soundLanes(element, value) : sound(element, value);
+          const quiet =
+            type === 'v128'
+              ? soundLanes(element, value, (all) => body.lanes.real(all))
+              : sound(element, value);
           body.code.push(...where, [`${type}.load`, place], set(value));
           body.code.push(...where, ...quiet);
           body.code.push([`${type}.store`, place]);
@@ -622,6 +720,15 @@ export function emitGraph(
   for (const [line, head] of heads) {
     func.emit(['i32.const', 0], get(head), get(length!), ['i32.add'], ['i32.store', line.head]);
   }
+  if (left !== null) {
+    const inDevice: Instr[] = isDouble ? [['i32.const', 1], ['i32.shr_u']] : [];
+    func.emit(get(offset!), get(length!), ...inDevice, ['i32.add'], set(offset!));
+    for (const place of [position!, ...(exact === null ? [] : [exact])]) {
+      func.emit(get(place), get(length!), ['i32.add'], set(place));
+    }
+    func.emit(get(left), get(length!), ['i32.sub'], ['local.tee', left.index]);
+    func.emit(['br_if', 0], ['end']);
+  }
 }
 
 /**
@@ -629,6 +736,18 @@ export function emitGraph(
  * is computed): more, and states go through memory, which every sample waits for.
  */
 const REGISTERS = 11;
+
+/** So many vectors of samples before the present one are held in locals. */
+const RECENT = 2;
+
+/** What a loop of several samples has computed just now. */
+interface Recent {
+  readonly line: Line;
+  readonly source: NodeId;
+  readonly delays: readonly NodeId[];
+  /** The vectors of samples before this one, the last one first. */
+  readonly before: readonly Local[];
+}
 
 /** For a graph that only passes on what it hears. */
 const EMPTY_STAGE: Stage = { value: [], vector: [], serial: [], product: [], frame: [] };

@@ -31,7 +31,6 @@ import { courseFunction } from './course.ts';
 import type { CourseCode } from './course.ts';
 import { emitGraph } from './emit.ts';
 import type { Ports, Span } from './emit.ts';
-import type { Channels } from './sites.ts';
 import type { Room } from './operands.ts';
 import { emitOnce, isWatchable } from './once.ts';
 import type { Watch } from './once.ts';
@@ -41,6 +40,7 @@ import type { Storage } from './memory.ts';
 import { Func, call, get, set } from './module.ts';
 import type { Data, Local, Module } from './module.ts';
 import { peakFunction } from './peak.ts';
+import { pieceOf } from './pieces.ts';
 import { schedule } from './schedule.ts';
 import { move, splatInt } from './snippets.ts';
 import { statesOf } from './states.ts';
@@ -53,8 +53,8 @@ export interface Generated {
   readonly loops: { readonly vector: number; readonly serial: number };
   readonly memory: MemoryReport;
   readonly plans: readonly Plan[];
-  /** Where signals come in and go out in the precision of the program: `maxBlock` numbers each. */
-  readonly signals: Pick<Channels, 'inputs' | 'outputs'>;
+  /** Where outputs go that keep the precision of the program. */
+  readonly exact: readonly number[];
 }
 
 /** A graph with the decisions that its function was written from. */
@@ -63,7 +63,7 @@ export interface Plan {
   readonly graph: Graph;
   readonly order: Schedule;
   readonly storage: Storage;
-  /** The most that one run processes. */
+  /** The most that one run processes: of a stream, what a call is divided into. */
   readonly frames: number;
 }
 
@@ -81,8 +81,15 @@ const SPARE = 65536;
  * @param maxBlock  most frames that one call of stream may process
  * @param fused     multiply and add in one rounding, where the machine can: faster, and the results
  *                  depend on the machine in their last bits
+ * @param isExact   outputs in the precision of the program, at `exact` from the first sample of a call,
+ *                  instead of a device's: for those who compare
  */
-export function generate(program: Program, maxBlock: number, fused = false): Generated {
+export function generate(
+  program: Program,
+  maxBlock: number,
+  fused = false,
+  isExact = false,
+): Generated {
   const element = elementOf(program.precision);
   const memory = new Memory();
   const reserved = memory.top;
@@ -117,10 +124,9 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     Array.from({ length: count }, () => memory.floats(maxBlock + 4));
   const inputs = channels(program.inputs);
   const outputs = channels(program.outputs);
-  // Loops in double precision have arrays of their own, converted at the border of a run.
-  const arrays = (list: readonly number[]): readonly number[] =>
-    element === DOUBLE ? list.map(() => memory.doubles(maxBlock + 2)) : list;
-  const signals = { inputs: arrays(inputs), outputs: arrays(outputs) };
+
+  const wide = (): number => memory.take(element.bytes * (maxBlock + 4));
+  const exact = isExact ? outputs.map(wide) : null;
 
   const channelsEnd = memory.top;
   const begin = memory.take(0);
@@ -133,7 +139,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   });
   const tapesEnd = memory.top;
   const graphs = [
-    { name: 'stream', graph: program.stream, frames: maxBlock, before: 0 },
+    { name: 'stream', graph: program.stream, frames: pieceOf(program.stream, maxBlock), before: 0 },
     { name: 'loss', graph: program.loss, frames: window, before: 0 },
     { name: 'backward', graph: program.backward, frames: window + carry, before: carry },
     { name: 'update', graph: program.update, frames: 1, before: 0 },
@@ -144,7 +150,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
   const planned = graphs.map(({ name, graph, frames }): Plan | null => {
     optimiser = memory.take(0);
     if (graph === null) return null;
-    const order = schedule(graph, program.window === 1);
+    const order = schedule(graph, frames, program.window === 1);
     const of = graph.domain === 'once' ? DOUBLE : element;
     return { name, graph, order, storage: placeState(graph, order, frames, memory, of), frames };
   });
@@ -170,8 +176,9 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     valuePorts.set(measureName(measure), slot(scalars, index));
   }
   const portsFrom = (before: number, isSlope = false): Ports => ({
-    ...signals,
-    device: element === DOUBLE ? { inputs, outputs } : null,
+    inputs,
+    outputs: exact ?? outputs,
+    isExact: exact !== null,
     tapes: recordings.map(({ from }) => from(before)),
     slider: (index) => slot(sliders, index),
     param: (index) => slot(params, index),
@@ -238,6 +245,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     func: Func,
     place: number,
     frames: number,
+    most: number,
     before: number,
     span: Span | null,
   ): void => {
@@ -246,11 +254,11 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     const { graph, order, storage } = plan;
     const ports = portsFrom(before, place === PLACE.backward);
     if (graph.domain === 'once') emitOnce(func, graph, storage, ports, room);
-    else emitGraph(func, graph, order, storage, ports, room, frames, span ?? undefined);
+    else emitGraph(func, graph, order, storage, ports, room, { frames, most }, span ?? undefined);
   };
   const writeBackward = (func: Func): void => {
     if (program.loss !== null) func.emit(call(PLACE.loss));
-    writeGraph(func, PLACE.backward, window + carry, carry, null);
+    writeGraph(func, PLACE.backward, window + carry, window + carry, carry, null);
     // The last samples of this window come before the next one.
     for (const { base, isKept, step, kept } of recordings) {
       if (kept > 0 && isKept) func.append(move(base, base + step, kept));
@@ -264,7 +272,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       element: name === 'update' ? DOUBLE : element,
     });
     if (name === 'backward') writeBackward(func);
-    else writeGraph(func, k, frames, before, null);
+    else writeGraph(func, k, frames, isStream ? maxBlock : frames, before, null);
     return func;
   });
   /** A step in a function of its own kind, every parameter of which is seen as it is made. */
@@ -298,7 +306,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
     stream: (func, span) => {
       if (isInline) {
         func.within(element, () => {
-          writeGraph(func, PLACE.stream, 1, 0, span);
+          writeGraph(func, PLACE.stream, 1, 1, 0, span);
         });
       } else func.emit(get(span.offset), get(span.position), get(span.length), call(PLACE.stream));
     },
@@ -380,7 +388,7 @@ export function generate(program: Program, maxBlock: number, fused = false): Gen
       reserved,
     },
     plans,
-    signals,
+    exact: exact ?? [],
   };
 }
 

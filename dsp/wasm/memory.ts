@@ -90,7 +90,7 @@ export function placeState(
   const carries = new Map<NodeId, number>();
 
   const isCarry = (id: NodeId): boolean =>
-    graph.domain === 'once' || (schedule.recursive.has(id) && nodeOf(graph, id).attrs[0] === 1);
+    graph.domain === 'once' || (schedule.circling.has(id) && nodeOf(graph, id).attrs[0] === 1);
 
   const reach = (source: NodeId, init: number, length: number, places: number): void => {
     const key = lineKey(source, init);

@@ -8,6 +8,7 @@
 import { nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import type { Body, Value } from './body.ts';
+import { fromDevice, toDevice } from './border.ts';
 import { chunksOf, intType, isVector, numberType, packed, realType } from './element.ts';
 import type { Line, Storage } from './memory.ts';
 import { get, set } from './module.ts';
@@ -70,7 +71,19 @@ export function operandsOf(c: FunctionContext): Operands {
   const isSignal = (id: NodeId): boolean => nodeOf(graph, id).hop > 0;
 
   /** Byte offset of the current frame in a site, from its static address. */
-  const at = (body: Body, { base, places }: Site): Instr[] => {
+  const at = (body: Body, { base, places, isDevice = false }: Site): Instr[] => {
+    if (isDevice) {
+      let half = body.offsets.get('device');
+      if (half === undefined) {
+        half = func.local('i32');
+        body.offsets.set('device', half);
+        body.kept.push(half);
+        body.code.push(get(i), ['i32.const', 1], ['i32.shr_u']);
+        if (base !== null) body.code.push(get(base), ['i32.add']);
+        body.code.push(set(half));
+      }
+      return [get(half)];
+    }
     const frame: Instr[] = base === null ? [get(i)] : [get(base), get(i), ['i32.add']];
     if (places === 1) return frame;
     const key = `${base?.index} ${places}`;
@@ -85,6 +98,8 @@ export function operandsOf(c: FunctionContext): Operands {
   };
 
   const load = (body: Body, site: Site, type: 'real' | 'int'): Instr[] => {
+    if (site.isDevice === true)
+      return fromDevice(at(body, site), site.address, isVector(body.form));
     if (isVector(body.form)) return [...at(body, site), ['v128.load', site.address]];
     return [...at(body, site), [`${numberType(element, type)}.load`, site.address]];
   };
@@ -92,6 +107,10 @@ export function operandsOf(c: FunctionContext): Operands {
   const store = (body: Body, site: Site, value: Value): void => {
     value.forEach((local, chunk) => {
       const where = at(body, site);
+      if (site.isDevice === true) {
+        body.code.push(...toDevice(where, site.address, local));
+        return;
+      }
       if (local.type === 'v128' && site.places === 1 && !isVector(body.form)) {
         // A number in all lanes.
         body.code.push(...where, get(local), ['v128.store32_lane', site.address, 0]);
@@ -188,7 +207,7 @@ export function operandsOf(c: FunctionContext): Operands {
     const { op, type, attrs } = nodeOf(graph, id);
     const isHeld = body.known.has(id) || !isSignal(id) || type === 'int';
     const site = isHeld ? undefined : sites.sources.get(id);
-    if (site !== undefined) {
+    if (site !== undefined && site.isDevice !== true) {
       const local = func.local('v128');
       body.code.push(...at(body, site), [element.loadSplat, site.address], set(local));
       body.splats.set(id, local);

@@ -11,6 +11,7 @@ import type { Graph, NodeId } from '../ir/graph.ts';
 import { printNode } from '../ir/print.ts';
 import type { Plan } from './generate.ts';
 import type { Storage } from './memory.ts';
+import { isLong } from './schedule.ts';
 import type { Stage } from './schedule.ts';
 import { placeSignals } from './sites.ts';
 import type { Sites } from './sites.ts';
@@ -31,13 +32,13 @@ const LINE = 80;
  * ```
  */
 export function printSchedule(plan: Plan): string {
-  const { graph, order } = plan;
+  const { order } = plan;
   const places = placesOf(plan);
   const stages = order.stages.flatMap((stage, k) => {
     const text = stageText(plan, stage, places, k);
     return text.length === 0 ? [] : [`  stage ${k + 1}`, ...text];
   });
-  const lines = [headingOf(plan), ...leaves(graph), ...stages, ...memories(plan)];
+  const lines = [headingOf(plan), ...leaves(plan), ...stages, ...memories(plan)];
   return `${lines.join('\n')}\n`;
 }
 
@@ -54,8 +55,10 @@ function headingOf({ name, frames, storage }: Plan): string {
   }
 }
 
-function leaves(graph: Graph): string[] {
-  const resident = graph.nodes.flatMap((node, id) => {
+function leaves({ graph, frames, storage }: Plan): string[] {
+  const resident = graph.nodes.flatMap((node, n) => {
+    const id = n as NodeId;
+    if (isLong(graph, id, frames)) return [`%${id} the line of %${storage.lines.get(id)!.source}`];
     if (node.op !== 'input' && !isTape(node.op)) return [];
     const [index = 0, lag = 0] = node.attrs;
     const kind = node.op === 'input' ? 'input' : 'tape';

@@ -53,6 +53,8 @@ export interface Schedule {
   readonly place: ReadonlyMap<NodeId, { readonly stage: number; readonly kind: Kind }>;
   /** Delays, frames and lines that are part of a recursion. */
   readonly recursive: ReadonlySet<NodeId>;
+  /** Delays of a recursion that goes round within a run. */
+  readonly circling: ReadonlySet<NodeId>;
 }
 
 const ORDER: Readonly<Record<Kind, number>> = {
@@ -64,27 +66,40 @@ const ORDER: Readonly<Record<Kind, number>> = {
 };
 
 /** Signals that lie in memory before any loop starts: each loop reads them where it needs them. */
-const isResident = (graph: Graph, id: NodeId): boolean => {
+const isResident = (graph: Graph, id: NodeId, frames: number): boolean => {
   const { op } = nodeOf(graph, id);
-  return op === 'input' || isTape(op);
+  return op === 'input' || isTape(op) || isLong(graph, id, frames);
 };
 
-/** @param isShort  runs are of one sample: several at a time would be computed for nothing */
-export function schedule(graph: Graph, isShort = false): Schedule {
-  const order = components(graph.nodes.length, (id: NodeId) => dependencies(graph, id));
+/**
+ * @param frames   of a run at most
+ * @param isShort  runs are of one sample: several at a time would be computed for nothing
+ */
+export function schedule(graph: Graph, frames: number, isShort = false): Schedule {
+  const needs = needsOf(graph, frames);
+  const order = components(graph.nodes.length, needs);
   const place = new Map<NodeId, { stage: number; kind: Kind }>();
   const recursive = new Set<NodeId>();
+  const circling = new Set<NodeId>();
   const stages: Record<Kind, NodeId[]>[] = [];
-  const feeding = leadsToSerial(graph, order);
+  const feeding = leadsToSerial(graph, order, needs);
   const looped = operandsOfLoops(graph, order);
   const filters = isShort ? new Set<NodeId>() : filtersOf(graph);
+  for (const component of components(graph.nodes.length, (id: NodeId) => dependencies(graph, id))) {
+    const [first] = component as [NodeId];
+    if (component.length === 1 && !dependencies(graph, first).includes(first)) continue;
+    for (const id of component) {
+      const { op } = nodeOf(graph, id);
+      if (isDelay(op) || isFraming(op) || op === 'line') recursive.add(id);
+    }
+  }
   /** Cost of the way from the last recursion to a node that joined the serial loop. */
   const bridge = new Map<NodeId, number>();
 
   for (const component of order) {
     const [first] = component as [NodeId];
-    if (isResident(graph, first)) continue;
-    const cyclic = component.length > 1 || dependencies(graph, first).includes(first);
+    if (isResident(graph, first, frames)) continue;
+    const cyclic = component.length > 1 || needs(first).includes(first);
     const usual = graph.domain === 'once' ? 'value' : kindOf(graph, first, cyclic);
     const kind = usual === 'vector' && joinsSerial(first) ? 'serial' : usual;
     const members = new Set(component);
@@ -92,7 +107,7 @@ export function schedule(graph: Graph, isShort = false): Schedule {
     const waits = kind === 'vector' && isFraming(nodeOf(graph, first).op);
     let stage = waits && !isTape(nodeOf(graph, nodeOf(graph, first).args[0]!).op) ? 1 : 0;
     for (const id of component) {
-      for (const dependency of dependencies(graph, id)) {
+      for (const dependency of needs(id)) {
         const at = members.has(dependency) ? undefined : place.get(dependency);
         if (at === undefined) continue;
         const { op } = nodeOf(graph, dependency);
@@ -112,18 +127,17 @@ export function schedule(graph: Graph, isShort = false): Schedule {
     for (const id of component.toSorted((a, b) => a - b)) {
       place.set(id, { stage, kind });
       stages[stage]![kind].push(id);
-      const { op } = nodeOf(graph, id);
-      if (cyclic && (isDelay(op) || isFraming(op) || op === 'line')) recursive.add(id);
+      if (cyclic && isDelay(nodeOf(graph, id).op)) circling.add(id);
     }
   }
-  return { stages, place, recursive };
+  return { stages, place, recursive, circling };
 
   /** Is a node a cheap step from one serial loop to what would be another one? */
   function joinsSerial(id: NodeId): boolean {
     const { op, type } = nodeOf(graph, id);
     const isStep = isValueOp(op) || isDelay(op) || isGathered(op);
     if (!feeding.has(id) || !isStep || type === 'int') return false;
-    const serial = dependencies(graph, id).filter((d) => place.get(d)?.kind === 'serial');
+    const serial = needs(id).filter((d) => place.get(d)?.kind === 'serial');
     if (serial.length === 0) return false;
     const cost = Math.max(...serial.map((d) => bridge.get(d) ?? 0)) + OPS[op].cost;
     if (cost > BRIDGE_COST) return false;
@@ -164,6 +178,28 @@ const joinsFrames = (graph: Graph, id: NodeId): boolean => {
   return isOverlap(op) && !(op === 'overlapT' && attrs[0] === 1);
 };
 
+/** No delay of less is read as what came before a run. */
+export const SHORTEST_RUN = 32;
+
+/**
+ * Does a delay of a stream reach back over whole runs? All that it reads is in memory before a run
+ * starts, so it waits for nothing, and a recursion through it is none within a run.
+ */
+export function isLong(graph: Graph, id: NodeId, frames: number): boolean {
+  const { op, attrs, hop } = nodeOf(graph, id);
+  const [length = 1] = attrs;
+  const isSampled = graph.domain === 'stream' && isDelay(op) && hop === 1;
+  return isSampled && length >= Math.max(frames, SHORTEST_RUN);
+}
+
+export type Needs = (id: NodeId) => readonly NodeId[];
+
+/** What has to be computed in the same run, before a node or together with it. */
+export const needsOf =
+  (graph: Graph, frames: number): Needs =>
+  (id) =>
+    isLong(graph, id, frames) ? [] : dependencies(graph, id);
+
 /** Is it a row of weights times the last samples of a signal? */
 export function isFilter(graph: Graph, id: NodeId): boolean {
   const { op, args, shape } = nodeOf(graph, id);
@@ -200,16 +236,18 @@ function operandsOfLoops(graph: Graph, order: readonly (readonly NodeId[])[]): R
 }
 
 /** Nodes that a recursion or a vector depends on. */
-function leadsToSerial(graph: Graph, order: readonly (readonly NodeId[])[]): ReadonlySet<NodeId> {
+function leadsToSerial(
+  graph: Graph,
+  order: readonly (readonly NodeId[])[],
+  needs: Needs,
+): ReadonlySet<NodeId> {
   const feeding = new Set<NodeId>();
   for (const component of order.toReversed()) {
     const [first] = component as [NodeId];
     const isSerial =
-      component.length > 1 ||
-      nodeOf(graph, first).shape > 1 ||
-      dependencies(graph, first).includes(first);
+      component.length > 1 || nodeOf(graph, first).shape > 1 || needs(first).includes(first);
     if (!isSerial && !component.some((id) => feeding.has(id))) continue;
-    for (const id of component) for (const d of dependencies(graph, id)) feeding.add(d);
+    for (const id of component) for (const d of needs(id)) feeding.add(d);
   }
   return feeding;
 }

@@ -21,6 +21,10 @@ export interface Site {
   readonly base: Local | null;
   /** Places from frame to frame. */
   readonly places: number;
+  /** The past of a signal that lies there. */
+  readonly line?: Line;
+  /** Are its numbers those of a device, in single precision, and the program's are not? */
+  readonly isDevice?: boolean;
 }
 
 /** Static addresses of the signals that come from outside or go there. */
@@ -34,6 +38,8 @@ export interface Channels {
 export interface Bases {
   /** Where in the channels a run starts, and where in the window; null outside of streams. */
   readonly offset: Local | null;
+  /** Where outputs go that keep the precision of the program; null where they go to a device. */
+  readonly exact?: Local | null;
   readonly position: Local | null;
   /** The newest sample of each line. */
   readonly heads: ReadonlyMap<Line, Local>;
@@ -73,13 +79,17 @@ export function placeSignals(
   for (const line of storage.allLines) {
     const { base, places, depth, source } = line;
     const address = isStream ? base + bytes * places * depth : base;
-    addSink(source, { address, base: bases.heads.get(line) ?? null, places });
+    addSink(source, { address, base: bases.heads.get(line) ?? null, places, line });
   }
+  const isDevice = element.precision === 'double';
   for (const { name, node } of graph.outputs) {
     const [kind, index] = name.split(':') as [string, string | undefined];
     const places = placesIn(node);
     if (kind === 'out') {
-      addSink(node, { address: channels.outputs[Number(index)]!, base: bases.offset, places });
+      const address = channels.outputs[Number(index)]!;
+      const { exact = null, offset } = bases;
+      const site = exact === null ? { base: offset, isDevice } : { base: exact };
+      addSink(node, { address, places, ...site });
     }
     if (kind === 'tape' && nodeOf(graph, node).hop <= 1) {
       addSink(node, { address: channels.tapes[Number(index)]!, base: bases.position, places });
@@ -97,7 +107,7 @@ export function placeSignals(
       sources.set(id, { address: overlap.base + before, base: null, places });
     }
     if (node.op === 'input') {
-      sources.set(id, { address: channels.inputs[first]!, base: bases.offset, places });
+      sources.set(id, { address: channels.inputs[first]!, base: bases.offset, places, isDevice });
     }
     if (node.op === 'tape' || node.op === 'tapeInt') {
       const address = channels.tapes[first]! - bytes * places * lag;
@@ -157,7 +167,7 @@ export function placeSignals(
   const room = new Room(temps);
   for (const id of [...crossing.keys()].toSorted((a, b) => stageOf(a) - stageOf(b) || a - b)) {
     const places = placesIn(id);
-    const asked = sinks.get(id)?.[0];
+    const asked = sinks.get(id)?.find((site) => site.isDevice !== true);
     const own = (): Site => {
       const tail = behind.get(id);
       // What is behind the last frame stays 0, so the array is nobody else's.

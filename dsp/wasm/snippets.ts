@@ -43,14 +43,23 @@ export function sound({ scalar: f, silence, loudest }: Element, value: Local): I
   ];
 }
 
-/** As `sound`, the lanes of a vector. */
-export function soundLanes(element: Element, value: Local): Instr[] {
+/**
+ * As `sound`, the lanes of a vector.
+ *
+ * @param splat  code of a number in all lanes: in a loop a local, because engines make a constant anew
+ *               at every round
+ */
+export function soundLanes(
+  element: Element,
+  value: Local,
+  splat: (value: number) => Instr = (value) => splatReal(element, value),
+): Instr[] {
   const { vector: f, silence, loudest } = element;
   const size: Instr[] = [get(value), [`${f}.abs`]];
   return [
     get(value),
-    ...([...size, splatReal(element, silence), [`${f}.gt`]] as Instr[]),
-    ...([...size, splatReal(element, loudest), [`${f}.lt`]] as Instr[]),
+    ...([...size, splat(silence), [`${f}.gt`]] as Instr[]),
+    ...([...size, splat(loudest), [`${f}.lt`]] as Instr[]),
     ['v128.and'],
     ['v128.and'],
   ];

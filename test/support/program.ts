@@ -13,6 +13,7 @@ import { optimise } from '../../dsp/passes/pipeline.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { wasmKernel } from '../../dsp/run/wasm-kernel.ts';
 import { generate } from '../../dsp/wasm/generate.ts';
+import { encode } from '../../dsp/wasm/module.ts';
 
 export const controls = (count: number, initial: number): Control[] =>
   Array.from({ length: count }, (_, k) => ({ id: `c${k}`, initial, min: -4, max: 4 }));
@@ -79,12 +80,12 @@ export const PRECISIONS = ['single', 'double'] as const;
 
 /** Runs generated code and hears its outputs in the precision of the program, not of a device. */
 export function exactInstance(program: Program, maxBlock: number, fused = false): Instance {
-  const artifact = assembled(program, maxBlock, fused);
-  const { signals } = generate(program, maxBlock, fused);
+  const { module, layout, exact } = generate(program, maxBlock, fused, true);
+  const artifact = { ...assembled(program, maxBlock, fused), wasm: encode(module), layout };
   const kernel = wasmKernel(artifact, new WebAssembly.Module(artifact.wasm));
   const buffer = kernel.memory!.words.buffer as ArrayBuffer;
   const Numbers = program.precision === 'double' ? Float64Array : Float32Array;
-  const outputs = signals.outputs.map((at) => new Numbers(buffer, at, maxBlock));
+  const outputs = exact.map((at) => new Numbers(buffer, at, maxBlock));
   return new Instance(artifact, { ...kernel, outputs });
 }
 
