@@ -6,6 +6,8 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PRECISIONS } from '../support/program.ts';
+import { faustHead, faustJson, faustRow, faustSummary } from './faust-report.ts';
+import { measureFaust } from './faust.ts';
 import { KERNELS } from './kernels/index.ts';
 import { measure } from './measure.ts';
 import type { Measured } from './measure.ts';
@@ -71,5 +73,22 @@ describe.runIf(hasCompiler())('a kernel of the bench in C', () => {
     }
     const columns = measured.map((one) => tableRow(one).split('|').length);
     expect(new Set(columns).size).toBe(1);
+  });
+});
+
+describe('the bench of Faust programs', () => {
+  it('measures both sides, training and beginning, and reports every field', async () => {
+    const rows = await measureFaust('wave-digital', { rounds: 1, seconds: 0.001 }, () => {});
+    const report = JSON.parse(faustJson(rows)) as { programs: Record<string, unknown>[] };
+    expect(Object.keys(report)).toEqual(['node', 'cpu', 'block', 'programs']);
+    const [{ name, single, double, ...rest }] = report.programs as [Record<string, unknown>];
+    expect(name).toBe('wave-digital');
+    expect(Object.keys(rest)).toEqual(['training', 'evaluated', 'compiled']);
+    for (const times of [single, double, rest] as Record<string, number>[]) {
+      for (const time of Object.values(times)) expect(time).toBeGreaterThan(0);
+    }
+    const columns = [faustHead().split('\n')[0]!, faustRow(rows[0]!)];
+    expect(new Set(columns.map((line) => line.split('|').length)).size).toBe(1);
+    expect(faustSummary(rows)).toContain('of 1\n');
   });
 });

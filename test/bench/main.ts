@@ -1,8 +1,9 @@
 /**
  * `npm run -s bench`: speed of the compiler's programs against plain C from g++, then in double
- * precision, then against the same by hand in JavaScript. Prints Markdown; with `-- --json` the kernels alone, as JSON (fields
- * in report.ts). `-- --only TEXT` measures the kernels whose name contains it, `-- --smoke` all of
- * them for a moment, on our side alone where there is no g++.
+ * precision, then against the same by hand in JavaScript. Prints Markdown; with `-- --json` the kernels
+ * alone, as JSON (fields in report.ts). `-- --only TEXT` measures the kernels whose name contains it,
+ * `-- --smoke` all of them for a moment, on our side alone where there is no g++. `-- --only faust`, or
+ * `faust/TEXT`, measures Faust programs against libfaust's own code instead (faust-report.ts).
  *
  * Exit status: 1 where there is no g++, or a kernel's two sides do not compute the same; 2 for an
  * unknown argument. The ratio is what counts: machines differ, and this one may be busy.
@@ -10,6 +11,8 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { say } from '../../server/launch/paths.mjs';
+import { faustHead, faustJson, faustRow, faustSummary } from './faust-report.ts';
+import { measureFaust } from './faust.ts';
 import { KERNELS } from './kernels/index.ts';
 import { measure } from './measure.ts';
 import type { Effort, Measured } from './measure.ts';
@@ -20,9 +23,16 @@ import { measurePrograms } from './programs.ts';
 import { heading, notes, tableHead, tableRow, toJson } from './report.ts';
 
 const FULL: Effort = { rounds: 9, seconds: 0.05 };
+/** Short turns: of many, one is undisturbed. */
+const FAUST_EFFORT: Effort = { rounds: 40, seconds: 0.001 };
 const SMOKE: Effort = { rounds: 1, seconds: 0.001 };
 
 const options = readOptions();
+const FAUST = 'faust';
+if (options.only === FAUST || options.only.startsWith(`${FAUST}/`)) {
+  await benchFaust(options.only.slice(FAUST.length + 1));
+  process.exit();
+}
 if (!hasCompiler() && !options.smoke) {
   say(`the bench compares with C compiled by ${COMPILER} ${FLAGS.join(' ')}, and finds none`);
   say('  install it (Debian: apt-get install g++), then run it again');
@@ -55,6 +65,19 @@ else if (options.only === '' && !options.smoke) {
   print(`\n${await measurePrograms()}`);
 }
 if (measured.some(({ differs }) => differs)) process.exitCode = 1;
+
+async function benchFaust(only: string): Promise<void> {
+  const print = (text: string): void => {
+    if (!options.json) process.stdout.write(text);
+  };
+  print(`${heading()}\n${faustHead()}`);
+  const effort = options.smoke ? SMOKE : FAUST_EFFORT;
+  const rows = await measureFaust(only, effort, (row) => {
+    print(faustRow(row));
+  });
+  if (options.json) process.stdout.write(`${faustJson(rows)}\n`);
+  else print(faustSummary(rows));
+}
 
 function readOptions(): { json: boolean; smoke: boolean; only: string } {
   try {

@@ -10,7 +10,7 @@ import { cpus } from 'node:os';
 import { SAMPLE_RATE } from './kernels/kernel.ts';
 import type { Measured } from './measure.ts';
 
-const cpuName = (): string => cpus()[0]?.model.trim() ?? process.arch;
+export const cpuName = (): string => cpus()[0]?.model.trim() ?? process.arch;
 
 const realTime = (ns: number | null): number | null =>
   ns === null ? null : 1e9 / ns / SAMPLE_RATE;

@@ -10,7 +10,7 @@
  * (Math.round), and `copysign` takes the sign of a zero for a third one. Programs to be compared keep
  * away from there.
  *
- * Not here: denormals are left alone (`-ftz 0`), and nothing is resampled or clipped.
+ * Not here: denormals are left alone (`-ftz 0`) where nobody asks, and nothing is resampled or clipped.
  */
 
 import { readFileSync } from 'node:fs';
@@ -175,10 +175,14 @@ function controlsOf(items: readonly Item[], groups: readonly string[]): Referenc
   });
 }
 
-/** Has libfaust compile a program to its WebAssembly. */
-export async function compileReference(code: string, options: EvaluateOptions): Promise<Reference> {
+/** Has libfaust compile a program to its WebAssembly. @param options flush: denormals to zero (`-ftz 2`) */
+export async function compileReference(
+  code: string,
+  options: EvaluateOptions & { readonly flush?: boolean },
+): Promise<Reference> {
+  const ftz = options.flush === true ? 2 : 0;
   const made = await ask(options, (lib, args) => {
-    const factory = lib.createDSPFactory('program', code, `${args} -ftz 0`, true);
+    const factory = lib.createDSPFactory('program', code, `${args} -ftz ${ftz}`, true);
     const bytes = Uint8Array.from({ length: factory.data.size() }, (_, k) => factory.data.get(k));
     factory.data.delete();
     lib.deleteDSPFactory(factory.cfactory);
