@@ -87,6 +87,49 @@ export const functionOf = (name: string): Build | undefined => {
   return Object.hasOwn(REAL, base) ? REAL[base] : undefined;
 };
 
+/** Bits of an exponent: whatever is not 0 or ±1 overflows beyond. */
+const EXPONENT_BITS = 5;
+
+/**
+ * aᵇ of ints, an int: exact, 0 for what is no whole number, and without its high bits where it has more
+ * than 32.
+ *
+ * Gradient: through a, and through b where it is asked for, as if b were real.
+ * Cost: a multiplication or two for each bit of b, or of 31.
+ * @param isSteep  is a gradient asked for through b?
+ */
+export function wholePower(b: Builder, x: NodeId, y: NodeId, isSteep: boolean): NodeId {
+  const known = b.constant(y);
+  const real = b.node('toReal', [y]);
+  const fixed = known === undefined ? b.node('toInt', [b.node('detach', [real])]) : y;
+  const zero = b.int(0);
+  const one = b.int(1);
+  const isOdd = b.node('and', [fixed, one]);
+  // As odd or even as it was.
+  const few = choose(
+    b,
+    b.node('gt', [fixed, b.int(2 ** EXPONENT_BITS - 1)]),
+    b.node('add', [b.int(2 ** EXPONENT_BITS - 2), isOdd]),
+    fixed,
+  );
+  const last = known === undefined ? EXPONENT_BITS : Math.ceil(Math.log2(Math.max(2, known + 1)));
+  let product = one;
+  let square = x;
+  for (let bit = 0; bit < Math.min(last, EXPONENT_BITS); bit++) {
+    if (bit > 0) square = b.node('mul', [square, square]);
+    const isSet = b.node('and', [few, b.int(1 << bit)]);
+    product = choose(b, isSet, b.node('mul', [product, square]), product);
+  }
+  const unit = choose(b, isOdd, x, one);
+  const inverse = choose(b, b.node('eq', [abs(b, x), one]), unit, zero);
+  const made = choose(b, b.node('lt', [fixed, zero]), inverse, product);
+  if (!isSteep || known !== undefined) return made;
+  const size = b.node('toReal', [made]);
+  const growth = b.node('ln', [abs(b, b.node('toReal', [x]))]);
+  const slope = b.node('detach', [b.node('mul', [size, growth])]);
+  return b.node('toInt', [b.node('withSlope', [size, real, slope])]);
+}
+
 /** Operands are brought to reals. */
 export const call = (b: Builder, build: Build, operands: readonly NodeId[]): NodeId =>
   build(b, ...operands.map((x) => b.asReal(x)));

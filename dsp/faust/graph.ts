@@ -23,7 +23,7 @@ import { extensionOf, passedBy } from './extensions.ts';
 import type { Extension } from './extensions.ts';
 import { keyOfWidget, widgetOf } from './form.ts';
 import type { Form, FormId } from './form.ts';
-import { call, functionOf } from './functions.ts';
+import { call, functionOf, wholePower } from './functions.ts';
 import { FUNCTIONS } from '../patch/functions.ts';
 import { marksOf } from './marks.ts';
 import { stateNames } from './states.ts';
@@ -310,6 +310,11 @@ class Maker {
       const common = [x, y].some((arg) => this.#types[arg] === 'real') ? 'real' : 'int';
       const taken = BITS.has(op) ? 'int' : common;
       return b.node(plain, [this.#value(x, taken), this.#value(y, taken)]);
+    }
+    if (op === 'pow' && type === 'int') {
+      const [x, y] = args as [FormId, FormId];
+      const whole = [x, y].map((arg) => this.#value(arg, 'int')) as [NodeId, NodeId];
+      return wholePower(b, ...whole, this.#slopes.isSteep(y));
     }
     const waveform = this.#waveform(op);
     if (waveform !== undefined) {

@@ -14,7 +14,7 @@ const ALWAYS_INT: ReadonlySet<string> = new Set(
 
 /** As real as the operands with these places. */
 const ALIKE: Readonly<Record<string, readonly number[]>> = {
-  ...Object.fromEntries('+ - * % min max'.split(' ').map((op) => [op, [0, 1]])),
+  ...Object.fromEntries('+ - * % min max pow'.split(' ').map((op) => [op, [0, 1]])),
   ...Object.fromEntries('@ abs attach sigGen'.split(' ').map((op) => [op, [0]])),
   prefix: [0, 1],
   select2: [1, 2],

@@ -30,6 +30,21 @@ describe('arithmetic', () => {
     ).toEqual([-1, 1]);
   });
 
+  it('raises ints to ints, to the unit, and what is no whole number is 0', () => {
+    const powers = (base: number, exponents: readonly number[]): readonly number[] => {
+      const text = `ID_0 = int(IN[0]);\nID_1 = pow(${base},ID_0);\nSIG = (ID_1);`;
+      return heard(text, exponents.length, { inputs: [(n: number) => exponents[n]!] });
+    };
+    expect(powers(7, [0, 1, 3, 11, -1])).toEqual([1, 7, 343, 1977326743, 0]);
+    expect(powers(-1, [2, 3, -2, -3, 100, 101])).toEqual([1, -1, 1, -1, 1, -1]);
+    expect(powers(0, [0, 1, 33])).toEqual([1, 0, 0]);
+    expect(
+      heard('ID_0 = int(IN[0]);\nID_1 = pow(ID_0,3);\nSIG = (ID_1);', 4, {
+        inputs: [(n: number) => n - 2],
+      }),
+    ).toEqual([-8, -1, 0, 1]);
+  });
+
   it('truncates, and compares as 0 or 1', () => {
     expect(
       heard('ID_0 = int(IN[0]);\nID_1 = (ID_0<0);\nSIG = (ID_0, ID_1);', 1, {
