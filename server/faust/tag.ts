@@ -90,9 +90,10 @@ function readWaveform(
     if (!/^[\d.]/u.test(text)) return undefined;
     const isWhole = /^\d+$/u.test(text);
     isInt &&= isWhole;
+    const size = isWhole ? Number(text) : Number.parseFloat(text);
+    const value = sign === '-' ? -size : size;
     // Whole numbers have 32 bits.
-    const value = isWhole ? Number(text) | 0 : Number.parseFloat(text);
-    values.push(sign === '-' ? -value : value);
+    values.push(isWhole ? value | 0 : value);
     const next = textOf(++k);
     if (next === '}') return { waveform: { values, isInt }, last: k };
     if (next !== ',') return undefined;

@@ -43,6 +43,13 @@ test('the contents of waveforms are kept, equal ones once', async () => {
   expect(form).not.toMatch(/waveform\{\.|lgwave_|attach/u);
 });
 
+test('whole numbers of a waveform have 32 bits', async () => {
+  const { waveforms } = await programOf(
+    'process = waveform{2147483647, -2147483648, 2147483648, 4294967295, -0} : !, _;',
+  );
+  expect(waveforms[0]?.values).toEqual([2147483647, -2147483648, -2147483648, -1, 0]);
+});
+
 test('groups have their kinds, whoever names them', async () => {
   const { form, groups } = await programOf(`
     band(i) = hgroup("[1]band %i", hslider("h:x/t:y/gain[style:knob]", 0, 0, 1, .1));
