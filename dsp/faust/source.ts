@@ -13,7 +13,8 @@ export interface SourceToken {
   readonly end: number;
 }
 
-const GAP = /[ \t\r\n\f\v]+|\/\/[^\n]*/y;
+// A byte order mark begins a text of some editors.
+const GAP = /^\uFEFF|[ \t\r\n\f\v]+|\/\/[^\n]*/y;
 const WORD = /[A-Za-z_][A-Za-z0-9_]*/y;
 const NUMBER = /(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?f?/y;
 

@@ -46,6 +46,12 @@ export async function evaluate(
     const hint = 'Define what it does: process = …;';
     return fail(at('FAUST_SYNTAX', 'the program is empty', hint));
   }
+  const end = code.indexOf('\0');
+  if (end >= 0) {
+    // libfaust takes it for the end of the text.
+    const line = code.slice(0, end).split('\n').length;
+    return fail(at('FAUST_SYNTAX', 'a character of code 0 does not belong here', undefined, line));
+  }
   if (code.length > LONGEST) {
     const got = `expected at most ${LONGEST} characters, got ${code.length}`;
     return fail(at('FAUST_UNSUPPORTED', `the program is too long: ${got}`));

@@ -55,6 +55,12 @@ const STACK_MARGIN = 64 << 10;
 
 const STANDARD = '/usr/share/faust/';
 
+/** Where the module may open what is there already; its devices and folders are no libraries. */
+const OPEN = [STANDARD, '/out/'];
+
+/** "No such file", as the module's own file system says it. */
+const ABSENT = -44;
+
 export class Libfaust {
   readonly #limits: LibfaustLimits;
   #instance: Promise<Instance> | undefined;
@@ -204,13 +210,13 @@ class Instance {
     const output: string[] = [];
     const print = (...words: unknown[]): void => void output.push(words.join(' '));
     let exports: Exports | undefined;
-    const hooks: { open?: (path: string) => void } = {};
+    const hooks: { open?: (path: string) => boolean } = {};
     const memory = (): Uint8Array => new Uint8Array(exports!.memory.buffer);
     const guard = (env: Record<string, Import>): void => {
       const { __syscall_openat: open, emscripten_resize_heap: resize } = env;
       env['__syscall_openat'] = (folder, path, flags, mode) => {
-        hooks.open?.(textAt(memory(), path));
-        return open!(folder, path, flags, mode);
+        const isThere = hooks.open?.(textAt(memory(), path)) ?? true;
+        return isThere ? open!(folder, path, flags, mode) : ABSENT;
       };
       env['emscripten_resize_heap'] = (bytes) => {
         if (bytes >>> 0 > limit) throw new OutOfMemory('it ran out of memory');
@@ -263,7 +269,7 @@ class Instance {
 
   dump(code: string, double: boolean, libraries: Libraries, entry: string): Dump {
     const options = `-lang asc -norm1 -O /out -o x -pn ${entry} ${this.#prepare(double, libraries)}`;
-    const tagged = tag(code);
+    const tagged = tag(withoutMark(code));
     try {
       this.#compiler.generateAuxFiles(PROGRAM, tagged.text, options);
       return { kind: 'broken', why: 'fault', detail: 'it printed no normal form' };
@@ -283,7 +289,7 @@ class Instance {
 
   expand(code: string, double: boolean, libraries: Libraries): string | undefined {
     try {
-      return this.#compiler.expandDSP(PROGRAM, code, this.#prepare(double, libraries));
+      return this.#compiler.expandDSP(PROGRAM, withoutMark(code), this.#prepare(double, libraries));
     } catch {
       return undefined;
     }
@@ -345,22 +351,24 @@ class Instance {
     return depth < this.#exports.emscripten_stack_get_end() + STACK_MARGIN;
   }
 
-  /** Puts the file where libfaust is about to look for it. */
-  #opening(path: string): void {
+  /** Puts the file where libfaust is about to look for it. @returns false where it may not look */
+  #opening(path: string): boolean {
     const { FS } = this.#module;
     const at = posix.resolve(FS.cwd(), path);
+    const isOwned = this.#libraries?.owns(at) === true;
     if (at.startsWith(STANDARD)) {
       const tagged = this.#standard.get(at) ?? this.#prepareStandard(at);
-      if (tagged === undefined) return;
+      if (tagged === undefined) return true;
       this.#standard.set(at, tagged);
       this.#opened.set(at, tagged);
-    } else if (this.#libraries?.owns(at) === true && !this.#opened.has(at)) {
-      const content = this.#libraries.read(at);
+    } else if (isOwned && !this.#opened.has(at)) {
+      const content = this.#libraries?.read(at);
       if (content !== undefined) {
         FS.mkdirTree(posix.dirname(at));
         this.#opened.set(at, this.#write(at, content));
       } else if (FS.analyzePath(at).exists) FS.unlink(at);
     }
+    return isOwned || OPEN.some((folder) => at.startsWith(folder));
   }
 
   /** A standard library is more than half comments, and reading them is a tenth of all time. */
@@ -372,11 +380,14 @@ class Instance {
   }
 
   #write(path: string, content: string): Tagged {
-    const tagged = tag(content);
+    const tagged = tag(withoutMark(content));
     this.#module.FS.writeFile(path, tagged.text);
     return tagged;
   }
 }
+
+/** Without the byte order mark that some editors begin a text with. */
+const withoutMark = (text: string): string => text.replace(/^\uFEFF/u, '');
 
 function textAt(memory: Uint8Array, address: number): string {
   return new TextDecoder().decode(memory.slice(address, memory.indexOf(0, address)));

@@ -73,6 +73,19 @@ test('libraries are found in the folders, the first one first', async () => {
   expect(await formOf('g = library("inner.lib"); process = g.gain;')).toContain('0.25*IN[0]');
 });
 
+test('a byte order mark begins a text and means nothing', async () => {
+  writeFileSync(at('first', 'marked.lib'), '\uFEFFhalf = *(0.5);\n');
+  expect(await formOf('\uFEFFimport("marked.lib"); process = half;')).toContain('0.5*IN[0]');
+});
+
+test.each(['/dev/null', '/dev/urandom', '/', '/out', '/proc', 'sub', ''])(
+  'the import of %j is a library that is not there',
+  async (name) => {
+    const message = await messageOf(`import("${name}"); process = _;`);
+    expect(message).toContain(`FAUST_LIBRARY "${name}" is not there to import`);
+  },
+);
+
 test('a library in a folder below finds what lies beside it', async () => {
   const result = await run('import("sub/deep.lib"); process = deep;');
   expect(result.ok && result.value.waveforms).toEqual([{ values: [5, 6], isInt: true }]);

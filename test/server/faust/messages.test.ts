@@ -40,6 +40,11 @@ interface Case {
 
 const cases: readonly Case[] = [
   {
+    what: 'an end before the end of the text',
+    code: 'process = _;\n\0',
+    expected: { message: 'a character of code 0 does not belong here', line: 2 },
+  },
+  {
     what: 'a name that is not there',
     code: 'process = _ :\n\n foo;',
     expected: { code: 'FAUST_SYNTAX', message: '"foo" is not defined', line: 3 },
