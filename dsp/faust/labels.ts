@@ -13,6 +13,8 @@ export interface Label {
   readonly text: string;
   /** Value by key, "" where there is only a key; of a key that stands twice the last. */
   readonly meta: ReadonlyMap<string, string>;
+  /** What begins with a bracket that is not closed, and is left out; else "". */
+  readonly open: string;
 }
 
 /** Reads one label, of a widget or a group; the syntax of metadata in declarations is the same. */
@@ -22,6 +24,7 @@ export function readLabel(raw: string): Label {
   let key = '';
   let value = '';
   let depth = 0;
+  let begin = 0;
   let isValue = false;
   const take = (char: string): void => {
     if (depth === 0) text += char;
@@ -34,11 +37,13 @@ export function readLabel(raw: string): Label {
     else if (char === '[' && depth++ === 0) {
       key = value = '';
       isValue = false;
+      begin = at;
     } else if (char === ']' && depth > 0 && --depth === 0) meta.set(key.trim(), value.trim());
     else if (char === ':' && depth > 0 && !isValue) isValue = true;
     else take(char);
   }
-  return { text: text.trim().replaceAll('∕', '/'), meta };
+  const open = depth > 0 ? raw.slice(begin) : '';
+  return { text: text.trim().replaceAll('∕', '/'), meta, open };
 }
 
 /**

@@ -50,10 +50,11 @@ export function readDeclares({ declares }: Pick<FaustProgram, 'declares'>): Resu
   const said = new Map<string, string>();
   for (const [name, text] of declares) {
     if (name !== 'livegrad') continue;
-    const { text: rest, meta } = readLabel(text);
+    const { text: rest, meta, open } = readLabel(text);
     if (rest !== '') {
       found.push(wrong(`expected [key:value] only, got ${show(rest)}`, KEY_SYNTAX));
     }
+    if (open !== '') found.push(wrong(`expected "]" at the end of ${show(open)}`, KEY_SYNTAX));
     for (const [key, value] of meta) {
       const path = aliasOf(key);
       const before = said.get(path);

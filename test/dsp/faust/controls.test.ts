@@ -327,6 +327,7 @@ describe('the training', () => {
   it.each<[text: string, message: string]>([
     ['[los:mae]', 'unknown key "los": expected one of estimate, target, loss'],
     ['loss:mae', 'expected [key:value] only, got "loss:mae"'],
+    ['[loss:mae][rate:0.1', 'expected "]" at the end of "[rate:0.1"'],
     ['[loss:mea]', 'loss: unknown loss: expected one of'],
     ['[optimiser:adma]', 'optimiser.kind: unknown kind: expected one of sgd, adam'],
     ['[optimiser.beta3:1]', 'optimiser.beta3: unknown field "beta3"'],
