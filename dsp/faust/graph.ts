@@ -229,7 +229,12 @@ class Maker {
       case 'control':
       case 'enable':
         // What it holds while it is off depends on libfaust's code generator.
-        return this.#unsupported(`"${op}" is not known`, 'multiply by the condition instead', op);
+        return this.#unsupported(
+          '"control" and "enable", which hold a value while they are off, are not known',
+          'multiply by the condition instead',
+          'control',
+          'enable',
+        );
       case 'sigGen':
       case 'WRTbl2p':
       case 'sigWRTbl4p':
@@ -283,10 +288,11 @@ class Maker {
     return low === high ? low : undefined;
   }
 
-  /** @param word  of the source that says so */
-  #unsupported(message: string, hint?: string, word?: string): NodeId {
+  /** @param words  of the source, one of which says so */
+  #unsupported(message: string, hint?: string, ...words: readonly string[]): NodeId {
     if (!this.#problems.some((problem) => problem.message === message)) {
-      const line = word === undefined ? undefined : this.#around.lineOf?.(word);
+      const lines = words.map((word) => this.#around.lineOf?.(word));
+      const line = lines.find((found) => found !== undefined);
       const problem = diagnostic('FAUST_UNSUPPORTED', '', message, hint);
       this.#problems.push(line === undefined ? problem : { ...problem, line });
     }
