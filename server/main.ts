@@ -118,7 +118,7 @@ async function run(config: Config): Promise<void> {
   }
   let opened = await session.open();
   if (!opened.ok && restored !== undefined) {
-    log.warn(`the saved patch does not play: ${opened.problem.detail}`);
+    store.setAside(opened.problem.detail);
     opened = await session.setPatch(document, undefined, file);
   }
   if (!opened.ok) log.error({ diagnostics: opened.problem.diagnostics }, opened.problem.detail);

@@ -3,8 +3,9 @@
  * freezes, rates, step and schedule. The mute is not kept: hardware starts silent.
  *
  * Invariant: the file is replaced atomically, at most once a second, and only when something
- * changed; a file that cannot be used is moved aside and never stops the daemon. A session is only
- * gone on with when the configuration names the same patch as when it was saved.
+ * changed; a file that cannot be used, or whose patch does not play, is moved aside and never stops
+ * the daemon. A session is only gone on with when the configuration names the same patch as when it
+ * was saved.
  */
 
 import { createHash } from 'node:crypto';
@@ -85,7 +86,7 @@ export class Store {
     }
     const saved = parseSaved(text);
     if (saved === undefined) {
-      this.#setAside();
+      this.#setAside('damaged', 'the saved session could not be read');
       return undefined;
     }
     const isFile = saved.file !== undefined && saved.file === this.#file;
@@ -108,6 +109,11 @@ export class Store {
         paceMemory,
       },
     };
+  }
+
+  /** Keeps what was saved from being replaced: its patch does not play, today. */
+  setAside(reason: string): void {
+    this.#setAside('unplayed', `the saved patch does not play: ${reason}`);
   }
 
   /** Saves every second from here on, when something changed. */
@@ -150,11 +156,11 @@ export class Store {
     }
   }
 
-  #setAside(): void {
-    const aside = `${this.#path}.damaged-${Date.now()}`;
+  #setAside(as: string, why: string): void {
+    const aside = `${this.#path}.${as}-${Date.now()}`;
     try {
       renameSync(this.#path, aside);
-      this.#log.warn({ file: aside }, `the saved session could not be read: moved to ${aside}`);
+      this.#log.warn({ file: aside }, `${why}: moved to ${aside}`);
     } catch (error) {
       this.#complain(error);
     }

@@ -169,6 +169,30 @@ test('a damaged session file is moved aside with a message', async () => {
   expect(readdirSync(state).some((name) => name.startsWith('session.json.damaged-'))).toBe(true);
 });
 
+test('a session whose patch does not play any more is kept aside', async () => {
+  const state = join(directory, 'unplayed');
+  const first = launch('--state-dir', state);
+  await first.line;
+  first.child.kill('SIGTERM');
+  await first.ended;
+  const path = join(state, 'session.json');
+  const saved = JSON.parse(readFileSync(path, 'utf8'));
+  const code = 'import("gone.lib"); process = k * hslider("x", 0.5, 0, 1, 0.1);';
+  saved.patch = { format: saved.patch.format, name: 'lost', faust: { code } };
+  saved.values = { x: 0.7 };
+  writeFileSync(path, JSON.stringify(saved));
+  const second = launch('--state-dir', state);
+  expect(await second.line).toContain('learns "gain"');
+  second.child.kill('SIGTERM');
+  const { stderr } = await second.ended;
+  expect(stderr).toContain('the saved patch does not play: line 1: "gone.lib" is not there');
+  const aside = readdirSync(state).find((name) => name.startsWith('session.json.unplayed-'));
+  expect(JSON.parse(readFileSync(join(state, aside ?? ''), 'utf8'))).toMatchObject({
+    patch: { faust: { code } },
+    values: { x: 0.7 },
+  });
+});
+
 test('a port in use is named, with how to change it, and nothing is started', async () => {
   const holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
