@@ -31,6 +31,7 @@ import {
 } from '../api/routes.ts';
 import { MAX_MESSAGE } from '../api/socket.ts';
 import { accessProblem } from './access.ts';
+import { addDashboard } from './dashboard.ts';
 import { addHealth } from './health.ts';
 import { Metrics } from './metrics.ts';
 import { dispatch, type Host } from './operations.ts';
@@ -102,7 +103,7 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
 
   for (const id of OPERATION_IDS) addRoute(http, host, id);
   http.get('/openapi.json', { schema: { hide: true } }, () => http.swagger());
-  http.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'));
+  await addDashboard(http);
   addHealth(http, {
     session: host.session,
     sockets,

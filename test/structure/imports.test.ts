@@ -16,6 +16,7 @@ const PROJECTS: Readonly<Record<string, readonly string[]>> = {
   'server/launch': [],
   server: ['dsp', 'config', 'server/api'],
   'clients/sdk': ['server/api'],
+  'clients/dashboard': ['clients/sdk'],
   'clients/cli': ['dsp', 'config', 'server', 'server/api', 'clients/sdk'],
 };
 
@@ -192,7 +193,13 @@ describe('imports', () => {
 
 describe('files', () => {
   it('of the product are all reached from a command or an entry of package.json', () => {
-    const live = reach(['server/main.ts', 'clients/cli/main.ts', 'dsp/index.ts', ...scripts]);
+    const live = reach([
+      'server/main.ts',
+      'clients/cli/main.ts',
+      'clients/dashboard/main.tsx',
+      'dsp/index.ts',
+      ...scripts,
+    ]);
     const product = sources.filter((path) => !/^test\/|\.d\.ts$|\.config\.ts$/.test(path));
     expect(product.filter((path) => !live.has(path))).toEqual([]);
   });

@@ -46,6 +46,11 @@ export const SYSTEM_PACKAGES = {
     apt: true,
     what: 'oscsend and oscdump, which speak OSC with another implementation',
   },
+  chromium: {
+    present: () => existsSync('/usr/bin/chromium'),
+    apt: true,
+    what: 'the browser that the dashboard is tried in',
+  },
   naudiodon: {
     present: () => existsSync(BINDING),
     apt: false,

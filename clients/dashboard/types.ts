@@ -1,0 +1,12 @@
+/** The shapes of the wire that the views draw, by the names that they use for them. */
+
+import type { Output } from '../sdk/client.ts';
+
+export type Status = Output<'status.get'>;
+export type Params = Output<'params.list'>;
+export type Param = Params['params'][number];
+export type Meter = Output<'meters.list'>['meters'][number];
+export type Training = Output<'training.get'>;
+export type PatchDocument = Output<'patch.get'>;
+export type Example = Output<'examples.list'>['examples'][number];
+export type UiNode = NonNullable<PatchDocument['ui']>[number];
