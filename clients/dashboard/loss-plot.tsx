@@ -73,8 +73,13 @@ function optionsOf(box: HTMLElement): uPlot.Options {
     ticks: { show: false },
     grid: { stroke: colour('--grid'), width: 1 },
   };
-  const labels = (_: uPlot, values: number[]): string[] =>
-    values.map((value) => (Math.abs(Math.log10(value) % 1) < 1e-6 ? power(value) : ''));
+  /** Lines and words at whole decades alone. */
+  const splits = (_: uPlot, __: number, low: number, high: number): number[] => {
+    const from = Math.ceil(Math.log10(low) - 1e-9);
+    const count = Math.max(0, Math.floor(Math.log10(high) + 1e-9) - from) + 1;
+    return Array.from({ length: count }, (_, k) => 10 ** (from + k));
+  };
+  const labels = (_: uPlot, values: number[]): string[] => values.map(power);
   return {
     ...sizeOf(box),
     padding: [10, 0, 0, 0],
@@ -87,8 +92,8 @@ function optionsOf(box: HTMLElement): uPlot.Options {
     },
     axes: [
       { ...axis, size: 24, values: (_, values) => values.map((t) => (t === 0 ? 'now' : `${t} s`)) },
-      { ...axis, scale: 'loss', size: 46, values: labels },
-      { ...axis, scale: 'rate', side: 1, size: 46, values: labels, grid: { show: false } },
+      { ...axis, scale: 'loss', size: 46, splits, values: labels },
+      { ...axis, scale: 'rate', side: 1, size: 46, splits, values: labels, grid: { show: false } },
     ],
     series: [
       {},
