@@ -6,6 +6,15 @@
 # It listens on every address of the container, which the daemon does only with a token. Without
 # /dev/snd it plays the embedded virtual device.
 
+FROM node:24-bookworm-slim AS dashboard
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY server/launch server/launch
+COPY server/api server/api
+COPY clients clients
+RUN node server/launch/dashboard.mjs
+
 FROM node:24-bookworm-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 make g++ libportaudio2 \
@@ -29,6 +38,7 @@ COPY config config
 COPY dsp dsp
 COPY server server
 COPY clients clients
+COPY --from=dashboard /app/.build/dashboard .build/dashboard
 ENV NODE_ENV=production \
     LIVEGRAD_HTTP_HOST=0.0.0.0 \
     LIVEGRAD_HTTP_PORT=8440 \

@@ -26,7 +26,7 @@ const simulated = process.env['LIVEGRAD_TEST_MISSING'] !== undefined;
 const wanted = simulated ? [] : missingPackages().filter((name) => SYSTEM_PACKAGES[name].apt);
 if (wanted.length > 0 && canInstallSystemPackages()) installSystemPackages(wanted);
 
-const ready = prepare({ need: 'all', native: 'yes' });
+const ready = prepare({ need: 'all', host: 'yes' });
 if (ready === null) {
   process.stdout.write('0 passed, 1 failed\n');
   process.exit(1);

@@ -9,6 +9,6 @@ import { handOver } from './run.mjs';
 
 // npm runs scripts in the project's folder; paths are meant from where the user stands.
 if (process.env['INIT_CWD'] !== undefined) process.chdir(process.env['INIT_CWD']);
-const ready = prepare({ need: 'production', native: 'yes' });
+const ready = prepare({ need: 'production', host: 'yes' });
 if (ready === null) process.exit(1);
 await handOver(ready.node, [join(ROOT, 'clients', 'cli', 'main.ts'), ...process.argv.slice(2)]);

@@ -1,11 +1,12 @@
 /**
- * Set-up in one call: packages, a Node that is new enough, the native audio binding.
+ * Set-up in one call: packages, a Node that is new enough, the native audio binding, the dashboard.
  *
  * Every command of package.json comes through here. When all is in place it costs a few
  * milliseconds and prints nothing. Two set-ups at once take turns.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildDashboard, knownDashboard } from './dashboard.mjs';
 import { findNode } from './node.mjs';
 import { buildNative, knownOutcome } from './native.mjs';
 import { ensurePackages, packagesMatch } from './packages.mjs';
@@ -13,21 +14,25 @@ import { BUILD, ROOT, say } from './paths.mjs';
 
 /** @typedef {import('./packages.mjs').Need} Need */
 
+/** @typedef {'no' | 'yes' | 'retry'} Part 'retry' makes it even where that failed before */
+
 /**
- * @param {{ need: Need, native: 'no' | 'yes' | 'retry' }} options
+ * @param {{ need: Need, host: Part }} options host: what only the daemon needs, its audio binding
+ *   and its dashboard
  * @returns {{ node: string, native: boolean } | null} null when nothing can run; the reason has
  *   been said. `native` is false when the daemon has to do without audio hardware.
  */
-export function prepare({ need, native }) {
+export function prepare({ need, host }) {
+  const isDue = (/** @type {unknown} */ known) =>
+    host === 'retry' || (host === 'yes' && known === null);
   // The usual case takes no lock and writes nothing: the checkout may be read-only.
-  if (!packagesMatch(ROOT, need) || native === 'retry' || (native === 'yes' && !knownOutcome())) {
+  if (!packagesMatch(ROOT, need) || isDue(knownOutcome()) || isDue(knownDashboard())) {
     const release = lock();
     try {
       if (!ensurePackages(need)) return null;
       const found = findNode();
-      if (found.ok && native !== 'no' && (native === 'retry' || knownOutcome() === null)) {
-        buildNative(found.node);
-      }
+      if (found.ok && isDue(knownOutcome())) buildNative(found.node);
+      if (found.ok && isDue(knownDashboard())) buildDashboard(found.node);
     } finally {
       release();
     }
@@ -37,12 +42,14 @@ export function prepare({ need, native }) {
     say(found.reason);
     return null;
   }
-  if (native === 'no') return { node: found.node, native: false };
+  if (host === 'no') return { node: found.node, native: false };
   const outcome = knownOutcome() ?? { ok: false, reason: 'it was not built' };
   if (!outcome.ok) {
     say(`no audio hardware, only the virtual device: ${outcome.reason}`);
     say("  it takes python3, make, g++ and libportaudio2; then 'npm run setup'");
   }
+  const dashboard = knownDashboard();
+  if (dashboard?.ok === false) say(`no dashboard, only the page of the API: ${dashboard.reason}`);
   return { node: found.node, native: outcome.ok };
 }
 

@@ -6,6 +6,6 @@ import { ROOT } from './paths.mjs';
 import { prepare } from './prepare.mjs';
 import { handOver } from './run.mjs';
 
-const ready = prepare({ need: 'production', native: 'yes' });
+const ready = prepare({ need: 'production', host: 'yes' });
 if (ready === null) process.exit(1);
 await handOver(ready.node, [join(ROOT, 'server', 'main.ts'), ...process.argv.slice(2)]);

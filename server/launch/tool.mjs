@@ -36,7 +36,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     say(`unknown tool '${name}': expected ./FILE or one of ${Object.keys(PACKAGES).join(', ')}`);
     process.exit(2);
   }
-  const ready = prepare({ need: 'all', native: 'no' });
+  const ready = prepare({ need: 'all', host: 'no' });
   if (ready === null) process.exit(1);
   process.chdir(ROOT);
   const script = isFile ? name : toolScript(/** @type {keyof typeof PACKAGES} */ (name));
