@@ -31,7 +31,7 @@ import {
 } from '../api/routes.ts';
 import { MAX_MESSAGE } from '../api/socket.ts';
 import { accessProblem } from './access.ts';
-import { addDashboard } from './dashboard.ts';
+import { addDashboard, BUNDLE } from './dashboard.ts';
 import { addHealth } from './health.ts';
 import { Metrics } from './metrics.ts';
 import { dispatch, type Host } from './operations.ts';
@@ -42,6 +42,8 @@ export interface AppOptions extends Partial<SocketOptions> {
   readonly version: string;
   /** Where compilations are counted, too. */
   readonly metrics?: Metrics;
+  /** Folder of the dashboard's bundle. */
+  readonly dashboard?: string;
 }
 
 export interface App {
@@ -103,7 +105,7 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
 
   for (const id of OPERATION_IDS) addRoute(http, host, id);
   http.get('/openapi.json', { schema: { hide: true } }, () => http.swagger());
-  await addDashboard(http);
+  await addDashboard(http, options.dashboard ?? BUNDLE);
   addHealth(http, {
     session: host.session,
     sockets,

@@ -1,5 +1,8 @@
 /** REST by injection: routes, bodies, health and the OpenAPI document. */
 
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { learningRate } from '../../../dsp/learn/schedules/schedule.ts';
 import type { Training } from '../../../dsp/patch/schema.ts';
@@ -344,6 +347,32 @@ test('the OpenAPI document has every operation, with its errors, and no other', 
   );
   expect(named.length).toBeGreaterThan(0);
   for (const name of named) expect(document.components.schemas).toHaveProperty(name);
+});
+
+test('the dashboard is at /, for a browser to keep and without a token', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'livegrad-dashboard-'));
+  mkdirSync(join(folder, 'assets'));
+  writeFileSync(join(folder, 'index.html'), '<title>livegrad</title>');
+  writeFileSync(join(folder, 'assets', 'index-1a2b.js'), 'void 0;');
+  const { http } = await start({ dashboard: folder, token: 'secret' });
+  const page = await http.inject('/');
+  expect(page).toMatchObject({ statusCode: 200, body: '<title>livegrad</title>' });
+  expect(page.headers).toMatchObject({
+    'cache-control': 'no-cache',
+    'content-security-policy': expect.stringContaining("default-src 'self'"),
+  });
+  const asset = await http.inject('/assets/index-1a2b.js');
+  expect(asset.headers['cache-control']).toContain('immutable');
+  expect((await http.inject('/../package.json')).statusCode).toBe(404);
+  expect((await http.inject('/assets/%2e%2e/%2e%2e/package.json')).statusCode).toBe(404);
+  rmSync(folder, { recursive: true });
+});
+
+test('without a bundle of the dashboard / leads to the documentation', async () => {
+  const { http } = await start({ dashboard: '/nowhere' });
+  const reply = await http.inject('/');
+  expect(reply.statusCode).toBe(302);
+  expect(reply.headers.location).toBe('/docs');
 });
 
 test('there is a page with the documentation', async () => {
