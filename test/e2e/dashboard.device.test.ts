@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { chromium, type Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { buildDashboard, knownDashboard } from '../../server/launch/dashboard.mjs';
 import { BUILD } from '../../server/launch/paths.mjs';
 import { startDaemon, type Daemon } from '../support/daemon.ts';
 import { describeWith } from '../support/packages.ts';
@@ -15,7 +16,7 @@ describeWith(['chromium'], 'the dashboard', () => {
   let daemon: Daemon;
   let browser: Browser;
   beforeAll(async () => {
-    await import('../../server/launch/dashboard.mjs');
+    expect(knownDashboard() ?? buildDashboard(process.execPath)).toEqual({ ok: true });
     mkdirSync(PICTURES, { recursive: true });
     daemon = await startDaemon();
     browser = await chromium.launch({

@@ -10,7 +10,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toolScript } from '../../server/launch/tool.mjs';
 import { ROOT, read } from '../support/sources.ts';
 
-const ROOMS = ['dsp', 'config', 'server/api', 'server', 'clients/sdk', 'clients/cli'] as const;
+const ROOMS = [
+  'dsp',
+  'config',
+  'server/api',
+  'server',
+  'clients/sdk',
+  'clients/dashboard',
+  'clients/cli',
+] as const;
 
 /** What a room sees: its references in tsconfig.json and, as the compiler has it, theirs. */
 function seenBy(room: string): Set<string> {

@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type * as launch from '../../../server/launch/dashboard.mjs';
 import { ROOT } from '../../support/sources.ts';
 
-type Launcher = typeof import('../../../server/launch/dashboard.mjs');
+type Launcher = typeof launch;
 
 let root = '';
 let launcher: Launcher;
