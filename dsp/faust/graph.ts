@@ -524,9 +524,11 @@ class Maker {
     const { op, args } = nodes[id]!;
     const label = nodes[nodes[args[0]!]!.args[0]!]!.text;
     const sounds = this.#around.sounds(label);
-    const parts = sounds.length > 0 ? sounds : [NOTHING];
+    const which = args[op === 'buffer' ? 2 : 1]!;
+    // There is nothing in the parts behind the last.
+    const parts = this.#ranges[which]!.high < sounds.length ? sounds : [...sounds, NOTHING];
     const lengths = parts.map(({ channels }) => channels[0]?.length ?? 0);
-    const part = this.#value(args[op === 'buffer' ? 2 : 1]!, 'int');
+    const part = this.#value(which, 'int');
     const ofPart = (values: readonly number[]): NodeId => this.#lookUp(values, part, 'int', null);
     if (op === 'length') return ofPart(lengths);
     if (op === 'rate') return ofPart(parts.map(({ sampleRate }) => sampleRate));

@@ -240,6 +240,21 @@ SIG = (ID_1, ID_2, ID_3);`;
     expect(playForm(text, 1, { sounds }).outputs).toEqual([[3], [44_100], [5]]);
   });
 
+  it('the parts of a soundfile behind its last one are silent, as libfaust fills them', () => {
+    const sounds = () => [{ sampleRate: 8000, channels: [[1, 2]] }];
+    const text = `ID_0 = soundfile("s");
+ID_1 = int(IN[0]);
+ID_2 = length(ID_0,ID_1);
+ID_3 = rate(ID_0,ID_1);
+ID_4 = buffer(ID_0,0,ID_1,1);
+SIG = (ID_2, ID_3, ID_4);`;
+    expect(playForm(text, 3, { sounds, inputs: [(n: number) => n] }).outputs).toEqual([
+      [2, 1024, 1024],
+      [8000, 44_100, 44_100],
+      [2, 0, 0],
+    ]);
+  });
+
   it('foreign functions that are not known are named, once', () => {
     const text = 'ID_0 = wobble(IN[0]);\nID_1 = wobble(ID_0);\nSIG = (ID_1);';
     expect(playForm(text, 1).problems).toMatchObject([
