@@ -21,6 +21,9 @@ const KINDS: Readonly<Record<string, GroupKind>> = {
   t: 'tab',
 };
 
+/** From where a label counts: the root, or the groups around. */
+const PLACE = /^(?:\.{0,2}\/)+/u;
+
 interface Named {
   readonly name: string;
   readonly kind: GroupKind;
@@ -33,7 +36,7 @@ function groupsOf({ word, text }: Label): Named[] {
   const found: Named[] = [];
   let rest = text;
   for (;;) {
-    while (rest.startsWith('../')) rest = rest.slice(3);
+    rest = rest.replace(PLACE, '');
     const [whole, letter, name] = /^([vht]):([^/]*)\//u.exec(rest) ?? [];
     if (whole === undefined) return found;
     found.push({ name: name!, kind: KINDS[letter!]! });
@@ -43,7 +46,7 @@ function groupsOf({ word, text }: Label): Named[] {
 
 /** The last part of a widget's label, or a group's whole one. */
 const ownName = ({ word, text }: Label): string =>
-  word in KINDS ? text : text.replace(/^(?:\.\.\/|[vht]:[^/]*\/)*/u, '');
+  word in KINDS ? text : text.replace(/^(?:\.{0,2}\/|[vht]:[^/]*\/)*/u, '');
 
 /** Numbers in one label that are still told apart; more would take a pattern too long. */
 const MOST_NUMBERS = 3;

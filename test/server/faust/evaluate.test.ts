@@ -66,3 +66,11 @@ test('groups have their kinds, whoever names them', async () => {
   expect(form).toContain('"gain[style:knob]/y/x/[1]band 1/eq[tooltip:a/b]"');
   expect(form).toContain('"on∕off/in∕out"');
 });
+
+test('a label may say from where its groups count', async () => {
+  const { form, groups } = await programOf(`
+    process = vgroup("a", button("/h:root/x") + button("../t:up/y") + button("./h:here/z"));
+  `);
+  expect(groups).toEqual({ a: 'vertical', root: 'horizontal', up: 'tab', here: 'horizontal' });
+  for (const path of ['x/root', 'y/up', 'z/here/a']) expect(form).toContain(`"${path}"`);
+});
