@@ -6,13 +6,15 @@
  * that is faulty leaves what plays as it is, and is told with the line.
  */
 
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import { sourceOf } from '../../../dsp/patch/faust.ts';
 import { parsePatch } from '../../../dsp/patch/schema.ts';
 import { FileWatch } from '../../../server/control/file-watch.ts';
 import type { Input } from '../../sdk/client.ts';
 import { EXIT, answer, finding, printRefusal, refuse } from '../answer.ts';
-import type { Answer } from '../answer.ts';
+import type { Answer, Finding } from '../answer.ts';
 import { withHost } from '../command.ts';
 import type { HostOptions, Register, Surroundings } from '../command.ts';
 import { locateIn, readDocument } from '../patch-source.ts';
@@ -49,7 +51,21 @@ async function play(name: string, options: HostOptions): Promise<Answer> {
     const info = await client.patch.set(input as Input<'patch.set'>);
     return answer(info, `playing ${info.name}: ${info.inputs} in, ${info.outputs} out`);
   });
-  return result.ok ? result : { ...result, findings: locateIn(source.value, result.findings) };
+  if (result.ok) return result;
+  const findings = locateIn(source.value, result.findings);
+  return { ...result, findings: findings.map((found) => withNeighbour(found)) };
+}
+
+/** A library beside a program is there for commands that evaluate it themselves, and not for a host. */
+function withNeighbour(found: Finding): Finding {
+  const library = /^"(.+?)" is not there to import/u.exec(found.message)?.[1];
+  if (found.code !== 'FAUST_LIBRARY' || found.file === undefined || library === undefined) {
+    return found;
+  }
+  const folder = resolve(dirname(found.file));
+  if (!existsSync(join(folder, library))) return found;
+  const hint = `It lies beside the file, where the host does not look: start the host with --faust-libraries ${folder}, or with --patch ${resolve(found.file)}.`;
+  return { ...found, hint };
 }
 
 async function follow(name: string, options: HostOptions, around: Surroundings): Promise<Answer> {

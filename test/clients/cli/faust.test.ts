@@ -128,6 +128,14 @@ describe('load', () => {
     expect(await source()).toBe(LOW_PASS);
   });
 
+  it('says of a library beside the file that the host does not look there', async () => {
+    const file = textFile('main.dsp', 'import("beside.lib"); process = beside;');
+    writeFileSync(join(dirname(file), 'beside.lib'), 'beside = _;');
+    const { stderr } = await livegrad(['load', file, '--url', daemon.address]);
+    expect(stderr).toContain('main.dsp:1: FAUST_LIBRARY  "beside.lib" is not there to import');
+    expect(stderr).toContain(`--faust-libraries ${dirname(file)}`);
+  });
+
   it('plays a file again when it is saved, and ends with Ctrl-C', async () => {
     const file = textFile('live.dsp', LOW_PASS);
     const child = spawn(
