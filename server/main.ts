@@ -22,8 +22,10 @@ import { createApp } from './control/app.ts';
 import { FileWatch } from './control/file-watch.ts';
 import { createLog, type Log } from './control/log.ts';
 import { Metrics } from './control/metrics.ts';
+import { Morph } from './control/morph.ts';
 import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts';
 import { Session, type Engine } from './control/session.ts';
+import { SnapshotFiles } from './control/snapshot-files.ts';
 import { Store } from './control/store.ts';
 import { listDevices, Supervisor } from './engine/supervisor.ts';
 import { openOsc, type OscServer } from './osc/server.ts';
@@ -81,7 +83,13 @@ async function run(config: Config): Promise<void> {
     kept: restored?.kept,
   });
   let watch: FileWatch | undefined;
-  const operations = { session, log, listDevices: coalesced(listDevices) };
+  const operations = {
+    session,
+    log,
+    snapshots: new SnapshotFiles(config.stateDir, log),
+    morph: new Morph(session),
+    listDevices: coalesced(listDevices),
+  };
   const app = await createApp(operations, { token: config.http.token, version: VERSION, metrics });
 
   let osc: OscServer | undefined;

@@ -169,6 +169,30 @@ export const ERRORS = {
     title: 'Calibration failed',
     doc: 'The probe did not come back clearly; the old latency stays.',
   },
+  UNKNOWN_SNAPSHOT: {
+    status: 404,
+    rpc: -32030,
+    title: 'Unknown snapshot',
+    doc: 'No snapshot of this name is kept.',
+  },
+  SNAPSHOT_EXISTS: {
+    status: 409,
+    rpc: -32031,
+    title: 'Snapshot exists',
+    doc: 'A snapshot of this name is kept already, and `replace` was not asked for.',
+  },
+  SNAPSHOT_MISFIT: {
+    status: 409,
+    rpc: -32032,
+    title: 'Snapshot does not fit',
+    doc: 'The patch that plays lacks what the snapshot sets, or has other ranges; `diagnostics` names each. Nothing was changed.',
+  },
+  NOT_KEPT: {
+    status: 507,
+    rpc: -32033,
+    title: 'Not kept',
+    doc: 'The state folder could not be written, or has no room for more.',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -12,20 +12,10 @@ import { rateFactor } from '../../dsp/learn/optimisers/table.ts';
 import { scheduleChangeSchema } from '../../dsp/learn/schedules/schedule.ts';
 import { patchSchema } from '../../dsp/patch/schema.ts';
 import type { ErrorCode } from './errors.ts';
+import { nothing, type OperationSpec } from './operation.ts';
 import type { OperationId } from './routes.ts';
 import * as s from './schemas.ts';
-
-interface OperationSpec {
-  readonly summary: string;
-  readonly doc: string;
-  readonly input: z.ZodType;
-  readonly output: z.ZodType;
-  readonly errors: readonly ErrorCode[];
-  /** The input is documented here and checked by the compile worker, off the control thread. */
-  readonly checkedByWorker?: true;
-  /** Over REST the input may be the source of a Faust program, or the output is where it is asked for. */
-  readonly faust?: 'input' | 'output';
-}
+import { SNAPSHOT_OPERATIONS } from './snapshots.ts';
 
 export const COMMON_ERRORS = [
   'INVALID_INPUT',
@@ -34,7 +24,6 @@ export const COMMON_ERRORS = [
   'INTERNAL',
 ] as const satisfies readonly ErrorCode[];
 
-const nothing = z.strictObject({});
 const id = z.string().max(120).describe('Id of a slider or learnable parameter: hidden/gain.');
 const revision = { revision: s.revisionSchema };
 const COMPILES = ['PATCH_INVALID', 'COMPILE_FAILED', 'ENGINE_REFUSED'] as const;
@@ -269,6 +258,7 @@ export const OPERATIONS = {
     output: z.array(z.number()),
     errors: ['NOT_TRAINABLE'],
   },
+  ...SNAPSHOT_OPERATIONS,
 } as const satisfies { readonly [K in OperationId]: OperationSpec };
 
 type Operations = typeof OPERATIONS;

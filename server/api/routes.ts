@@ -40,7 +40,17 @@ export const ROUTES = {
   'schedule.set': ['PUT', '/schedule'],
   'schedule.ahead': ['GET', '/schedule/preview'],
   'schedule.preview': ['POST', '/schedule/preview'],
-} as const satisfies Record<string, readonly ['GET' | 'PUT' | 'POST' | 'PATCH', string]>;
+  'snapshots.list': ['GET', '/snapshots'],
+  'snapshots.get': ['GET', '/snapshots/{name}'],
+  'snapshots.save': ['PUT', '/snapshots/{name}'],
+  'snapshots.import': ['POST', '/snapshots'],
+  'snapshots.load': ['POST', '/snapshots/{name}/load'],
+  'snapshots.rename': ['POST', '/snapshots/{name}/rename'],
+  'snapshots.delete': ['DELETE', '/snapshots/{name}'],
+  'morph.get': ['GET', '/morph'],
+  'morph.start': ['POST', '/morph'],
+  'morph.stop': ['POST', '/morph/stop'],
+} as const satisfies Record<string, readonly ['GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE', string]>;
 
 export type OperationId = keyof typeof ROUTES;
 export const OPERATION_IDS = Object.keys(ROUTES) as readonly OperationId[];

@@ -13,6 +13,7 @@ import type {
   Status,
   TrainingState,
 } from './schemas.ts';
+import type { MorphState, SnapshotHeading } from './snapshots.ts';
 
 /** Topics of the telemetry; the place in the list is the number in a frame's header: new ones go to the end. */
 export const TOPICS = [
@@ -46,6 +47,8 @@ export interface Changes {
   readonly 'source.changed': SourceState;
   readonly 'output.changed': OutputState;
   readonly 'engine.changed': Status['engine'];
+  readonly 'snapshots.changed': { readonly snapshots: readonly SnapshotHeading[] };
+  readonly 'morph.changed': MorphState;
 }
 export type ChangeKind = keyof Changes;
 

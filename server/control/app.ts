@@ -155,9 +155,9 @@ function addRoute(http: FastifyInstance, host: Host, id: OperationId): void {
   };
   const url = `${API_PREFIX}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
   http.route({ method, url, schema: describe(id, fields), handler });
-  if (fields.length > 0) {
+  if (path.endsWith('/{id}')) {
     // An id written with its slashes.
-    const wildcard = `${API_PREFIX}${path.replace(/\{\w+\}$/, '*')}`;
+    const wildcard = `${API_PREFIX}${path.replace('{id}', '*')}`;
     http.route({ method, url: wildcard, schema: { hide: true }, handler });
   }
 }
@@ -265,7 +265,8 @@ function notFound(request: FastifyRequest, reply: FastifyReply): Problem {
   const [path = ''] = request.url.split('?');
   const allowed = OPERATION_IDS.flatMap((id) => {
     const [method, route] = ROUTES[id];
-    const pattern = new RegExp(`^${API_PREFIX}${route.replace(/\{\w+\}/, '.+')}$`);
+    const part = route.endsWith('/{id}') ? '.+' : '[^/]+';
+    const pattern = new RegExp(`^${API_PREFIX}${route.replace(/\{\w+\}/, part)}$`);
     return pattern.test(path) ? [method] : [];
   });
   if (allowed.length === 0) {

@@ -19,14 +19,19 @@ import type { OperationId } from '../api/routes.ts';
 import type { Selection } from '../api/schemas.ts';
 import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
+import type { Morph } from './morph.ts';
 import { answer, refuse, summary, type Outcome } from './outcome.ts';
+import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
 import type { Origin, Session } from './session.ts';
+import type { SnapshotFiles } from './snapshot-files.ts';
 import { infoOf, metersOf, paramOf, paramsOf } from './state.ts';
 
 /** What runners work with. */
 export interface Host {
   readonly session: Session;
   readonly log: FastifyBaseLogger;
+  readonly snapshots: SnapshotFiles;
+  readonly morph: Morph;
   listDevices(): Promise<Result<AudioDevice[]>>;
 }
 
@@ -37,6 +42,9 @@ type Runners = {
     origin: Origin,
   ) => Outcome<Output<K>> | Promise<Outcome<Output<K>>>;
 };
+
+/** The part of the table that belongs to some resources. */
+export type RunnersOf<G extends string> = Pick<Runners, Extract<OperationId, `${G}.${string}`>>;
 
 const RUNNERS: Runners = {
   'status.get': ({ session }) => answer(session.status()),
@@ -134,6 +142,8 @@ const RUNNERS: Runners = {
   'schedule.set': ({ session }, schedule, origin) => session.setSchedule(schedule, origin),
   'schedule.ahead': ({ session }, input) => session.ahead(input),
   'schedule.preview': ({ session }, input) => session.preview(input),
+
+  ...SNAPSHOT_RUNNERS,
 };
 
 /** Checks the input of an operation and runs it. Never rejects. */

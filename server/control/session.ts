@@ -145,6 +145,13 @@ export class Session {
     return () => this.#listeners.delete(listener);
   }
 
+  /** A change of what is kept beside the session: makes a revision, and everyone else is told. */
+  announce<K extends ChangeKind>(kind: K, data: Changes[K], origin: Origin): number {
+    const revision = this.#revise();
+    this.#tell(kind, data, origin);
+    return revision;
+  }
+
   /** Starts the engine, compiles the patch and gives it to the engine. */
   async open(): Promise<Outcome<PatchInfo>> {
     await this.#engine.start();

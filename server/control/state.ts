@@ -457,7 +457,7 @@ export function learnablesOf({ params, training }: Patch): ReadonlyMap<string, L
   return byId;
 }
 
-function specOf(patch: Patch, id: string): ControlSpec | undefined {
+export function specOf(patch: Patch, id: string): ControlSpec | undefined {
   const learnable = learnablesOf(patch).get(id);
   if (learnable !== undefined) return learnable;
   return Object.hasOwn(patch.sliders, id) ? patch.sliders[id] : undefined;

@@ -61,10 +61,14 @@ test('the status has the engine, the training and the revision', async () => {
 
 test('every operation that only looks answers with what its schema says', async () => {
   const { send } = await start();
+  await send('PUT', '/snapshots/warm', {});
   for (const id of OPERATION_IDS) {
     const [method, path] = ROUTES[id];
     if (method !== 'GET') continue;
-    const { status, body } = await send('GET', path.replace('{id}', 'gain'));
+    const { status, body } = await send(
+      'GET',
+      path.replace('{id}', 'gain').replace('{name}', 'warm'),
+    );
     expect(status, id).toBe(200);
     expect(OPERATIONS[id].output.parse(body), id).toEqual(body);
   }

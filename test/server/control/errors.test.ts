@@ -11,6 +11,8 @@ import { ERRORS, ERROR_CODES, problemSchema, type ErrorCode } from '../../../ser
 import { COMMON_ERRORS, OPERATIONS } from '../../../server/api/operations.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import type { PatchCompiler } from '../../../server/control/session.ts';
+import { snapshotOf } from '../../../server/control/snapshot.ts';
+import { stateOf } from '../../../server/control/state.ts';
 import { bench, example, refusal, type Bench, type BenchOptions } from './fake.ts';
 
 let open: Bench | undefined;
@@ -163,6 +165,24 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
       return api('POST', '/devices/calibrate')(host);
     },
   },
+  UNKNOWN_SNAPSHOT: { provoke: api('POST', '/snapshots/warm/load', {}) },
+  SNAPSHOT_EXISTS: {
+    provoke: async (host) => {
+      await host.host.snapshots.write(snapshotOf(host.session.state, 'warm', new Date()));
+      return api('PUT', '/snapshots/warm', {})(host);
+    },
+  },
+  SNAPSHOT_MISFIT: {
+    provoke: async (host) => {
+      const other = stateOf(example('one-pole'));
+      await host.host.snapshots.write(snapshotOf(other, 'warm', new Date()));
+      return api('POST', '/morph', { to: 'warm', seconds: 1 })(host);
+    },
+  },
+  NOT_KEPT: {
+    options: { stateDir: '/dev/null' },
+    provoke: api('PUT', '/snapshots/warm', {}),
+  },
 };
 
 test.each(ERROR_CODES)('%s is provoked, sent as a problem, and changes nothing', async (code) => {
@@ -206,7 +226,17 @@ test('every code belongs to an operation or to the transport', () => {
 });
 
 test('the codes that the control plane mentions are those of the table', () => {
-  const sources = ['access', 'app', 'jsonrpc', 'operations', 'session', 'socket', 'state'];
+  const sources = [
+    'access',
+    'app',
+    'jsonrpc',
+    'operations',
+    'session',
+    'snapshot',
+    'snapshot-files',
+    'socket',
+    'state',
+  ];
   const mentioned = sources.flatMap((name) => {
     const path = new URL(`../../../server/control/${name}.ts`, import.meta.url);
     const text = readFileSync(path, 'utf8');

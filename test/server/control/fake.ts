@@ -5,6 +5,9 @@
  * Invariant: nothing happens between two calls; `crank` is the only source of measurements.
  */
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Result } from '../../../dsp/diagnostic.ts';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
@@ -13,8 +16,10 @@ import { configSchema } from '../../../config/schema.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import { createApp, type App, type AppOptions } from '../../../server/control/app.ts';
 import { Metrics } from '../../../server/control/metrics.ts';
+import { Morph } from '../../../server/control/morph.ts';
 import type { Host } from '../../../server/control/operations.ts';
 import { Session, type Engine, type PatchCompiler } from '../../../server/control/session.ts';
+import { SnapshotFiles } from '../../../server/control/snapshot-files.ts';
 import type { Kept } from '../../../server/control/state.ts';
 import type {
   AudioDevice,
@@ -203,6 +208,8 @@ export interface BenchOptions extends Partial<AppOptions> {
   readonly kept?: Kept;
   /** That the patch came from. */
   readonly file?: string;
+  /** A folder of its own if not given, which is removed in the end. */
+  readonly stateDir?: string;
   readonly compiler?: PatchCompiler;
 }
 
@@ -223,9 +230,12 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     kept: options.kept,
     file: options.file,
   });
+  const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'livegrad-'));
   const host: Bench['host'] = {
     session,
     log: silent,
+    snapshots: new SnapshotFiles(stateDir, silent),
+    morph: new Morph(session),
     devices: { ok: true, value: [...DEVICES] },
     listDevices: async () => host.devices,
   };
@@ -243,6 +253,9 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     session,
     host,
     listen: () => app.http.listen({ port: 0, host: '127.0.0.1' }),
-    close: () => app.http.close(),
+    close: async () => {
+      await app.http.close();
+      if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
+    },
   };
 }

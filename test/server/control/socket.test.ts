@@ -80,11 +80,15 @@ const errorCode = (message: Message | Message[] | undefined): unknown =>
 test('every operation is a method, and answers what REST answers', async () => {
   const { url, http } = await start();
   const peer = await join(url);
+  await peer.ask('snapshots.save', { name: 'warm' });
+  const fields = { id: 'gain', name: 'warm' } as const;
   for (const id of OPERATION_IDS) {
     const [method, path] = ROUTES[id];
     if (method !== 'GET') continue;
-    const { result } = await peer.ask(id, path.includes('{id}') ? { id: 'gain' } : {});
-    const reply = await http.inject(`/api/v1${path.replace('{id}', 'gain')}`);
+    const given = Object.entries(fields).filter(([field]) => path.includes(`{${field}}`));
+    const { result } = await peer.ask(id, Object.fromEntries(given));
+    const address = path.replace('{id}', fields.id).replace('{name}', fields.name);
+    const reply = await http.inject(`/api/v1${address}`);
     const without = (value: unknown): unknown => ({ ...(value as object), uptime: 0 });
     expect(without(OPERATIONS[id].output.parse(result)), id).toEqual(without(reply.json()));
   }

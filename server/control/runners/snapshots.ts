@@ -1,0 +1,92 @@
+/**
+ * The operations of snapshots and morphs.
+ *
+ * Invariant: what fits is decided against the state of the moment in which it is set, in one go;
+ * everyone else is told the whole list after each change of it.
+ */
+
+import type { SnapshotHeading } from '../../api/snapshots.ts';
+import type { Host, RunnersOf } from '../operations.ts';
+import { answer, type Outcome } from '../outcome.ts';
+import type { Origin } from '../session.ts';
+import { fitTo, hashOf, snapshotOf } from '../snapshot.ts';
+import type { Kept } from '../snapshot-files.ts';
+
+type Revised<T> = T & { readonly revision: number };
+
+const headingOf = ({ session }: Host, kept: Kept): SnapshotHeading => ({
+  ...kept,
+  fits: kept.patch.hash === hashOf(session.state.patch),
+});
+
+async function list(host: Host): Promise<{ snapshots: SnapshotHeading[] }> {
+  const all = await host.snapshots.list();
+  return { snapshots: all.map((kept) => headingOf(host, kept)) };
+}
+
+/** The heading of what was changed, once everyone else is told. */
+async function told(
+  host: Host,
+  changed: Outcome<Kept>,
+  origin: Origin,
+): Promise<Outcome<Revised<SnapshotHeading>>> {
+  if (!changed.ok) return changed;
+  const revision = host.session.announce('snapshots.changed', await list(host), origin);
+  return answer({ ...headingOf(host, changed.value), revision });
+}
+
+export const SNAPSHOT_RUNNERS: RunnersOf<'snapshots' | 'morph'> = {
+  'snapshots.list': async (host) => answer(await list(host)),
+  'snapshots.get': ({ snapshots }, { name }) => snapshots.read(name),
+  'snapshots.save': async (host, { name, doc, replace }, origin) => {
+    const snapshot = snapshotOf(host.session.state, name, new Date(), doc);
+    return told(host, await host.snapshots.write(snapshot, replace), origin);
+  },
+  'snapshots.import': async (host, { snapshot, replace }, origin) =>
+    told(host, await host.snapshots.write(snapshot, replace), origin),
+  'snapshots.load': async ({ session, snapshots }, { name, partial }, origin) => {
+    const snapshot = await snapshots.read(name);
+    if (!snapshot.ok) return snapshot;
+    const fitted = fitTo(session.state, snapshot.value, partial);
+    if (!fitted.ok) return fitted;
+    const set = session.setParams(fitted.value.change, origin);
+    return set.ok ? answer({ ...fitted.value.fit, revision: set.value.revision }) : set;
+  },
+  'snapshots.rename': async (host, { name, to }, origin) =>
+    told(host, await host.snapshots.rename(name, to), origin),
+  'snapshots.delete': async (host, { name }, origin) => {
+    const deleted = await told(host, await host.snapshots.delete(name), origin);
+    return deleted.ok ? answer({ revision: deleted.value.revision }) : deleted;
+  },
+
+  'morph.get': ({ morph }) => answer(morph.state),
+  'morph.start': async ({ session, snapshots, morph }, input, origin) => {
+    const { from, to, seconds, partial } = input;
+    const [end, start] = [
+      await snapshots.read(to),
+      from === undefined ? undefined : await snapshots.read(from),
+    ];
+    if (!end.ok) return end;
+    if (start?.ok === false) return start;
+    const ends = fitTo(session.state, end.value, partial);
+    if (!ends.ok) return ends;
+    const starts = start === undefined ? undefined : fitTo(session.state, start.value, partial);
+    if (starts?.ok === false) return starts;
+    const began = morph.start(
+      {
+        from: from ?? null,
+        to,
+        seconds,
+        ...(starts === undefined ? {} : { start: starts.value.change.values }),
+        end: ends.value.change.values,
+      },
+      origin,
+    );
+    if (!began.ok) return began;
+    return answer({ ...began.value, fit: ends.value.fit, revision: session.revision });
+  },
+  'morph.stop': ({ session, morph }, _, origin) => {
+    const stopped = morph.stop(origin);
+    return answer({ ...stopped, revision: session.revision });
+  },
+};
