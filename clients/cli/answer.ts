@@ -41,6 +41,7 @@ export const CLI_CODES = {
   CLI_TARGET_NOT_INPUT: 'a target file was given, and the training target is not an input',
   CLI_LEARNING_STOPPED: 'a guard of the training tripped',
   CLI_HOST_UNREACHABLE: 'no host answers at this address',
+  CLI_SNAPSHOT_UNREADABLE: 'the file of a snapshot cannot be read, or is not JSON',
   CLI_NOT_WRITTEN: 'a file could not be written',
   CLI_NOT_STARTED: 'the daemon did not start',
   CLI_INTERNAL: 'the command failed in a way that it should not',

@@ -19,11 +19,13 @@ import { learn } from './commands/learn.ts';
 import { learnable } from './commands/learnable.ts';
 import { load } from './commands/load.ts';
 import { calibrate } from './commands/calibrate.ts';
+import { morph } from './commands/morph.ts';
 import { mute } from './commands/mute.ts';
 import { params } from './commands/params.ts';
 import { rate } from './commands/rate.ts';
 import { schedule } from './commands/schedule.ts';
 import { set } from './commands/set.ts';
+import { snapshot } from './commands/snapshot.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
 import { train } from './commands/train.ts';
@@ -44,6 +46,8 @@ const COMMANDS = [
   learnable,
   learn,
   schedule,
+  snapshot,
+  morph,
   mute,
   calibrate,
   load,

@@ -123,6 +123,9 @@ export function takeChange(state: WatchState, change: Change): boolean {
       break;
     case 'patch.changed':
       return false;
+    case 'snapshots.changed':
+    case 'morph.changed':
+      break;
   }
   state.status = { ...state.status, revision: change.revision };
   return true;
