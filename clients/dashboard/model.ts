@@ -282,6 +282,10 @@ export class Model {
       case 'patch.changed':
         void this.refresh();
         break;
+      // Not shown.
+      case 'snapshots.changed':
+      case 'morph.changed':
+        return;
     }
     this.#changed();
   }
