@@ -121,8 +121,8 @@ export class PatchBuilder {
     return this.#add({ op: 'rwTable', in: [written, writeIndex, readIndex], ...fields }, id);
   }
 
-  noise(seed = 0, id?: string): Signal {
-    return this.#add({ op: 'noise', seed }, id);
+  noise(seed = 0, id?: string, lanes?: number): Signal {
+    return this.#add({ op: 'noise', seed, ...(lanes === undefined ? {} : { lanes }) }, id);
   }
 
   /** Hz. */

@@ -19,7 +19,7 @@
 
 import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
-import { add, choose, hold, mul, recursion, scale, sub } from './terms.ts';
+import { add, choose, eachLane, hold, lanesOfAll, mul, recursion, scale, sub } from './terms.ts';
 
 export const DELAY_INTERPOLATIONS = ['none', 'linear', 'cubic', 'allpass'] as const;
 export type DelayInterpolation = (typeof DELAY_INTERPOLATIONS)[number];
@@ -76,12 +76,24 @@ export function centredSlope(b: Builder, taps: Taps, t: NodeId): NodeId {
 type Four = [NodeId, NodeId, NodeId, NodeId];
 
 /**
- * x, `frames` frames ago.
+ * x, `frames` frames ago. Vectors are delayed as a whole by a number, lane by lane by a vector; a number
+ * has one past, read at every lane's place.
  *
  * @param frames  real, held to [`SHORTEST`, max]
  * @param max     frames
  */
-export function delayBy(
+export const delayBy = (
+  b: Builder,
+  x: NodeId,
+  frames: NodeId,
+  max: number,
+  kind: DelayInterpolation,
+): NodeId =>
+  b.shape(frames) > 1
+    ? eachLane(b, [x, frames], (one, length) => delayOne(b, one, length, max, kind))
+    : delayOne(b, x, frames, max, kind);
+
+function delayOne(
   b: Builder,
   x: NodeId,
   frames: NodeId,
@@ -117,7 +129,8 @@ function interpolated(b: Builder, past: Taps, t: NodeId, kind: DelayInterpolatio
       // Δ = rest + ½, so 1 − Δ = ½ − rest.
       const a = b.node('div', [sub(b, b.real(0.5), rest), add(b, b.real(1.5), rest)]);
       const [near, far] = [past(whole), past(moved(b, whole, 1))];
-      return recursion(b, (before) => add(b, mul(b, a, sub(b, near, before)), far));
+      const lanes = lanesOfAll(b, near, a);
+      return recursion(b, lanes, (before) => add(b, mul(b, a, sub(b, near, before)), far));
     }
   }
 }

@@ -1,11 +1,12 @@
 /**
  * Filters and followers: recursions of one or two frames, made of operations.
  *
- * Invariants: every operand may be a signal, a slider, a param or a number; coefficients are
- * computed as often as their operands change. States start at 0. Finite operands give finite
- * coefficients of a stable filter (`biquad` alone takes what it is given): frequencies are held to
- * [10 Hz, 0.49 · sampleRate], q to [0.01, 1000], gains to ±120 dB, poles to ±0.99999, and have
- * derivative 0 outside. Gradient: exact through every operand; over time as the mode says.
+ * Invariants: every operand may be a signal, a slider, a param or a number, or a vector of them, which
+ * makes a bank: a filter for each lane. Coefficients are computed as often as their operands change.
+ * States start at 0. Finite operands give finite coefficients of a stable filter (`biquad` alone takes
+ * what it is given): frequencies are held to [10 Hz, 0.49 · sampleRate], q to [0.01, 1000], gains to
+ * ±120 dB, poles to ±0.99999, and have derivative 0 outside. Gradient: exact through every operand;
+ * over time as the mode says.
  *
  * Two structures for the same second-order responses, those of R. Bristow-Johnson, Cookbook formulae
  * for audio EQ biquad filter coefficients. `lowpass`, … are biquads: the fewest operations, but in
@@ -18,7 +19,8 @@
 
 import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
-import { abs, add, choose, div, hold, last, mul, neg, recursion, scale, sub } from './terms.ts';
+import { abs, add, choose, div, hold, lanesOfAll, last, mul, neg } from './terms.ts';
+import { recursion, scale, sub } from './terms.ts';
 import type { Build, Described, PatchFunction, TimedFunction } from './terms.ts';
 
 const LOWEST = 10;
@@ -56,10 +58,11 @@ const biquad = (
   a1: NodeId,
   a2: NodeId,
 ): NodeId => {
-  const [s1, s2] = [b.feedback('real', 1), b.feedback('real', 1)];
+  const lanes = lanesOfAll(b, x, b0, b1, b2, a1, a2);
+  const [s1, s2] = [b.feedback('real', 1, 0, lanes), b.feedback('real', 1, 0, lanes)];
   const y = add(b, mul(b, b0, x), s1);
   b.close(s1, add(b, sub(b, mul(b, b1, x), mul(b, a1, y)), s2));
-  b.close(s2, sub(b, mul(b, b2, x), mul(b, a2, y)));
+  b.close(s2, b.asLanes(sub(b, mul(b, b2, x), mul(b, a2, y)), lanes));
   return y;
 };
 
@@ -180,7 +183,8 @@ function svf(
       const a1 = div(b, b.real(1), add(b, b.real(1), mul(b, g, add(b, g, k))));
       const a2 = mul(b, g, a1);
       const a3 = mul(b, g, a2);
-      const [ic1, ic2] = [b.feedback('real', 1), b.feedback('real', 1)];
+      const lanes = lanesOfAll(b, x, a3);
+      const [ic1, ic2] = [b.feedback('real', 1, 0, lanes), b.feedback('real', 1, 0, lanes)];
       const rest = sub(b, x, ic2);
       const v1 = add(b, mul(b, a1, ic1), mul(b, a2, rest));
       const v2 = sumOf(b, ic2, mul(b, a2, ic1), mul(b, a3, rest));
@@ -198,7 +202,9 @@ export const FILTERS = {
     doc: 'y = (1 − a)·x + a·y′, y′ the last y: a low-pass for a > 0, 1 at DC; a is held to ±0.99999',
     build: (b, x, a) => {
       const rest = sub(b, b.real(1), hold(b, a, -POLE, POLE));
-      return recursion(b, (past) => add(b, past, mul(b, rest, sub(b, x, past))));
+      return recursion(b, lanesOfAll(b, x, rest), (past) =>
+        add(b, past, mul(b, rest, sub(b, x, past))),
+      );
     },
   },
   dcBlocker: {
@@ -208,7 +214,7 @@ export const FILTERS = {
     build: (b, x, a) => {
       const change = sub(b, x, last(b, x));
       const held = hold(b, a, -POLE, POLE);
-      return recursion(b, (past) => add(b, change, mul(b, held, past)));
+      return recursion(b, lanesOfAll(b, x, held), (past) => add(b, change, mul(b, held, past)));
     },
   },
   smooth: {
@@ -217,7 +223,9 @@ export const FILTERS = {
     doc: 'x by a one-pole that goes 63 % of the way in `seconds`; from 0',
     at: (sampleRate) => (b, x, seconds) => {
       const step = stride(b, seconds, sampleRate);
-      return recursion(b, (past) => add(b, past, mul(b, step, sub(b, x, past))));
+      return recursion(b, lanesOfAll(b, x, step), (past) =>
+        add(b, past, mul(b, step, sub(b, x, past))),
+      );
     },
   },
   envelope: {
@@ -227,7 +235,7 @@ export const FILTERS = {
     at: (sampleRate) => (b, x, attack, release) => {
       const size = abs(b, x);
       const [rise, fall] = [stride(b, attack, sampleRate), stride(b, release, sampleRate)];
-      return recursion(b, (past) => {
+      return recursion(b, lanesOfAll(b, size, rise, fall), (past) => {
         const step = choose(b, b.node('gt', [size, past]), rise, fall);
         return add(b, past, mul(b, step, sub(b, size, past)));
       });

@@ -12,7 +12,7 @@ import type { Diagnostic } from '../diagnostic.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
 import { takenBy } from '../learn/losses/table.ts';
-import { isPointwise } from './functions.ts';
+import { isFunction } from './functions.ts';
 import { termsOf } from './objective.ts';
 import type { Operand } from './operand.ts';
 import { lanesOfParam } from './params.ts';
@@ -30,12 +30,25 @@ export const MAX_TOTAL = 2 ** 18;
 /** Frames lie in memory, and their lanes share one loop: they count for so much less. */
 export const FRAME_LANES = 16;
 
+/** Lanes that are made one by one, each from several nodes: they count for so many. */
+const UNROLLED = 16;
+
 /** Nodes that move signals of any number of lanes. */
 const MOVERS: ReadonlySet<string> = new Set(['delay', 'mem', 'align', 'runningSum', 'runningMean']);
 
 /** Does it work lane by lane? */
 const isLanewise = (op: string): boolean =>
-  MOVERS.has(op) || isPointwise(op) || (Object.hasOwn(OPS, op) && OPS[op as OpKind].inPatch);
+  MOVERS.has(op) ||
+  op === 'delayBy' ||
+  isFunction(op) ||
+  (Object.hasOwn(OPS, op) && OPS[op as OpKind].inPatch);
+
+/** Tables have the lanes of their first operand: of an index, or of what is written. */
+const isTable = (op: string): boolean => op === 'table' || op === 'rwTable';
+
+/** Is it made lane by lane, for operands of so many lanes? */
+const isUnrolled = ({ op }: PatchNode, [first = 1, second = 1]: readonly number[]): boolean =>
+  (op === 'table' && first > 1) || (op === 'delayBy' && second > 1);
 
 const isVectorNode = (node: PatchNode): node is VectorNode => isVectorOp(node.op);
 
@@ -48,6 +61,8 @@ export function inferLanes(patch: Patch): LanesOf {
     const x = operandsOf(node).map((o) => (typeof o === 'number' ? 1 : known.get(o)));
     if (isVectorNode(node)) return ruleOf(node).lanes(node, x);
     if (node.op === 'delay' && node.lanes !== undefined) return node.lanes;
+    if (isTable(node.op)) return x[0];
+    if (node.op === 'noise') return node.lanes ?? 1;
     if (!isLanewise(node.op)) return 1;
     return x.find((n) => n !== undefined && n > 1) ?? (x.includes(undefined) ? undefined : 1);
   };
@@ -73,9 +88,10 @@ export function checkLanes(patch: Patch): Diagnostic[] {
   const rates = inferRates(patch);
   for (const [id, node] of Object.entries(patch.nodes)) {
     const own = known.get(id) ?? 1;
+    const x = operandsOf(node).map(lanesOf);
     if (!isConstant(node.op)) {
       const isFrame = (rates.get(id) ?? 0) > 1;
-      total += isFrame ? own / FRAME_LANES : own;
+      total += isFrame ? own / FRAME_LANES : own * (isUnrolled(node, x) ? UNROLLED : 1);
       const most = isFrame ? MAX_FRAME + 2 : MAX_LANES;
       if (own > most) {
         const message = `a vector of too many lanes: expected at most ${most}, got ${own}`;
@@ -83,7 +99,6 @@ export function checkLanes(patch: Patch): Diagnostic[] {
         continue;
       }
     }
-    const x = operandsOf(node).map(lanesOf);
     if (isVectorNode(node)) {
       const wrong = ruleOf(node).misfit(node, x);
       if (wrong !== null) {
@@ -94,7 +109,7 @@ export function checkLanes(patch: Patch): Diagnostic[] {
     }
     x.forEach((lanes, k) => {
       const where = ['nodes', id, 'in', k];
-      if (!isLanewise(node.op)) {
+      if (!isLanewise(node.op) && !(isTable(node.op) && k === 0)) {
         if (lanes !== 1) misfit(where, `"${node.op}" takes numbers`, '1 lane', lanes);
       } else if (lanes !== own && (lanes !== 1 || MOVERS.has(node.op))) {
         misfit(where, `lanes of "${node.op}"`, `${own} lane${own === 1 ? '' : 's'}`, lanes);

@@ -83,7 +83,11 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
 
   const { order, recursive } = arrange(patch);
   let delayFrames = 0;
-  const tablePlaces = Object.values(patch.nodes).reduce((sum, node) => sum + placesIn(node), 0);
+  const lanesOf = (of: Operand): number => (typeof of === 'number' ? 1 : (lanes.get(of) ?? 1));
+  const tablePlaces = Object.values(patch.nodes).reduce(
+    (sum, node) => sum + placesIn(node) * (node.op === 'rwTable' ? lanesOf(node.in[0]) : 1),
+    0,
+  );
   if (tablePlaces > MAX_TABLE_PLACES) {
     return fail(
       diagnostic(
@@ -96,7 +100,7 @@ export function lower(written: Patch, options: LowerOptions): Result<Lowered> {
   for (const id of order) {
     const node = patch.nodes[id]!;
     const first = b.nodes.length;
-    if (node.op === 'delayBy') delayFrames += node.max + BEYOND;
+    if (node.op === 'delayBy') delayFrames += (node.max + BEYOND) * lanesOf(node.in[0]);
     if (node.op === 'delay') {
       delayFrames += node.frames * (lanes.get(id) ?? 1);
       const type = types.get(id) ?? 'real';
@@ -222,7 +226,7 @@ function lowerNode(
       return b.node('rwtable', [b.node('const', [], start), operand(written, 'real'), into, from]);
     }
     case 'noise':
-      return noise(b, node.seed ?? 0);
+      return noise(b, node.seed ?? 0, node.lanes ?? 1);
     case 'sampleRate':
       return b.real(sampleRate);
     case 'runningSum':
@@ -459,13 +463,27 @@ function arrange(patch: CorePatch): {
  * White noise: the high bits of a 32-bit linear congruential generator.
  *
  * s[n] = 1664525 · s[n−1] + 1013904223 mod 2³², y[n] = s[n] / 2³¹, uniform in [−1, 1].
- * Source: Numerical Recipes, "quick and dirty" generator. Neighbouring seeds are mixed apart.
+ * Source: Numerical Recipes, "quick and dirty" generator. Neighbouring seeds and lanes are mixed
+ * apart: a state starts as one number in all lanes, so each keeps how far its own is from that.
  */
-function noise(b: Builder, seed: number): NodeId {
-  const before = b.feedback('int', 1, mixBits(seed));
-  const now = b.node('add', [b.node('mul', [before, b.int(1664525)]), b.int(1013904223)]);
-  b.close(before, now);
+function noise(b: Builder, seed: number, lanes: number): NodeId {
+  const first = mixBits(seed);
+  const before = b.feedback('int', 1, first, lanes);
+  const apart = Array.from({ length: lanes }, (_, k) =>
+    k === 0 ? 0 : mixBits(first + k * 0x9e3779b9) - first,
+  );
+  const own = lanes === 1 ? before : b.node('add', [before, ints(b, apart)]);
+  const now = b.node('add', [b.node('mul', [own, b.int(1664525)]), b.int(1013904223)]);
+  b.close(before, lanes === 1 ? now : b.node('sub', [now, ints(b, apart)]));
   return b.node('mul', [b.node('toReal', [now]), b.real(2 ** -31)]);
+}
+
+/** A vector of 32-bit integers: of halves that a real holds exactly. */
+function ints(b: Builder, values: readonly number[]): NodeId {
+  const part = (of: (value: number) => number): NodeId =>
+    b.node('toInt', [b.node('const', [], values.map(of))]);
+  const high = b.node('mul', [part((value) => (value | 0) >> 16), b.int(2 ** 16)]);
+  return b.node('add', [high, part((value) => value & 0xffff)]);
 }
 
 /** A seed spread over 32 bits (the finaliser of MurmurHash3, public domain). */

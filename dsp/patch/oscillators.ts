@@ -3,6 +3,8 @@
  *
  * φ[0] = 0, φ[n+1] = φ[n] + round toward 0 (frequency · 2³² / sampleRate), modulo 2³².
  *
+ * A vector of frequencies is a bank, with a phase in every lane.
+ *
  * Invariant: the integer's wrap is the circle's, so the phase after a day is as exact as after a
  * second: it is n times the step, to the bit, and the step is at most sampleRate / 2³² = 11 µHz (at
  * 48 kHz) and the rounding of a single-precision frequency off.
@@ -32,7 +34,7 @@ const wave = (
 /** The phase, a signed int: 2³² is a cycle. */
 function phaseOf(b: Builder, frequency: NodeId, sampleRate: number): NodeId {
   const step = b.node('toInt', [scale(b, frequency, 2 ** 32 / sampleRate)]);
-  const phase = b.feedback('int', 1, 0);
+  const phase = b.feedback('int', 1, 0, b.shape(step));
   b.close(phase, b.node('add', [phase, step]));
   return phase;
 }

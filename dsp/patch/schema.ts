@@ -148,6 +148,8 @@ export const nodeSchema = z.discriminatedUnion('op', [
       .min(0)
       .max(2 ** 31 - 1)
       .optional(),
+    /** Each its own noise. */
+    lanes: lanesSchema.optional(),
   }),
   /** Hz, of the device or the file. */
   z.strictObject({ op: z.literal('sampleRate') }),

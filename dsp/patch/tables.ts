@@ -15,9 +15,8 @@
 
 import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
-import { centredSlope, cubic, mix, moved, split } from './delays.ts';
-import type { Taps } from './delays.ts';
-import { hold, mul, scale, sub } from './terms.ts';
+import { cubic, mix, moved } from './delays.ts';
+import { eachLane, hold, mul, scale, sub } from './terms.ts';
 
 export const TABLE_INTERPOLATIONS = ['none', 'linear', 'cubic'] as const;
 export type TableInterpolation = (typeof TABLE_INTERPOLATIONS)[number];
@@ -37,7 +36,7 @@ export const WAVEFORMS = Object.keys(SHAPES) as [Waveform, ...Waveform[]];
 export const cycleOf = (waveform: Waveform, size: number): readonly number[] =>
   Array.from({ length: size }, (_, k) => SHAPES[waveform](k / size));
 
-/** Values in front of a table and behind it, so that its neighbours need no test for its ends. */
+/** Values in front of a constant table and behind it, so that its neighbours need no test for its ends. */
 const BEFORE = 1;
 const BEHIND = 3;
 
@@ -56,7 +55,11 @@ function extended(values: readonly number[], wrap: boolean): readonly number[] {
   return Array.from({ length: BEFORE + size + BEHIND }, (_, k) => at(k - BEFORE));
 }
 
-/** The table `values` at an index, which is real. */
+/**
+ * A table at an index, which is real; with an index in lanes, at each of them.
+ *
+ * Gradient: through the index.
+ */
 export function readTable(
   b: Builder,
   values: readonly number[],
@@ -68,12 +71,17 @@ export function readTable(
   const table = b.node('const', [], extended(values, wrap));
   const cycles = b.node('floor', [scale(b, index, 1 / size)]);
   const place = wrap ? sub(b, index, mul(b, cycles, b.real(size))) : hold(b, index, 0, size - 1);
-  const taps: Taps = (k) => b.node('lookup', [table, moved(b, k, BEFORE)]);
-  const { whole, rest } = split(b, place);
-  const tap = (by: number): NodeId => taps(moved(b, whole, by));
+  const start = b.node('floor', [place]);
+  const rest = sub(b, place, start);
+  const tap = (by: number): NodeId =>
+    eachLane(b, [start], (one) => {
+      const n = b.node('toInt', [one]);
+      return b.node('lookup', [table, moved(b, n, BEFORE + by)]);
+    });
   switch (interpolation) {
     case 'none': {
-      const slope = centredSlope(b, taps, b.node('detach', [place]));
+      const centred = (by: number): NodeId => scale(b, sub(b, tap(by + 1), tap(by - 1)), 1 / 2);
+      const slope = mix(b, centred(0), centred(1), b.node('detach', [rest]));
       return b.node('withSlope', [tap(0), place, slope]);
     }
     case 'linear':

@@ -50,10 +50,28 @@ export const hold = (b: Builder, x: NodeId, low: number, high: number): NodeId =
 /** x[n−1]; 0 before the start. */
 export const last = (b: Builder, x: NodeId): NodeId => b.delay(x, 1);
 
-/** y[n] = next(y[n−1]), y[−1] = 0. */
-export function recursion(b: Builder, next: (past: NodeId) => NodeId): NodeId {
-  const past = b.feedback('real', 1);
+/** Lanes of what is made of these lane by lane. */
+export const lanesOfAll = (b: Builder, ...x: readonly NodeId[]): number =>
+  Math.max(...x.map((id) => b.shape(id)));
+
+/** y[n] = next(y[n−1]), y[−1] = 0, in so many lanes. */
+export function recursion(b: Builder, lanes: number, next: (past: NodeId) => NodeId): NodeId {
+  const past = b.feedback('real', 1, 0, lanes);
   const now = next(past);
-  b.close(past, now);
+  b.close(past, b.asLanes(now, lanes));
   return now;
+}
+
+/** A function of numbers, lane by lane: for what has one past or place for each lane. */
+export function eachLane(
+  b: Builder,
+  operands: readonly NodeId[],
+  of: (...numbers: NodeId[]) => NodeId,
+): NodeId {
+  const lanes = lanesOfAll(b, ...operands);
+  if (lanes === 1) return of(...operands);
+  const one = (x: NodeId, k: number): NodeId =>
+    b.shape(x) === 1 ? x : b.node('slice', [x], [k, 1]);
+  const made = Array.from({ length: lanes }, (_, k) => of(...operands.map((x) => one(x, k))));
+  return b.node('concat', made);
 }

@@ -82,6 +82,37 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     }
   };
 
+  /** A bank of three: what has state, its lanes' operands being their own. */
+  const addBank = (): void => {
+    const x = pick([real(), 'v0', add({ op: 'mul', in: ['v0', real()] }, null)]);
+    const three = (values: readonly number[]): string =>
+      add({ op: 'vector', values: values.map((v) => v * (1 + below(3))) }, null);
+    const values = Array.from({ length: 6 }, () => below(9) / 8 - 0.5);
+    const places = add({ op: 'mul', in: [index(4), three([1, -0.5, 0.3])] }, null);
+    const interpolation = pick(['none', 'linear', 'cubic']);
+    const bank = pick<Json>([
+      { op: pick(['lowpass', 'svfBandpass']), in: [x, three([200, 900, 3000]), 0.7] },
+      { op: 'biquad', in: [x, 0.3, 'v0', -0.1, three([-0.2, 0.1, 0.3]), 0.4] },
+      { op: pick(['onePole', 'dcBlocker']), in: [x, three([0.2, -0.3, 0.1])] },
+      { op: 'runningMean', in: [add({ op: 'mul', in: [x, 'v0'] }, null)], frames: 3 },
+      { op: 'delayBy', in: [x, places], max: 8, interpolation: pick(['linear', 'allpass']) },
+      { op: 'delayBy', in: [add({ op: 'mul', in: [x, 'v0'] }, null), index(9)], max: 5 },
+      { op: 'table', in: [places], values, interpolation, wrap: chance(0.5) },
+      { op: 'rwTable', in: [add({ op: 'mul', in: [x, 'v0'] }, null), index(5), 2], size: 4 },
+      { op: 'noise', seed: below(5), lanes: 3 },
+      ...(smooth
+        ? []
+        : [{ op: pick(['phasor', 'saw', 'triangle']), in: [three([440, -99, 3e3])] }]),
+    ]);
+    const y = add({ op: 'mul', in: [add(bank, null), 'v0'] }, null);
+    // In an order that is the same everywhere.
+    const [first, second, third] = [0, 1, 2].map((from) =>
+      add({ op: 'slice', in: [y], from, lanes: 1 }, null),
+    );
+    const rest = add({ op: 'sub', in: [second, third] }, null);
+    bounded(add({ op: 'add', in: [first, rest] }, null));
+  };
+
   /** A few numbers as a vector, through a layer, and back to a number. */
   const addVectors = (): void => {
     const x = add({ op: 'concat', in: [real(), 'v0', real()] }, null);
@@ -130,7 +161,7 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
       add({ op: 'runningMean', in: [real()], frames: pick([1, 2, 3, 5, 7, 8, 13, 64, 100]) });
     } else if (kind < 0.67) add({ op: 'align', in: [real()] });
     else if (kind < 0.7) add({ op: 'noise', seed: below(5) });
-    else if (chance(0.12)) addVectors();
+    else if (chance(0.22)) pick([addVectors, addBank])();
     else if (kind < 0.73) {
       const cutoff = pick([90, 700, 9000]);
       add(

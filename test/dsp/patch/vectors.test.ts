@@ -361,10 +361,10 @@ describe('layers', () => {
     ['an odd gate', { y: { op: 'gated', in: ['v'] } }, 'nodes.y.in[0]', /even/u],
     ['a dot of two lengths', { y: { op: 'dot', in: ['v', 'w'] } }, 'nodes.y.in[1]', /3 lanes/u],
     [
-      'a filtered vector',
-      { y: { op: 'onePole', in: ['v', 0.5] } },
-      'nodes.y.in[0]',
-      /takes numbers/u,
+      'a bank of as many filters as another number of lanes',
+      { y: { op: 'onePole', in: ['v', 'w'] } },
+      'nodes.y.in[1]',
+      /expected 3 lanes, got 12 lanes/u,
     ],
     [
       'a recursion into a shorter delay',
