@@ -110,6 +110,11 @@ export class PatchBuilder {
     return this.#add({ op: 'table', in: [index], ...fields }, id);
   }
 
+  /** A table that is learnt, or made of what is: `tableOf(i, curve, { wrap: false })`. */
+  tableOf(index: Value, values: Value, fields: FieldsOf<'table'>, id?: string): Signal {
+    return this.#add({ op: 'table', in: [index, values], ...fields }, id);
+  }
+
   /** A table that is written at one index, then read at another, in every sample. */
   rwTable(
     written: Value,

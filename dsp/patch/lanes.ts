@@ -109,6 +109,8 @@ export function checkLanes(patch: Patch): Diagnostic[] {
     }
     x.forEach((lanes, k) => {
       const where = ['nodes', id, 'in', k];
+      // What a table holds has lanes of its own.
+      if (node.op === 'table' && k === 1) return;
       if (!isLanewise(node.op) && !(isTable(node.op) && k === 0)) {
         if (lanes !== 1) misfit(where, `"${node.op}" takes numbers`, '1 lane', lanes);
       } else if (lanes !== own && (lanes !== 1 || MOVERS.has(node.op))) {

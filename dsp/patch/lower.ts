@@ -212,9 +212,10 @@ function lowerNode(
       return delayBy(b, x, frames, max, interpolation);
     }
     case 'table': {
-      const { values, waveform = 'sine', size = 1, interpolation = 'linear', wrap = true } = node;
-      const index = operand(node.in[0], 'real');
-      return readTable(b, values ?? cycleOf(waveform, size), index, interpolation, wrap);
+      const { waveform = 'sine', size = 1, interpolation = 'linear', wrap = true } = node;
+      const [index, learnt] = node.in.map((value) => operand(value, 'real')) as [NodeId, NodeId?];
+      const held = learnt ?? node.values ?? cycleOf(waveform, size);
+      return readTable(b, held, index, interpolation, wrap);
     }
     case 'rwTable': {
       const [written, ...places] = node.in;

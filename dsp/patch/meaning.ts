@@ -220,10 +220,14 @@ function checkTable(
   const has = (field: string): boolean => Object.hasOwn(node, field);
   const isWave = node.op === 'table';
   const other = isWave ? ['waveform', 'size'] : ['size'];
-  const isOther = other.every(has);
-  if (has('values') ? !other.some(has) : isOther) return;
-  const wanted = isWave ? '"values", or "waveform" and "size"' : '"values" or "size"';
+  const isLearnt = isWave && node.in.length > 1;
+  const ways = [isLearnt, has('values'), other.some(has)].filter(Boolean).length;
+  if (ways === 1 && (!other.some(has) || other.every(has))) return;
+  const wanted = isWave
+    ? 'a vector as in[1], "values", or "waveform" and "size"'
+    : '"values" or "size"';
   const given = ['values', ...other].filter(has).map((field) => `"${field}"`);
+  if (isLearnt) given.unshift('in[1]');
   found.push(
     diagnostic(
       'PATCH_INVALID',

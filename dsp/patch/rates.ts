@@ -82,8 +82,8 @@ const rateName = (hop: number): string => {
 const BORDERS = 'use "frames" to collect samples, "overlapAdd" or "hold" to come back to them';
 
 /**
- * @returns       PATCH_RATE where signals of different rates meet, where frames are no samples, and
- *                where a recursion leads through frames
+ * @returns       PATCH_RATE where signals of different rates meet, where frames are no samples, where
+ *                a table holds what moves, and where a recursion leads through frames
  */
 export function checkRates(patch: Patch): Diagnostic[] {
   const found: Diagnostic[] = [];
@@ -111,6 +111,20 @@ export function checkRates(patch: Patch): Diagnostic[] {
       if (node.hop !== undefined) continue;
       refuse(['nodes', id], '"overlapAdd" of what is no signal', '"hop" to say how often', 0, '');
       continue;
+    }
+    const held = node.op === 'table' ? node.in[1] : undefined;
+    if (held !== undefined) {
+      const what = 'what a table holds stays the same over a window';
+      const expected = 'a param, or a vector made of params and constants';
+      if (rateOf(held) > 0) {
+        const hint = '"rwTable" is written at every sample';
+        refuse(where(1), what, expected, rateOf(held), hint);
+        continue;
+      }
+      if (restsOnSlider(patch, held)) {
+        const message = `${what}: expected ${expected}, got one that a slider moves`;
+        found.push(diagnostic('PATCH_RATE', pathOf(where(1)), message));
+      }
     }
     // What all operands must be, and who said so.
     let wanted = takesFrames(node.op) ? undefined : 1;
@@ -153,6 +167,20 @@ export function checkRates(patch: Patch): Diagnostic[] {
     }
   }
   return found.length > 0 ? found : checkRecursions(patch);
+}
+
+/** Does a slider, which may move within a window, move what is no signal? */
+function restsOnSlider(patch: Patch, held: Operand): boolean {
+  const seen = new Set<Operand>();
+  const open = [held];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (typeof id === 'number' || seen.has(id)) continue;
+    seen.add(id);
+    if (Object.hasOwn(patch.sliders, id)) return true;
+    const node = patch.nodes[id];
+    if (node !== undefined) open.push(...operandsOf(node));
+  }
+  return false;
 }
 
 /** A recursion that leads from samples to frames and back, however long its delays are. */

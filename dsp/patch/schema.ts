@@ -122,10 +122,10 @@ export const nodeSchema = z.discriminatedUnion('op', [
       .max(MAX_DELAY - BEYOND),
     interpolation: z.enum(DELAY_INTERPOLATIONS).optional(),
   }),
-  /** `values`, or `size` samples of a `waveform`, read at an index. */
+  /** The vector `in[1]`, `values`, or `size` samples of a `waveform`, read at an index. */
   z.strictObject({
     op: z.literal('table'),
-    in: one,
+    in: z.array(operandSchema).min(1).max(2),
     values: values.optional(),
     waveform: z.enum(WAVEFORMS).optional(),
     size: size.optional(),

@@ -9,14 +9,16 @@
  * With `wrap` the table is a cycle, v_{k+size} = v_k, and i may be anything; without, i is held to
  * [0, size − 1], and around the ends values go on along straight lines. Gradient through the index:
  * the slope of the interpolation, and for `none` that of the centred differences (v_{k+1} − v_{k−1})/2
- * of the two places around i; 0 where i is held. Invariant: an index never leaves its table.
- * Tested: test/dsp/patch/tables.test.ts.
+ * of the two places around i; 0 where i is held. Gradient to v_k, where the table is learnt: how much v_k
+ * counts, and for `none` 1 at the place that is read. Invariant: an index never leaves its table.
+ * Cost: one read for each v above, two to four integer operations more for those of a learnt table that
+ * lie beyond an end. Tested: test/dsp/patch/tables.test.ts.
  */
 
 import type { Builder } from '../ir/builder.ts';
 import type { NodeId } from '../ir/graph.ts';
 import { cubic, mix, moved } from './delays.ts';
-import { eachLane, hold, mul, scale, sub } from './terms.ts';
+import { choose, eachLane, hold, mul, scale, sub } from './terms.ts';
 
 export const TABLE_INTERPOLATIONS = ['none', 'linear', 'cubic'] as const;
 export type TableInterpolation = (typeof TABLE_INTERPOLATIONS)[number];
@@ -55,34 +57,68 @@ function extended(values: readonly number[], wrap: boolean): readonly number[] {
   return Array.from({ length: BEFORE + size + BEHIND }, (_, k) => at(k - BEFORE));
 }
 
+/** The value `by` places after the whole place n, an int. */
+type Around = (n: NodeId, by: number) => NodeId;
+
+function constantTable(b: Builder, values: readonly number[], wrap: boolean): Around {
+  const table = b.node('const', [], extended(values, wrap));
+  return (n, by) => b.node('lookup', [table, moved(b, n, BEFORE + by)]);
+}
+
+/** Of a table that may be large and changes with every step: as it lies in memory. */
+function learntTable(b: Builder, values: NodeId, wrap: boolean): Around {
+  const size = b.shape(values);
+  const at = (k: NodeId): NodeId => b.node('lookup', [values, k]);
+  if (wrap) return (n, by) => at(wrapped(b, moved(b, n, by), size));
+  const beyond = (here: NodeId, inner: NodeId): NodeId => sub(b, scale(b, here, 2), inner);
+  return (n, by) => {
+    const [own, next] = [at(n), at(moved(b, n, 1))];
+    if (by === 0) return own;
+    // The last place is the far end of the last line, so n + 1 is in the table.
+    if (by === 1 || size === 1) return next;
+    const [edge, line] = by < 0 ? [0, beyond(own, next)] : [size - 2, beyond(next, own)];
+    return choose(b, b.node('eq', [n, b.int(edge)]), line, at(moved(b, n, by)));
+  };
+}
+
+/** The whole place k, less than a table beyond either of its ends, as one of the table. */
+function wrapped(b: Builder, k: NodeId, size: number): NodeId {
+  if (Number.isInteger(Math.log2(size))) return b.node('and', [k, b.int(size - 1)]);
+  const [zero, all] = [b.int(0), b.int(size)];
+  const over = choose(b, b.node('ge', [k, all]), b.node('sub', [k, all]), k);
+  return choose(b, b.node('lt', [k, zero]), b.node('add', [k, all]), over);
+}
+
 /**
  * A table at an index, which is real; with an index in lanes, at each of them.
  *
- * Gradient: through the index.
+ * @param values  numbers, or a vector that is no signal: of parameters, or made of them
+ * Gradient: through the index, and to each value by how much it counts.
  */
 export function readTable(
   b: Builder,
-  values: readonly number[],
+  values: readonly number[] | NodeId,
   index: NodeId,
   interpolation: TableInterpolation,
   wrap: boolean,
 ): NodeId {
-  const size = values.length;
-  const table = b.node('const', [], extended(values, wrap));
+  const isLearnt = typeof values === 'number';
+  const size = isLearnt ? b.shape(values) : values.length;
+  const around = isLearnt ? learntTable(b, values, wrap) : constantTable(b, values, wrap);
   const cycles = b.node('floor', [scale(b, index, 1 / size)]);
   const place = wrap ? sub(b, index, mul(b, cycles, b.real(size))) : hold(b, index, 0, size - 1);
-  const start = b.node('floor', [place]);
+  const floor = b.node('floor', [place]);
+  const isHeld = isLearnt && !wrap;
+  const start = isHeld ? b.node('min', [floor, b.real(Math.max(0, size - 2))]) : floor;
   const rest = sub(b, place, start);
-  const tap = (by: number): NodeId =>
-    eachLane(b, [start], (one) => {
-      const n = b.node('toInt', [one]);
-      return b.node('lookup', [table, moved(b, n, BEFORE + by)]);
-    });
+  const from = (real: NodeId, by: number): NodeId =>
+    eachLane(b, [real], (one) => around(b.node('toInt', [one]), by));
+  const tap = (by: number): NodeId => from(start, by);
   switch (interpolation) {
     case 'none': {
       const centred = (by: number): NodeId => scale(b, sub(b, tap(by + 1), tap(by - 1)), 1 / 2);
       const slope = mix(b, centred(0), centred(1), b.node('detach', [rest]));
-      return b.node('withSlope', [tap(0), place, slope]);
+      return b.node('withSlope', [from(floor, 0), place, slope]);
     }
     case 'linear':
       return mix(b, tap(0), tap(1), rest);

@@ -72,9 +72,11 @@ export function randomPatch(next: () => number, { smooth, mode }: PatchOptions):
     } else if (kind < 0.75) {
       const interpolation = pick(['none', 'linear', 'cubic']);
       const content = chance(0.5) ? { values } : { waveform: 'triangle', size };
-      bounded(
-        add({ op: 'table', in: [index(6)], ...content, interpolation, wrap: chance(0.5) }, null),
-      );
+      const learnt = pick(['v0', 'w2', add({ op: 'mul', in: ['v0', 'p0'] }, null)]);
+      const made = chance(0.5)
+        ? { in: [chance(0.5) && !smooth ? real() : index(6), learnt] }
+        : { in: [index(6)], ...content };
+      bounded(add({ op: 'table', ...made, interpolation, wrap: chance(0.5) }, null));
     } else {
       const content = chance(0.5) ? { values } : { size };
       const place = (): string | number => (smooth || ints.length === 0 ? index(12) : pick(ints));

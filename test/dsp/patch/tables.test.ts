@@ -1,4 +1,4 @@
-/** Tables: values between the places, gradient through the index, tables that are written. */
+/** Tables: values between the places, gradient through the index and to the values, written tables. */
 
 import { describe, expect, test } from 'vitest';
 import { gradcheck } from '../../../dsp/check/gradcheck.ts';
@@ -208,6 +208,78 @@ test('waveforms are those of the oscillators', () => {
   }
 });
 
+describe.each([...TABLE_INTERPOLATIONS])('a learnt table, %s', (interpolation) => {
+  const written = (p: PatchBuilder, values: readonly number[]): Signal =>
+    p.param('curve', { size: values.length, initial: [...values], min: -9, max: 9 });
+
+  test.each([1, 2, 3, 7, 8])('of %i values plays what a constant one plays', (size) => {
+    const values = VALUES.concat(-2).slice(0, size);
+    for (const wrap of [true, false]) {
+      const play = (isLearnt: boolean, blocks = [BLOCK]): Float64Array =>
+        render(
+          (p) =>
+            isLearnt
+              ? p.tableOf(p.input(1), written(p, values), { interpolation, wrap })
+              : p.table(p.input(1), { values, interpolation, wrap }),
+          indices.length,
+          [indices],
+          blocks,
+        );
+      const learnt = play(true);
+      play(false).forEach((value, n) => {
+        expect(learnt[n], `${indices[n]}`).toBeCloseTo(value, 5);
+      });
+      expect(play(true, [1, 7, 128, 3, 64])).toEqual(learnt);
+    }
+  });
+
+  test('has a gradient to every value and to the index', () => {
+    const isSmooth = interpolation !== 'none';
+    for (const wrap of [true, false]) {
+      for (const precision of ['single', 'double'] as const) {
+        const patch = patchOf((p) => {
+          const offset = p.param('offset', { initial: 2.4, min: -9, max: 9 });
+          const scale = p.param('scale', { initial: 0.7, min: -9, max: 9 });
+          const i = p.op('mul', [p.input(1), 9]);
+          const moved = isSmooth ? p.op('add', [i, offset]) : i;
+          // Made of parameters, and the same table at two places.
+          const made = p.op('mul', [written(p, VALUES), scale]);
+          const held = p.tableOf(p.input(2), made, { interpolation, wrap });
+          p.op('add', [p.tableOf(moved, made, { interpolation, wrap }), held], 'estimate');
+          p.op('mul', [p.input(1), 1], 'target');
+          return { training: training(64) };
+        });
+        const report = gradcheck({ ...patch, precision }, { sampleRate: RATE, seed: 5 });
+        if (!report.ok) throw new Error(printDiagnostics(report.diagnostics));
+        for (const { mode, maxRelativeError, compiledRelativeError } of report.value.modes) {
+          expect(maxRelativeError, mode).toBeLessThan(1e-5);
+          expect(compiledRelativeError, mode).toBeLessThan(precision === 'single' ? 1e-3 : 1e-9);
+        }
+      }
+    }
+  });
+
+  test('learns what is played to it, in either mode', () => {
+    const hidden = VALUES.map((v) => v / 4);
+    for (const mode of ['forward', 'reverse'] as const) {
+      const patch = patchOf((p) => {
+        const i = p.op('mul', [p.fn('phasor', [331]), SIZE]);
+        p.table(i, { values: hidden, interpolation }, 'target');
+        const curve = p.param('curve', { size: SIZE, initial: 0, min: -1, max: 1 });
+        p.tableOf(i, curve, { interpolation }, 'estimate');
+        return { training: { ...training(128), mode } };
+      });
+      const artifact = compile(patch, { sampleRate: RATE, maxBlock: BLOCK, latency: 0 });
+      if (!artifact.ok) throw new Error(printDiagnostics(artifact.diagnostics));
+      const instance = compiledInstance(artifact.value);
+      instance.setSchedule({ kind: 'constant', rate: 1.5 });
+      instance.learning = true;
+      for (let step = 0; step < 400; step++) instance.process(BLOCK);
+      hidden.forEach((value, k) => expect(instance.params[k], `${k}`).toBeCloseTo(value, 3));
+    }
+  });
+});
+
 describe('rwTable', () => {
   test('writes, then reads, indices being rounded down and held to the table', () => {
     const next = random(4);
@@ -275,6 +347,37 @@ describe('what is refused', () => {
     expect(refused({ size: 4 })).toEqual(['PATCH_INVALID nodes.t']);
     expect(refused({ values: [1], size: 4 })).toEqual(['PATCH_INVALID nodes.t']);
     expect(refused({ waveform: 'sine', size: 4 })).toEqual([]);
+    const learnt = (fields: object): unknown =>
+      codesOf((p) => {
+        const curve = p.param('curve', { size: 4, initial: 0, min: -1, max: 1 });
+        return { outputs: [p.tableOf(p.input(1), curve, fields, 't')] };
+      });
+    expect(learnt({})).toEqual([]);
+    expect(learnt({ values: [1] })).toEqual(['PATCH_INVALID nodes.t']);
+    expect(learnt({ size: 4 })).toEqual(['PATCH_INVALID nodes.t']);
+  });
+
+  test('a table of what moves within a window', () => {
+    const held = (by: (p: PatchBuilder) => Signal): unknown =>
+      codesOf((p) => {
+        const curve = p.param('curve', { size: 4, initial: 0, min: -1, max: 1 });
+        const moving = p.op('mul', [curve, by(p)]);
+        return { outputs: [p.tableOf(p.input(1), moving, {}, 't')] };
+      });
+    expect(held((p) => p.input(2))).toEqual(['PATCH_RATE nodes.t.in[1]']);
+    expect(held((p) => p.slider('s', { initial: 0, min: 0, max: 1 }))).toEqual([
+      'PATCH_RATE nodes.t.in[1]',
+    ]);
+    expect(held((p) => p.param('p', { initial: 0, min: 0, max: 1 }))).toEqual([]);
+  });
+
+  test('places in lanes of a table that is written', () => {
+    const refusal = codesOf((p) => {
+      const v = p.vector('vector', [], { values: [0, 1, 2] });
+      const t = p.rwTable(p.input(1), p.input(2), v, { size: 4 }, 't');
+      return { outputs: [t] };
+    });
+    expect(refusal).toEqual(['PATCH_SHAPE nodes.t.in[2]']);
   });
 
   test('a table without values, or with too many', () => {
@@ -287,6 +390,11 @@ describe('what is refused', () => {
       return {};
     });
     expect(many).toEqual(['PATCH_TOO_LARGE nodes']);
+    const wide = codesOf((p) => {
+      const v = p.vector('splat', [p.input(1)], { lanes: 5 });
+      return { outputs: [p.vector('sumLanes', [p.rwTable(v, 0, 0, { size: 2 ** 18 })], {})] };
+    });
+    expect(wide).toEqual(['PATCH_TOO_LARGE nodes']);
   });
 });
 
