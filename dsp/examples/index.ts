@@ -8,6 +8,7 @@
 import { printDiagnostics } from '../diagnostic.ts';
 import { parsePatch } from '../patch/schema.ts';
 import type { Patch } from '../patch/schema.ts';
+import additive from './additive.json' with { type: 'json' };
 import compressor from './compressor.json' with { type: 'json' };
 import dcSquared from './dc-squared.json' with { type: 'json' };
 import delay from './delay.json' with { type: 'json' };
@@ -38,6 +39,7 @@ import onePoleGain from './one-pole-gain.json' with { type: 'json' };
 import oscillator from './oscillator.json' with { type: 'json' };
 import oscillatorSpectrum from './oscillator-spectrum.json' with { type: 'json' };
 import pitchTracker from './pitch-tracker.json' with { type: 'json' };
+import resonators from './resonators.json' with { type: 'json' };
 import reverb from './reverb.json' with { type: 'json' };
 import rig from './rig.json' with { type: 'json' };
 import roomEqualiser from './room-equaliser.json' with { type: 'json' };
@@ -72,10 +74,12 @@ export const EXAMPLES: Readonly<Record<string, Patch>> = Object.fromEntries(
     dense2,
     dense3,
     waveshaper,
+    additive,
     spectralLoss,
     equaliser,
     eqCurve,
     eqMatch,
+    resonators,
     compressor,
     reverb,
     notchHum,
