@@ -89,6 +89,12 @@ export function withDefaults(
 
 /** A number as short as it is the same in the precision of the program. */
 export function numberText(value: number, double: boolean): string {
+  const text = shortest(value, double);
+  // A whole number of Faust has 32 bits.
+  return /^-?\d+$/u.test(text) && Math.abs(value) >= 2 ** 31 ? `${text}.0` : text;
+}
+
+function shortest(value: number, double: boolean): string {
   if (double) return String(value);
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));

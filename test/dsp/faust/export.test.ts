@@ -71,6 +71,9 @@ test('calls are told apart by their labels, and come back without', () => {
 });
 
 test.each([
+  [3e9, true, '3000000000.0'],
+  [-4e9, false, '-4000000000.0'],
+  [1e21, true, '1e+21'],
   [0.1, false, '0.1'],
   [Math.fround(0.1), false, '0.1'],
   [Math.fround(0.1), true, '0.10000000149011612'],
