@@ -221,11 +221,11 @@ describe('compile', () => {
       '## backward, unmark: nothing changes',
       '## backward, prune: 14 nodes of 16',
       '## backward, fold: 13 nodes of 14',
-      '## backward, late: nothing changes',
+      '## backward, lengthen, late: nothing changes',
       '## backward, prune again: 12 nodes of 13',
     ]);
     expect(stdout).toContain(
-      '## stream, unmark, prune, fold, late, prune again: nothing changes\n',
+      '## stream, unmark, prune, fold, lengthen, late, prune again: nothing changes\n',
     );
     const [, after = ''] = stdout.split('prune again: 12 nodes of 13\n');
     const gradient = await livegrad(['compile', 'gain', '--print', 'gradient']);
