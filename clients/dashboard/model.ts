@@ -285,6 +285,7 @@ export class Model {
       // Not shown.
       case 'snapshots.changed':
       case 'morph.changed':
+      case 'edits.changed':
         return;
     }
     this.#changed();

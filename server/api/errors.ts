@@ -193,6 +193,12 @@ export const ERRORS = {
     title: 'Not kept',
     doc: 'The state folder could not be written, or has no room for more.',
   },
+  NOTHING_TO_UNDO: {
+    status: 409,
+    rpc: -32034,
+    title: 'Nothing to undo',
+    doc: 'There is no step that could be undone, or done again.',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { rateFactor } from '../../dsp/learn/optimisers/table.ts';
 import { scheduleChangeSchema } from '../../dsp/learn/schedules/schedule.ts';
 import { patchSchema } from '../../dsp/patch/schema.ts';
+import { EDIT_OPERATIONS } from './edits.ts';
 import type { ErrorCode } from './errors.ts';
 import { nothing, type OperationSpec } from './operation.ts';
 import type { OperationId } from './routes.ts';
@@ -259,6 +260,7 @@ export const OPERATIONS = {
     errors: ['NOT_TRAINABLE'],
   },
   ...SNAPSHOT_OPERATIONS,
+  ...EDIT_OPERATIONS,
 } as const satisfies { readonly [K in OperationId]: OperationSpec };
 
 type Operations = typeof OPERATIONS;

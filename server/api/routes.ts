@@ -50,6 +50,9 @@ export const ROUTES = {
   'morph.get': ['GET', '/morph'],
   'morph.start': ['POST', '/morph'],
   'morph.stop': ['POST', '/morph/stop'],
+  'edits.list': ['GET', '/edits'],
+  'edits.undo': ['POST', '/edits/undo'],
+  'edits.redo': ['POST', '/edits/redo'],
 } as const satisfies Record<string, readonly ['GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE', string]>;
 
 export type OperationId = keyof typeof ROUTES;

@@ -5,6 +5,7 @@
  * revision after the change. `frame.ts` has the binary telemetry.
  */
 
+import type { NextEdits } from './edits.ts';
 import type {
   OutputState,
   Param,
@@ -49,6 +50,7 @@ export interface Changes {
   readonly 'engine.changed': Status['engine'];
   readonly 'snapshots.changed': { readonly snapshots: readonly SnapshotHeading[] };
   readonly 'morph.changed': MorphState;
+  readonly 'edits.changed': NextEdits;
 }
 export type ChangeKind = keyof Changes;
 

@@ -124,7 +124,7 @@ export class Morph {
     );
     run.last = values;
     const change: ParamChange = { values };
-    const set = this.#session.setParams(change, run.origin);
+    const set = this.#session.setParams(change, run.origin, `morph to "${run.to}"`);
     if (!set.ok) this.#end('overtaken', undefined);
     else if (isThere) this.#end('arrived', undefined);
     return set;

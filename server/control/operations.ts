@@ -21,6 +21,7 @@ import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
 import type { Morph } from './morph.ts';
 import { answer, refuse, summary, type Outcome } from './outcome.ts';
+import { EDIT_RUNNERS } from './runners/edits.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
 import type { Origin, Session } from './session.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
@@ -144,6 +145,7 @@ const RUNNERS: Runners = {
   'schedule.preview': ({ session }, input) => session.preview(input),
 
   ...SNAPSHOT_RUNNERS,
+  ...EDIT_RUNNERS,
 };
 
 /** Checks the input of an operation and runs it. Never rejects. */

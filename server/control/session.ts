@@ -18,6 +18,7 @@ import type { Schedule, ScheduleChange } from '../../dsp/learn/schedules/schedul
 import { withoutProgram } from '../../dsp/patch/faust.ts';
 import type { Patch, Training } from '../../dsp/patch/schema.ts';
 import { causeOf } from '../../dsp/run/faults.ts';
+import type { EditsState } from '../api/edits.ts';
 import type {
   Exported,
   OutputState,
@@ -36,6 +37,7 @@ import type { Change, ChangeKind, Changes } from '../api/socket.ts';
 import type { Compiled, Written } from '../compile/compiler.ts';
 import type { Logger, Supervisor } from '../engine/supervisor.ts';
 import type { EngineStatus, Measurement } from '../engine/types.ts';
+import { Edits, namedOf, wordsOf, type Deed, type Direction, type Side } from './edits.ts';
 import { answer, refuse, summary, type Outcome } from './outcome.ts';
 import * as s from './state.ts';
 
@@ -106,6 +108,7 @@ export class Session {
   /** Step at which progress began anew: what was measured before is at it or beyond. */
   #begun = 0;
   #tail: Promise<unknown> = Promise.resolve();
+  readonly #edits = new Edits((next) => this.#tell('edits.changed', next, undefined));
   #told: EngineStatus;
   #steering = false;
   #opened = false;
@@ -240,6 +243,11 @@ export class Session {
     return answer(preview(schedule, { from, count, stride, losses, memory }));
   }
 
+  /** What can be undone, and done again. */
+  edits(): EditsState {
+    return this.#edits.state;
+  }
+
   /** Compiles for the device of now, and plays nothing. */
   check(json: unknown): Promise<Compiled> {
     return this.#compiler.compile(json, this.#fitting());
@@ -291,7 +299,12 @@ export class Session {
 
   // --- values and output: at once ------------------------------------------------------------
 
-  setParams(change: s.ParamChange, origin: Origin): Outcome<Revised<{ params: Param[] }>> {
+  /** @param deed  what it is as a step, in words; null where it is none */
+  setParams(
+    change: s.ParamChange,
+    origin: Origin,
+    deed?: string | null,
+  ): Outcome<Revised<{ params: Param[] }>> {
     const next = s.withParams(this.#state, change);
     if (!next.ok) return next;
     const before = this.#state;
@@ -308,6 +321,12 @@ export class Session {
     const params = s.paramsOf(this.#state, ids);
     const revision = ids.size === 0 ? this.#revision : this.#revise();
     if (ids.size > 0) this.#tell('params.changed', { params }, origin);
+    this.#edits.follow(before, next.value, {
+      words: deed === null ? undefined : (deed ?? wordsOf(before, change)),
+      origin,
+      key: deed ?? keyOf(change),
+      ids,
+    });
     return answer({ revision, params });
   }
 
@@ -334,7 +353,14 @@ export class Session {
         const set = this.setParams(values, origin);
         return set.ok ? answer({ ...set.value, params: s.paramsOf(this.#state) }) : set;
       }
-      const installed = await this.#install(patch, { origin, change: values, learn, running });
+      const words = lessonWords(learn, training);
+      const installed = await this.#install(patch, {
+        origin,
+        words,
+        change: values,
+        learn,
+        running,
+      });
       if (!installed.ok) return installed;
       return answer({ revision: this.#revision, params: s.paramsOf(this.#state) });
     });
@@ -369,7 +395,7 @@ export class Session {
     file: string | null = null,
   ): Promise<Outcome<Revised<PatchInfo>>> {
     return this.#serially(async () => {
-      const installed = await this.#install(json, { origin, fresh: true, file });
+      const installed = await this.#install(json, { origin, words: PLAY, fresh: true, file });
       if (installed.ok) this.#blame([]);
       return installed;
     });
@@ -392,6 +418,7 @@ export class Session {
       const program = this.#state.program;
       const installed = await this.#install(json.value, {
         origin: undefined,
+        words: `save ${file}`,
         fresh: true,
         file,
         changed: true,
@@ -420,39 +447,44 @@ export class Session {
         wanted === undefined ||
         !isDeepStrictEqual({ ...wanted, schedule: null }, { ...training, schedule: null })
       ) {
-        const installed = await this.#install(lesson.value, { origin, running });
+        const words = lessonWords({}, change);
+        const installed = await this.#install(lesson.value, { origin, words, running });
         return installed.ok ? answer(this.training()) : installed;
       }
       const learning = running ?? this.#state.learning;
       const scheduled = s.withSchedule(this.#state, wanted.schedule);
       if (!scheduled.ok) return scheduled;
-      const isAsked = running !== undefined;
-      return this.#train(s.withLearning(scheduled.value, learning), origin, isAsked);
+      const next = s.withLearning(scheduled.value, learning);
+      return this.#train(next, { origin, isAsked: running !== undefined, words: SCHEDULE });
     });
   }
 
   setLearning(learning: boolean, origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
-    return this.#serially(() => this.#train(s.withLearning(this.#state, learning), origin, true));
+    return this.#serially(() =>
+      this.#train(s.withLearning(this.#state, learning), { origin, isAsked: true }),
+    );
   }
 
   setSchedule(change: ScheduleChange, origin: Origin): Promise<Outcome<Revised<SchedulePosition>>> {
     return this.#serially(() => {
       const scheduled = s.withSchedule(this.#state, this.#goOver(change));
-      const trained = this.#train(scheduled, origin, false);
+      const trained = this.#train(scheduled, { origin, words: SCHEDULE });
       return trained.ok ? this.schedule() : trained;
     });
   }
 
   reset(origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
     return this.#serially(() => {
-      this.#begun = this.#state.step;
-      this.#state = s.withReset(this.#state);
+      const before = this.#state;
+      this.#begun = before.step;
+      this.#state = s.withReset(before);
       this.#holdAll();
       this.#hold(s.PROGRESS);
       this.#engine.reset();
       this.#revise();
       this.#tell('params.changed', { params: s.paramsOf(this.#state) }, origin);
       this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
+      this.#edits.follow(before, this.#state, { words: 'forget what was learned', origin });
       return answer(this.training());
     });
   }
@@ -469,6 +501,30 @@ export class Session {
       this.#revise();
       this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
       return answer(this.training());
+    });
+  }
+
+  /**
+   * Undoes the last step, whoever made it, or does again what was undone last. Where the last was to
+   * start learning, it stops, and that is undone.
+   */
+  undo(
+    origin: Origin,
+    direction: Direction = 'undo',
+  ): Promise<Outcome<Revised<EditsState & { done: string }>>> {
+    return this.#serially(async () => {
+      if (direction === 'undo' && this.#edits.learnedLast(this.#state)) {
+        this.#train(s.withLearning(this.#state, false), { origin, isAsked: true });
+      }
+      const edit = this.#edits.next(direction);
+      if (edit === undefined) {
+        const what = direction === 'undo' ? 'undone' : 'done again';
+        return refuse('NOTHING_TO_UNDO', `there is no step that could be ${what}`);
+      }
+      const applied = await this.#apply(direction === 'undo' ? edit.before : edit.after, origin);
+      if (!applied.ok) return applied;
+      this.#edits.moved(edit, direction);
+      return answer({ done: edit.words, ...this.edits(), revision: this.#revision });
     });
   }
 
@@ -524,11 +580,13 @@ export class Session {
     if (settled && measurement.fault !== 0 && this.#state.learning) {
       const { fault, faultDetail } = measurement;
       const cause = causeOf(fault, faultDetail, this.#state.artifact?.params ?? []);
-      this.#state = { ...this.#state, learning: false, fault: true, cause };
+      const before = this.#state;
+      this.#state = { ...before, learning: false, fault: true, cause };
       this.#engine.setTraining({ learning: false });
       this.#log.warn({ cause }, `learning was stopped: ${cause.message}`);
       this.#revise();
       this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), undefined);
+      this.#edits.follow(before, this.#state, { origin: undefined });
     }
   }
 
@@ -611,10 +669,12 @@ export class Session {
     const { change = {}, file = this.#state.file } = how;
     if (how.changed === true && this.#plays(compiled)) {
       const info = s.infoOf(compiled.patch, artifact);
-      const isOther = !isDeepStrictEqual(compiled.patch, this.#state.patch);
-      this.#state = { ...this.#state, patch: compiled.patch };
+      const before = this.#state;
+      const isOther = !isDeepStrictEqual(compiled.patch, before.patch);
+      this.#state = { ...before, patch: compiled.patch };
       if (isOther) this.#revise();
       if (isOther) this.#tell('patch.changed', info, how.origin);
+      this.#edits.follow(before, this.#state, how);
       return answer({ ...info, revision: this.#revision });
     }
     const felt = s.unfelt(artifact, compiled.patch, how.learn);
@@ -670,7 +730,26 @@ export class Session {
     this.#tell('patch.changed', s.infoOf(patch, artifact), how.origin);
     this.#tell('params.changed', { params: s.paramsOf(this.#state) }, how.origin);
     this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), how.origin);
+    const isAsked = how.running !== undefined;
+    const verb = isEdit ? 'edit' : 'play';
+    const words = how.words === PLAY ? `${verb} ${patch.name}` : how.words;
+    this.#edits.follow(before, this.#state, { origin: how.origin, words, isAsked });
     return answer({ ...s.infoOf(patch, artifact), revision: this.#revision });
+  }
+
+  /** Sets what a step is to have set, as far as it is there. */
+  async #apply({ patch, file, ...side }: Side, origin: Origin): Promise<Outcome<unknown>> {
+    if (patch !== undefined && !s.differsInSchedule(patch, this.#state.patch)) {
+      const isFresh = patch.name !== this.#state.patch.name;
+      const how = { origin, change: side, fresh: isFresh, ...(file === undefined ? {} : { file }) };
+      return this.#install(patch, how);
+    }
+    const schedule = patch?.training?.schedule;
+    if (schedule !== undefined) {
+      const trained = this.#train(s.withSchedule(this.#state, schedule), { origin });
+      if (!trained.ok) return trained;
+    }
+    return this.setParams(s.applicable(this.#state, side), origin, null);
   }
 
   /** Tells what is wrong with the file now, where that is something else than before. */
@@ -717,8 +796,7 @@ export class Session {
    */
   #train(
     next: Outcome<s.State>,
-    origin: Origin,
-    isAsked: boolean,
+    { origin, isAsked = false, words }: Deed,
   ): Outcome<Revised<TrainingState>> {
     if (!next.ok) return next;
     const before = this.#state;
@@ -734,6 +812,9 @@ export class Session {
     });
     this.#revise();
     this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
+    const kind = schedule?.kind ?? '';
+    const named = words === SCHEDULE ? `take a schedule: ${kind}` : words;
+    this.#edits.follow(before, next.value, { origin, isAsked, words: named });
     return answer(this.training());
   }
 
@@ -801,9 +882,15 @@ const LASTING = [
   'reason',
 ] as const satisfies readonly (keyof EngineStatus)[];
 
+/** Words of steps that are told once it is known what they mean. */
+const PLAY = '*play';
+const SCHEDULE = '*schedule';
+
 /** How a patch comes to play. */
 interface Installation {
   readonly origin: Origin;
+  /** What it is as a step; none if not given. */
+  readonly words?: string;
   /** Loss and gradients of what played before are not shown any more. */
   readonly fresh?: boolean;
   /** Where it comes from, if that is another place than before. */
@@ -825,6 +912,24 @@ interface Teaching extends Pick<s.Lesson, 'learn'> {
 
 const idsIn = ({ values = {}, frozen = {}, rates = {} }: s.ParamChange): Set<string> =>
   new Set([values, frozen, rates].flatMap((part) => Object.keys(part)));
+
+/** The controls of a change: a drag is at the same ones again and again. */
+const keyOf = ({ values = {}, frozen = {}, rates = {} }: s.ParamChange): string =>
+  JSON.stringify([values, frozen, rates].map((part) => Object.keys(part).toSorted()));
+
+/** What a change of the lesson does. */
+function lessonWords(learn: s.Lesson['learn'] = {}, training: TrainingUpdate = {}): string {
+  const { running: _running, ...settings } = training;
+  const [on, off] = [true, false].map((wanted) =>
+    Object.keys(learn).filter((id) => (learn[id] !== false) === wanted),
+  );
+  const keys = Object.keys(defined(settings));
+  return [
+    ...(on!.length === 0 ? [] : [`make ${namedOf(on!)} learnable`]),
+    ...(off!.length === 0 ? [] : [`make ${namedOf(off!)} no longer learnable`]),
+    ...(keys.length === 0 ? [] : [`change the training: ${keys.join(', ')}`]),
+  ].join(', ');
+}
 
 /** A change that leaves some alone. */
 function without(change: s.ParamChange, ids: ReadonlySet<string>): s.ParamChange {

@@ -6,6 +6,7 @@
  * talks to the engine or counts revisions: `session.ts` does.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Artifact } from '../../dsp/artifact.ts';
 import type { ControlSpec } from '../../dsp/control.ts';
 import { nearest } from '../../dsp/diagnostic.ts';
@@ -233,6 +234,28 @@ export function withSchedule(state: State, schedule: Schedule): Outcome<State> {
   const patch = { ...state.patch, training: { ...training, schedule } };
   const paceMemory = remembered(state.paceMemory, training.schedule, schedule);
   return answer({ ...state, patch, paceMemory });
+}
+
+/** Whether two patches differ in nothing that is compiled. */
+export function differsInSchedule(a: Patch, b: Patch): boolean {
+  const plain = (patch: Patch): unknown => ({
+    ...withoutProgram(patch),
+    training: patch.training && { ...patch.training, schedule: null },
+  });
+  return isDeepStrictEqual(plain(a), plain(b));
+}
+
+/** What of a change can be set in a state: what is there, within its range. */
+export function applicable({ patch }: State, change: ParamChange): ParamChange {
+  const { values = {}, frozen = {}, rates = {} } = change;
+  const learnables = learnablesOf(patch);
+  const some = <T>(part: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(part).filter(([id]) => learnables.has(id)));
+  const set = Object.entries(values).flatMap(([id, value]) => {
+    const spec = specOf(patch, id);
+    return spec === undefined ? [] : [[id, clamp(value, spec)] as const];
+  });
+  return { values: Object.fromEntries(set), frozen: some(frozen), rates: some(rates) };
 }
 
 /** A patch whose schedule begins at step 0, as it does for a learner that begins. */

@@ -49,7 +49,7 @@ export const SNAPSHOT_RUNNERS: RunnersOf<'snapshots' | 'morph'> = {
     if (!snapshot.ok) return snapshot;
     const fitted = fitTo(session.state, snapshot.value, partial);
     if (!fitted.ok) return fitted;
-    const set = session.setParams(fitted.value.change, origin);
+    const set = session.setParams(fitted.value.change, origin, `load "${name}"`);
     return set.ok ? answer({ ...fitted.value.fit, revision: set.value.revision }) : set;
   },
   'snapshots.rename': async (host, { name, to }, origin) =>

@@ -183,6 +183,7 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
     options: { stateDir: '/dev/null' },
     provoke: api('PUT', '/snapshots/warm', {}),
   },
+  NOTHING_TO_UNDO: { provoke: api('POST', '/edits/redo') },
 };
 
 test.each(ERROR_CODES)('%s is provoked, sent as a problem, and changes nothing', async (code) => {

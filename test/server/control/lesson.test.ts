@@ -30,7 +30,9 @@ async function start(options: BenchOptions = {}): Promise<Started> {
   const at = await bench({ patch: patchOf(), ...options });
   open = at;
   const told: Change[] = [];
-  at.session.listen((change) => told.push(change));
+  at.session.listen((change) => {
+    if (change.kind !== 'edits.changed') told.push(change);
+  });
   at.engine.calls.length = 0;
   return {
     ...at,

@@ -17,7 +17,9 @@ afterEach(async () => {
 async function start(options: BenchOptions = {}): Promise<Bench & { readonly told: Change[] }> {
   open = await bench(options);
   const told: Change[] = [];
-  open.session.listen((change) => told.push(change));
+  open.session.listen((change) => {
+    if (change.kind !== 'edits.changed') told.push(change);
+  });
   open.engine.calls.length = 0;
   return Object.assign(open, { told });
 }

@@ -33,6 +33,7 @@ interface Message {
 
 interface Peer {
   readonly socket: WebSocket;
+  /** But for those of undo, which come with every step. */
   readonly texts: (Message | Message[])[];
   readonly frames: Frame[];
   say(message: unknown): void;
@@ -48,8 +49,10 @@ async function join(url: string, options: ClientOptions = {}): Promise<Peer> {
   const texts: (Message | Message[])[] = [];
   const frames: Frame[] = [];
   socket.on('message', (data: Buffer, isBinary) => {
-    if (!isBinary) texts.push(JSON.parse(data.toString()) as Message);
-    else frames.push(decodeFrame(data) ?? expect.unreachable('not a frame'));
+    if (!isBinary) {
+      const text = JSON.parse(data.toString()) as Message | Message[];
+      if (Array.isArray(text) || text.method !== 'edits.changed') texts.push(text);
+    } else frames.push(decodeFrame(data) ?? expect.unreachable('not a frame'));
   });
   await new Promise<void>((resolve, reject) => {
     socket.on('open', () => resolve());

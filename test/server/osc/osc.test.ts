@@ -374,7 +374,7 @@ test('a bundle is one change, and one that is for later waits', async () => {
   const host = await start();
   const { osc, session } = host;
   const changes: string[] = [];
-  session.listen(({ kind }) => changes.push(kind));
+  session.listen(({ kind }) => kind !== 'edits.changed' && changes.push(kind));
   const { send } = await phone(osc.port);
   send(bundle(0, message('/params/gain', 'f', -1), message('/params/hidden/gain', 'f', 2)));
   await until(() => valueOf(host, 'gain') === -1);
@@ -475,7 +475,7 @@ test('what a phone does, sockets of the API are told, and the other way round', 
   const peer = await phone(host.osc.port);
   peer.send(message('/osc/listen', 's', '/params/hidden/gain'));
   peer.send(message('/params/hidden/gain', 'f', 0.5));
-  await until(() => notified.length === 1);
+  await until(() => notified.length > 0);
   expect(notified[0]).toMatchObject({
     method: 'params.changed',
     params: { params: [{ id: 'hidden/gain', value: 0.5 }], revision: host.session.revision },
