@@ -29,6 +29,7 @@ import { snapshot } from './commands/snapshot.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
 import { train } from './commands/train.ts';
+import { redo, undo } from './commands/undo.ts';
 import { watch } from './commands/watch.ts';
 
 const { version: VERSION } = JSON.parse(
@@ -46,6 +47,8 @@ const COMMANDS = [
   learnable,
   learn,
   schedule,
+  undo,
+  redo,
   snapshot,
   morph,
   mute,

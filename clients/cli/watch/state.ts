@@ -125,6 +125,7 @@ export function takeChange(state: WatchState, change: Change): boolean {
       return false;
     case 'snapshots.changed':
     case 'morph.changed':
+    case 'edits.changed':
       break;
   }
   state.status = { ...state.status, revision: change.revision };
