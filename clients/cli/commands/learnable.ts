@@ -3,6 +3,8 @@
 import { Option } from 'commander';
 import { LEARN_SCALES } from '../../../dsp/control.ts';
 import type { LearnScale } from '../../../dsp/control.ts';
+import { kindOf } from '../../../dsp/learn/losses/table.ts';
+import { termsOf } from '../../../dsp/patch/objective.ts';
 import type { Input } from '../../../server/api/operations.ts';
 import type { Param } from '../../../server/api/schemas.ts';
 import { answer } from '../answer.ts';
@@ -36,6 +38,18 @@ function told({ id, value, unit, learn, min, max, frozen }: Param): string {
   return frozen ? `${id} stays at ${at}` : `${id} learns${SCALES[learn]}, now ${at}, ${range}`;
 }
 
+/** Terms that are told; more are not read. */
+const MOST_TERMS = 8;
+
+/** What learning compares, a line for each term. */
+const compared = (settings: Parameters<typeof termsOf>[0]): string[] =>
+  termsOf(settings)
+    .slice(0, MOST_TERMS)
+    .map(({ estimate, target, loss }) => {
+      const what = target === null ? `${estimate} is judged` : `${estimate} is to become ${target}`;
+      return `${what} (${kindOf(loss)})`;
+    });
+
 export const learnable: Register = (program, deliver) => {
   withHost(
     program
@@ -48,7 +62,7 @@ export const learnable: Register = (program, deliver) => {
           .choices(LEARN_SCALES)
           .conflicts('off'),
       )
-      .option('--estimate <id>', 'the signal that learns, where the patch has no training yet')
+      .option('--estimate <id>', 'the signal that learns (default: what the patch says)')
       .option('--target <id>', 'what it is to become')
       .option('--loss <kind>', 'how they are compared (default: mse)')
       .option('--window <frames>', 'samples that are compared at once', whole(1, 2 ** 16)),
@@ -69,7 +83,9 @@ export const learnable: Register = (program, deliver) => {
       const result = await withClient(options, async (client) => {
         const made = await client.params.update(change);
         const named = made.params.filter(({ id }) => ids.includes(id));
-        return answer({ ...made, params: named }, named.map(told).join('\n'));
+        const { settings } = await client.training.get();
+        const lesson = off === true || settings === null ? [] : compared(settings);
+        return answer({ ...made, params: named }, [...named.map(told), ...lesson].join('\n'));
       });
       if (result.ok || result.code !== 'NOT_TRAINABLE') return result;
       const way = `livegrad learnable ${ids.join(' ')} --estimate ID --target ID`;

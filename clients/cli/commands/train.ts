@@ -65,6 +65,14 @@ export const train: Register = (program, deliver) => {
   ).action((name: string, options: Options) => deliver((around) => run(name, options, around)));
 };
 
+/** What a program in Faust lacks. */
+function hintFor({ faust, params }: Patch): string | undefined {
+  if (faust === undefined) return undefined;
+  return Object.keys(params).length === 0
+    ? 'Mark in its label what is to be learned, as in hslider("cutoff[learn:1]", …).'
+    : 'Say what is compared, as in declare livegrad "[estimate:out 1][target:in 2]";';
+}
+
 interface Source {
   readonly sampleRate: number;
   readonly stream: SoundStream;
@@ -82,6 +90,7 @@ async function run(name: string, options: Options, around: Surroundings): Promis
           'CLI_NO_TRAINING',
           'training',
           `"${patch.name}" has nothing to train: expected "training", got nothing`,
+          hintFor(patch),
         ),
       ]),
     );

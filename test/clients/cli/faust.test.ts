@@ -104,6 +104,16 @@ it('train learns a program offline, and gradcheck agrees with its gradients', as
   expect((await livegradJson('gradcheck', file)).exit).toBe(0);
 });
 
+it('train says what a program lacks', async () => {
+  const lacks = async (code: string): Promise<string> =>
+    (await livegrad(['train', textFile('still.dsp', code)])).stderr;
+  expect(await lacks(LOW_PASS.replace('[learn:1]', ''))).toContain(
+    'as in hslider("cutoff[learn:1]"',
+  );
+  const three = LOW_PASS.replace('process = _ <:', 'process = _ <: _,');
+  expect(await lacks(three)).toContain('declare livegrad "[estimate:out 1]');
+});
+
 describe('load', () => {
   let daemon: Daemon;
   beforeAll(async () => {

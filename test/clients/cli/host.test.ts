@@ -202,7 +202,9 @@ describe('a host that is to learn something else', () => {
 
     const signals = ['--estimate', 'y', '--target', 'x'];
     const made = await livegrad(['learnable', 'level', ...signals, '--window', '64', '--url', url]);
-    expect(made.stdout).toMatch(/^level learns, now 0\.25, from 0 to 2$/mu);
+    expect(made.stdout).toMatch(
+      /^level learns, now 0\.25, from 0 to 2\ny is to become x \(mse\)$/mu,
+    );
     await host('mute', 'off');
     const until = Date.now() + 10_000;
     let value = 0;
