@@ -21,7 +21,7 @@ import { finding } from './answer.ts';
 import type { Finding } from './answer.ts';
 import { evaluate, foldersIn } from './faust.ts';
 import type { FolderOptions } from './faust.ts';
-import { keysOf, locator, positions } from './json-position.ts';
+import { keysOf, locator, positions } from '../sdk/json-position.ts';
 
 export interface PatchSource {
   readonly patch: Patch;

@@ -27,6 +27,7 @@ export function createClient(target: Target): Client {
 }
 
 export { LivegradError, type FailureCode } from './errors.ts';
+export { keysOf, locator, positions, type Position } from './json-position.ts';
 export type { Events, Snapshot } from './live.ts';
 export type { Methods, Target } from './methods.ts';
 export { decodeFrame, decodeLevels, type Frame, type Levels } from '../../server/api/frame.ts';

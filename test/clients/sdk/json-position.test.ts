@@ -1,7 +1,7 @@
 /** Places in JSON text, found by the paths of diagnostics. */
 
 import { describe, expect, it } from 'vitest';
-import { keysOf, locator, positions } from '../../../clients/cli/json-position.ts';
+import { keysOf, locator, positions } from '../../../clients/sdk/json-position.ts';
 
 const TEXT = `{
   "a": { "b/c": [1, {"d": "}],{"}, [[2]]] },
