@@ -5,19 +5,55 @@
  * cannot be operated, and a line says so: nothing stale is shown as live.
  */
 
-import { useState } from 'preact/hooks';
+import type { ComponentType } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import { useModel } from './hooks.ts';
 import { Learn } from './learn.tsx';
 import { Mixer } from './mixer.tsx';
 import type { Model } from './model.ts';
 import { takeToken } from './token.ts';
 
-const VIEWS = { Learn, Mixer } as const;
+type ViewOf = ComponentType<{ readonly model: Model }>;
+
+/** A view that is loaded when it is first shown. */
+const later =
+  (load: () => Promise<ViewOf>): ViewOf =>
+  ({ model }) => {
+    const [Shown, setShown] = useState<ViewOf>();
+    const [failed, setFailed] = useState(false);
+    useEffect(() => {
+      load().then(
+        (view) => setShown(() => view),
+        () => setFailed(true),
+      );
+    }, []);
+    if (failed)
+      return (
+        <p class="bad">This view did not load; the page may be of an older host: reload it.</p>
+      );
+    return Shown === undefined ? null : <Shown model={model} />;
+  };
+
+const VIEWS = {
+  Learn,
+  Mixer,
+  Patch: later(async () => (await import('./patch.tsx')).Patch),
+} as const satisfies Record<string, ViewOf>;
 type View = keyof typeof VIEWS;
+const NAMES = Object.keys(VIEWS) as readonly View[];
+
+/** The view that the address names, so that a reload, a bookmark and the way back find it. */
+const viewOf = (hash: string): View =>
+  NAMES.find((name) => name.toLowerCase() === hash.slice(1)) ?? 'Learn';
 
 export function App({ model }: { readonly model: Model }) {
   useModel(model);
-  const [view, setView] = useState<View>('Learn');
+  const [view, setView] = useState(viewOf(location.hash));
+  useEffect(() => {
+    const follow = (): void => setView(viewOf(location.hash));
+    addEventListener('hashchange', follow);
+    return () => removeEventListener('hashchange', follow);
+  }, []);
   const { host, live, connection } = model;
   if (connection === 'refused') return <TokenForm />;
   const Shown = VIEWS[view];
@@ -27,15 +63,14 @@ export function App({ model }: { readonly model: Model }) {
       <header class="top">
         <strong>{host?.patch.title ?? host?.patch.name ?? 'livegrad'}</strong>
         <nav aria-label="Views">
-          {(Object.keys(VIEWS) as View[]).map((name) => (
-            <button
-              type="button"
+          {NAMES.map((name) => (
+            <a
               key={name}
+              href={`#${name.toLowerCase()}`}
               aria-current={name === view ? 'page' : undefined}
-              onClick={() => setView(name)}
             >
               {name}
-            </button>
+            </a>
           ))}
         </nav>
         {engine !== undefined && (
@@ -52,13 +87,14 @@ export function App({ model }: { readonly model: Model }) {
         {stateOf(model)}
       </p>
       {model.notice !== '' && (
-        <p class="bad" role="alert">
+        <p class="bad notice" role="alert">
           {model.notice}
+          <button type="button" class="quiet" aria-label="Dismiss" onClick={() => model.say('')}>
+            ×
+          </button>
         </p>
       )}
-      <main inert={connection !== 'open'}>
-        <Shown model={model} />
-      </main>
+      <main inert={connection !== 'open'}>{host !== undefined && <Shown model={model} />}</main>
     </div>
   );
 }

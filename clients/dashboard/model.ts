@@ -72,8 +72,8 @@ export class Model {
   #lastTrace = 0;
   #wasLive = false;
   #asked = false;
-  #asking = false;
-  #again = false;
+  #asking: Promise<void> | undefined;
+  #isOld = false;
 
   constructor(client: Client) {
     this.client = client;
@@ -180,31 +180,32 @@ export class Model {
     this.#asked = false;
   }
 
-  /** Asks for everything anew. */
-  async refresh(): Promise<void> {
-    if (this.#asking) {
-      this.#again = true;
-      return;
-    }
-    this.#asking = true;
+  /** Asks for everything anew; done when what is known is no older than the call. */
+  refresh(): Promise<void> {
+    this.#isOld = true;
+    this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  async #ask(): Promise<void> {
     const { client } = this;
-    try {
-      const [params, status, patch, training, meters] = await Promise.all([
-        client.params.list(),
-        client.status.get(),
-        client.patch.get(),
-        client.training.get(),
-        client.meters.list(),
-      ]);
-      this.#takeSnapshot({ params, status, patch, training, meters });
-      if (params.program !== status.program) this.#again = true;
-    } catch {
-      // The socket says it when the connection is lost, and brings a snapshot when it is back.
+    while (this.#isOld) {
+      this.#isOld = false;
+      try {
+        const [params, status, patch, training, meters] = await Promise.all([
+          client.params.list(),
+          client.status.get(),
+          client.patch.get(),
+          client.training.get(),
+          client.meters.list(),
+        ]);
+        this.#takeSnapshot({ params, status, patch, training, meters });
+        if (params.program !== status.program) this.#isOld = true;
+      } catch {
+        // The socket says it when the connection is lost, and brings a snapshot when it is back.
+      }
+      if (this.#isOld) await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    this.#asking = false;
-    if (!this.#again) return;
-    this.#again = false;
-    setTimeout(() => void this.refresh(), 100);
   }
 
   #takeSnapshot({ status, patch, params, meters, training }: Snapshot): void {

@@ -10,3 +10,5 @@ export type Training = Output<'training.get'>;
 export type PatchDocument = Output<'patch.get'>;
 export type Example = Output<'examples.list'>['examples'][number];
 export type UiNode = NonNullable<PatchDocument['ui']>[number];
+export type PatchInfo = NonNullable<Output<'patch.check'>['info']>;
+export type Source = Status['source'];

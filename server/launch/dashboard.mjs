@@ -101,7 +101,12 @@ async function bundle() {
     logLevel: 'warn',
     root: SOURCES,
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-    build: { outDir: FRESH, emptyOutDir: true, modulePreload: { polyfill: false } },
+    build: {
+      outDir: FRESH,
+      emptyOutDir: true,
+      target: 'es2023',
+      modulePreload: { polyfill: false },
+    },
   });
   rmSync(BUNDLE, { recursive: true, force: true });
   renameSync(FRESH, BUNDLE);
