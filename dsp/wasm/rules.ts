@@ -9,7 +9,7 @@
 
 import type { ValueOp } from '../interpret/rules.ts';
 import type { Mnemonic } from './instructions.ts';
-import { arithmetic } from './code.ts';
+import { arithmetic, inLanes, pairInLanes, toIntAlone } from './code.ts';
 import type { Arithmetic, Code } from './code.ts';
 import { SINGLE, shuffle } from './element.ts';
 import type { Element, Form } from './element.ts';
@@ -92,6 +92,17 @@ const TO_INTS = {
 } as const;
 const TO_REALS = { f32x4: 'f32x4.convert_i32x4_s', f64x2: 'f64x2.convert_low_i32x4_s' } as const;
 
+/** See `inLanes`. */
+const alone =
+  (name: string): Rule =>
+  ([a], s) =>
+    inLanes(s.form, [get(a!)], name);
+
+const paired =
+  (name: string): Rule =>
+  ([a, b], s) =>
+    pairInLanes(s.form, [get(a!)], [get(b!)], name);
+
 /** b before a ? b : a, with the comparison that says "before". */
 const pick =
   (before: string): Rule =>
@@ -165,19 +176,19 @@ export const WASM_RULES = {
     intVector: directIntVector('abs'),
   },
   min: {
-    scalar: pick('lt'),
+    scalar: paired('pmin'),
     vector: direct('pmin'),
     intScalar: pick('lt'),
     intVector: directIntVector('min_s'),
   },
   max: {
-    scalar: pick('gt'),
+    scalar: paired('pmax'),
     vector: direct('pmax'),
     intScalar: pick('gt'),
     intVector: directIntVector('max_s'),
   },
   div: realOnly(direct('div')),
-  sqrt: realOnly(direct('sqrt')),
+  sqrt: realOnly(alone('sqrt')),
   sin: realOnly(maths(m.sin)),
   cos: realOnly(maths(m.cos)),
   tan: realOnly(maths(m.tan)),
@@ -186,12 +197,12 @@ export const WASM_RULES = {
   exp2: realOnly(maths(m.exp2)),
   ln: realOnly(maths(m.ln)),
   tanh: realOnly(maths(m.tanh)),
-  floor: realOnly(direct('floor')),
-  ceil: realOnly(direct('ceil')),
-  trunc: realOnly(direct('trunc')),
-  rint: realOnly(direct('nearest')),
+  floor: realOnly(alone('floor')),
+  ceil: realOnly(alone('ceil')),
+  trunc: realOnly(alone('trunc')),
+  rint: realOnly(alone('nearest')),
   toInt: realOnly(
-    ([a], s) => [get(a!), op(s.form === 'f64' ? 'i32.trunc_sat_f64_s' : 'i32.trunc_sat_f32_s')],
+    ([a], s) => toIntAlone(s.form === 'f64' ? 'f64' : 'f32', [get(a!)]),
     ([a], s) => [get(a!), op(TO_INTS[s.form as Element['vector']]), ...turned(s)],
   ),
   toReal: intOnly(
