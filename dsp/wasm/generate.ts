@@ -150,7 +150,7 @@ export function generate(
   const planned = graphs.map(({ name, graph, frames }): Plan | null => {
     optimiser = memory.take(0);
     if (graph === null) return null;
-    const order = schedule(graph, frames, program.window === 1);
+    const order = schedule(graph, frames, element.width, program.window === 1);
     const of = graph.domain === 'once' ? DOUBLE : element;
     return { name, graph, order, storage: placeState(graph, order, frames, memory, of), frames };
   });

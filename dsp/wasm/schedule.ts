@@ -33,6 +33,7 @@ import type { Graph, Node, NodeId } from '../ir/graph.ts';
 import { isValueOp } from '../interpret/rules.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
+import { estimate } from './estimate.ts';
 import { WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
 
@@ -71,11 +72,33 @@ const isResident = (graph: Graph, id: NodeId, frames: number): boolean => {
   return op === 'input' || isTape(op) || isLong(graph, id, frames);
 };
 
+/** Which signals that could go several samples at a time go into serial loops as well. */
+const JOINING = ['steps', 'between', 'all'] as const;
+type Joining = (typeof JOINING)[number];
+
+/** Larger graphs are scheduled in the usual way: it is near enough, and quicker to find. */
+const MOST_NODES = 20_000;
+
 /**
  * @param frames   of a run at most
+ * @param width    samples of a vector
  * @param isShort  runs are of one sample: several at a time would be computed for nothing
  */
-export function schedule(graph: Graph, frames: number, isShort = false): Schedule {
+export function schedule(graph: Graph, frames: number, width: number, isShort = false): Schedule {
+  const usual = arrange(graph, frames, 'steps', isShort);
+  const isSerial = usual.stages.some(({ serial }) => serial.length > 0);
+  if (graph.domain !== 'stream' || !isSerial || graph.nodes.length > MOST_NODES) return usual;
+  const needs = needsOf(graph, frames);
+  let [best, least] = [usual, estimate(graph, usual, needs, width)];
+  for (const joining of JOINING.slice(1)) {
+    const other = arrange(graph, frames, joining, isShort);
+    const cost = estimate(graph, other, needs, width);
+    if (cost < least) [best, least] = [other, cost];
+  }
+  return best;
+}
+
+function arrange(graph: Graph, frames: number, joining: Joining, isShort: boolean): Schedule {
   const needs = needsOf(graph, frames);
   const order = components(graph.nodes.length, needs);
   const place = new Map<NodeId, { stage: number; kind: Kind }>();
@@ -93,6 +116,7 @@ export function schedule(graph: Graph, frames: number, isShort = false): Schedul
       if (isDelay(op) || isFraming(op) || op === 'line') recursive.add(id);
     }
   }
+  const leads = joining === 'between' ? leadsTo(order, needs, isSerialAnyway) : null;
   /** Cost of the way from the last recursion to a node that joined the serial loop. */
   const bridge = new Map<NodeId, number>();
 
@@ -136,6 +160,8 @@ export function schedule(graph: Graph, frames: number, isShort = false): Schedul
   function joinsSerial(id: NodeId): boolean {
     const { op, type } = nodeOf(graph, id);
     const isStep = isValueOp(op) || isDelay(op) || isGathered(op);
+    if (joining === 'all') return isStep;
+    if (joining === 'between') return isStep && leads!.has(id) && follows(id);
     if (!feeding.has(id) || !isStep || type === 'int') return false;
     const serial = needs(id).filter((d) => place.get(d)?.kind === 'serial');
     if (serial.length === 0) return false;
@@ -143,6 +169,15 @@ export function schedule(graph: Graph, frames: number, isShort = false): Schedul
     if (cost > BRIDGE_COST) return false;
     bridge.set(id, cost);
     return true;
+  }
+
+  /** Does it need something of a serial loop? */
+  function follows(id: NodeId): boolean {
+    return needs(id).some((d) => place.get(d)?.kind === 'serial');
+  }
+
+  function isSerialAnyway(id: NodeId, cyclic: boolean): boolean {
+    return graph.domain !== 'once' && kindOf(graph, id, cyclic) === 'serial';
   }
 
   function kindOf(g: Graph, id: NodeId, cyclic: boolean): Kind {
@@ -236,17 +271,24 @@ function operandsOfLoops(graph: Graph, order: readonly (readonly NodeId[])[]): R
 }
 
 /** Nodes that a recursion or a vector depends on. */
-function leadsToSerial(
+const leadsToSerial = (
   graph: Graph,
   order: readonly (readonly NodeId[])[],
   needs: Needs,
+): ReadonlySet<NodeId> =>
+  leadsTo(order, needs, (id, cyclic) => cyclic || nodeOf(graph, id).shape > 1);
+
+/** What those nodes need, and what that needs. */
+function leadsTo(
+  order: readonly (readonly NodeId[])[],
+  needs: Needs,
+  isMeant: (id: NodeId, cyclic: boolean) => boolean,
 ): ReadonlySet<NodeId> {
   const feeding = new Set<NodeId>();
   for (const component of order.toReversed()) {
     const [first] = component as [NodeId];
-    const isSerial =
-      component.length > 1 || nodeOf(graph, first).shape > 1 || needs(first).includes(first);
-    if (!isSerial && !component.some((id) => feeding.has(id))) continue;
+    const cyclic = component.length > 1 || needs(first).includes(first);
+    if (!isMeant(first, cyclic) && !component.some((id) => feeding.has(id))) continue;
     for (const id of component) for (const d of needs(id)) feeding.add(d);
   }
   return feeding;
