@@ -11,7 +11,7 @@ import { isStructureOp, isValueOp } from '../interpret/rules.ts';
 import type { StructureOp } from '../interpret/rules.ts';
 import type { Body, Value } from './body.ts';
 import { chunksOf, intType, isVector as isVectorForm, placesOf, realType } from './element.ts';
-import { addBack, addFrame, placeReturns, readLine } from './lines.ts';
+import { addBack, addFrame, placeReturns, readLine, readSteadily } from './lines.ts';
 import type { Returns } from './lines.ts';
 import { call, get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
@@ -45,7 +45,7 @@ export interface Computer {
 }
 
 export function computerOf(c: FunctionContext, o: Operands): Computer {
-  const { func, graph, storage, room, sites, heads, frames } = c;
+  const { func, graph, storage, room, sites, heads, values, frames } = c;
   const { at, valueIn, lanesOf, copyOf, matrixIn } = o;
   const { element } = func;
   const chunks = (lanes: number): number => chunksOf(element, lanes);
@@ -297,15 +297,25 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
 
   /** Computes an operation with a memory of its own into locals. */
   const remember = (body: Body, id: NodeId, op: MemoryOp): Value => {
-    const { args, attrs, shape } = nodeOf(graph, id);
+    const { args, attrs, shape, type } = nodeOf(graph, id);
     const w = { func, into: body.code };
     const s = body.numbers;
+    const isSpread = body.wide && shape === 1 && type === 'real';
     const index = (k: number): Local => valueIn(body, args[k]!)[0]!;
     const made = (): Value => {
       switch (op) {
         case 'line': {
           const line = storage.lines.get(id)!;
-          const site = { address: 0, base: heads.get(line) ?? null, places: line.places };
+          const head = heads.get(line) ?? null;
+          const steady = steadyIndex(args[1]!);
+          if (steady !== null && !body.once) {
+            const several = isVectorForm(body.form) ? 'several' : 'one';
+            const load = isSpread ? 'spread' : several;
+            const here = at(body, { address: 0, base: null, places: line.places });
+            const max = attrs[0]!;
+            return readSteadily(w, body, line, shape, head, here, steady, max, load);
+          }
+          const site = { address: 0, base: head, places: line.places };
           const d = index(1);
           return readLine(w, s, line, shape, at(body, site), d, attrs[0]!, () => temps(16));
         }
@@ -327,8 +337,17 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
       }
     };
     const value = made();
-    body.known.set(id, value);
+    if (isSpread && value[0]!.type === 'v128') body.splats.set(id, value[0]!);
+    else body.known.set(id, value);
     return value;
+  };
+
+  /** An index that does not change in a loop. */
+  const steadyIndex = (id: NodeId): Instr | null => {
+    const { op, attrs, hop } = nodeOf(graph, id);
+    if (op === 'constInt') return ['i32.const', attrs[0] ?? 0];
+    const local = hop === 0 ? values.get(id) : undefined;
+    return local === undefined ? null : get(local);
   };
 
   /** The adjoints of frames, lines and tables start at 0 in every window. */

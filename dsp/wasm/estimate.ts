@@ -8,7 +8,7 @@
  */
 
 import { components } from '../ir/components.ts';
-import { isDelay, nodeOf } from '../ir/graph.ts';
+import { isDelay, isSignal, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
@@ -87,8 +87,9 @@ export function estimate(
     if (vector.length > 0) {
       sum += LOOP + ROUND / width;
       for (const id of vector) {
-        const { op } = nodeOf(graph, id);
-        sum += SINGLY[op] ?? costOf(op, BUSY) / width;
+        const { op, args } = nodeOf(graph, id);
+        const isSteady = op === 'line' && !isSignal(nodeOf(graph, args[1]!));
+        sum += (isSteady ? BUSY / width : SINGLY[op]) ?? costOf(op, BUSY) / width;
         if (stored.has(id) || readers.has(id)) sum += 1 / width;
         sum += (BUSY * (readers.get(id)?.size ?? 0)) / width;
       }

@@ -99,6 +99,49 @@ export function readLine(
   return value;
 }
 
+/**
+ * As `readLine`, at a place that stays where it is in a loop: neighbouring samples are one vector.
+ *
+ * @param body    what runs before the loop
+ * @param d       one index, which holds before the loop
+ * @param head    what is added to places in this line, if anything
+ * @param here    code: byte offset of this frame in a run
+ * @param load    of numbers: one, one in all lanes, or a vector of as many frames
+ */
+export function readSteadily(
+  w: Writer,
+  { prologue: before, hoisted }: { readonly prologue: Instr[]; readonly hoisted: Local[] },
+  line: Line,
+  lanes: number,
+  head: Local | null,
+  here: readonly Instr[],
+  d: Instr,
+  max: number,
+  load: 'one' | 'spread' | 'several',
+): Value {
+  const { bytes, scalar, loadSplat } = w.func.element;
+  const back = w.func.fresh('i32');
+  hoisted.push(back);
+  const [top, low]: Instr[] = [
+    ['i32.const', max],
+    ['i32.const', 0],
+  ];
+  before.push(d, top!, d, top!, ['i32.lt_s'], ['select'], set(back));
+  before.push(get(back), low!, get(back), low!, ['i32.gt_s'], ['select'], set(back));
+  before.push(['i32.const', line.depth], get(back), ['i32.sub']);
+  before.push(['i32.const', bytes * line.places], ['i32.mul']);
+  if (head !== null) before.push(get(head), ['i32.const', line.places], ['i32.mul'], ['i32.add']);
+  before.push(set(back));
+  const chunks = lanes === 1 ? 1 : chunksOf(w.func.element, lanes);
+  return Array.from({ length: chunks }, (_, c) => {
+    const isOne = lanes === 1 && load === 'one';
+    const value = w.func.local(isOne ? scalar : 'v128');
+    const how = isOne ? (`${scalar}.load` as const) : load === 'spread' ? loadSplat : 'v128.load';
+    w.into.push(...here, get(back), ['i32.add'], [how, line.base + 16 * c], set(value));
+    return value;
+  });
+}
+
 /** All lanes from an address: what a local holds, and a static part. */
 export function loadPlace(w: Writer, at: Local, address: number, lanes: number): Value {
   const { element } = w.func;
