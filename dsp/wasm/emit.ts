@@ -262,13 +262,31 @@ export function emitGraph(
       for (const arg of readBy(id)) lastUse.set(arg, n);
     });
     for (const id of states.keys()) lastUse.set(graph.delays.get(id)!, Infinity);
+    const pasts = isSerial ? pastsIn(members) : [];
+    for (const { line, before } of pasts) {
+      const { source, init, depth } = line;
+      const isSpread = wide && typeOf(source) === 'real';
+      const type = isSpread ? 'v128' : numberType(element, typeOf(source));
+      const load = isSpread ? element.loadSplat : (`${type}.load` as const);
+      for (let k = 0; k < depth; k++) {
+        const local = func.local(type);
+        before.push(local);
+        if (isStream) func.emit(['i32.const', 0], [load, heldAt(line, k)], set(local));
+        else if (isSpread) func.emit(splatReal(element, init), set(local));
+        else func.emit([`${type}.const`, init], set(local));
+      }
+      lastUse.set(source, Infinity);
+    }
+    const delayedBy = new Map(
+      pasts.flatMap((past) => past.delays.map((id) => [id, past] as const)),
+    );
 
     /** What this loop leaves of the signals that are shown. */
     const ends = new Map<NodeId, Local>();
     const recent = isSerial ? [] : recentIn(members, copied);
     for (const { source } of recent) lastUse.set(source, Infinity);
     run(kind, (form) => {
-      const held = [...states.values()].flat().length;
+      const held = [...states.values(), ...pasts.map(({ before }) => before)].flat().length;
       // Where the states alone are too many, nothing is gained.
       const registers = isSerial && held < REGISTERS ? REGISTERS - held : Infinity;
       const body = makeBody(func, form, { wide, registers });
@@ -314,9 +332,9 @@ export function emitGraph(
           return;
         }
         const node = nodeOf(graph, id);
-        const state = states.get(id);
+        const state = states.get(id) ?? delayedBy.get(id)?.before.slice(node.attrs[0]! - 1)[0];
         if (state !== undefined) {
-          const value = state.map((local) => copyOf(body, local));
+          const value = [state].flat().map((local) => copyOf(body, local));
           if (wide && value[0]!.type === 'v128' && shapeOf(id) === 1)
             body.splats.set(id, value[0]!);
           else body.known.set(id, value);
@@ -339,6 +357,13 @@ export function emitGraph(
         before.forEach((_, k) => {
           const place = before.length - 1 - k;
           body.code.push(get(newest[place]!), set(before[place]!));
+        });
+      }
+      for (const { before, line } of pasts) {
+        const [next] = heldIn(line.source);
+        [next!, ...before].slice(0, -1).forEach((_, k, all) => {
+          const place = before.length - 1 - k;
+          body.code.push(get(all[place]!), set(before[place]!));
         });
       }
       for (const [id, state] of states) {
@@ -366,24 +391,53 @@ export function emitGraph(
       for (const [id, state] of states) {
         const address = storage.carries.get(id)!;
         state.forEach((local, chunk) => {
-          func.emit(['i32.const', 0]);
-          if (local.type === 'i32') func.emit(get(local), ['i32.store', address]);
-          else if (local.type === 'v128' && shapeOf(id) === 1) {
-            const one = func.local('f32');
-            func.emit(get(local), ['f32x4.extract_lane', 0], set(one));
-            func.emit(...sound(element, one), ['f32.store', address]);
-            func.release(one);
-          } else if (typeOf(id) === 'int') {
-            // What is sound as a real is not asked of ints.
-            func.emit(get(local), ['v128.store', address + 16 * chunk]);
-          } else if (local.type === 'v128') {
-            func.emit(...soundLanes(element, local), ['v128.store', address + 16 * chunk]);
-          } else func.emit(...sound(element, local), [`${element.scalar}.store`, address]);
+          keepState(local, address + 16 * chunk, shapeOf(id), typeOf(id) === 'real');
+        });
+      }
+      for (const { line, delays, before } of pasts) {
+        const isRecursive = delays.some((id) => schedule.recursive.has(id));
+        before.forEach((local, k) => {
+          keepState(local, heldAt(line, k), 1, isRecursive && typeOf(line.source) === 'real');
         });
       }
     }
     for (const local of [...states.values()].flat()) func.release(local);
+    for (const local of pasts.flatMap(({ before }) => before)) func.release(local);
     for (const local of recent.flatMap(({ before }) => before)) func.release(local);
+  };
+
+  /** Leaves what a loop has held for the next run. @param mayDecay  is it to be made sound? */
+  const keepState = (local: Local, address: number, lanes: number, mayDecay: boolean): void => {
+    func.emit(['i32.const', 0]);
+    if (local.type !== 'v128') {
+      const quiet: Instr[] = mayDecay ? sound(element, local) : [get(local)];
+      func.emit(...quiet, [`${local.type as 'i32' | 'f32'}.store`, address]);
+    } else if (lanes === 1) {
+      const one = func.local('f32');
+      func.emit(get(local), ['f32x4.extract_lane', 0], set(one));
+      func.emit(...(mayDecay ? sound(element, one) : [get(one)]), ['f32.store', address]);
+      func.release(one);
+    } else {
+      const quiet: Instr[] = mayDecay ? soundLanes(element, local) : [get(local)];
+      func.emit(...quiet, ['v128.store', address]);
+    }
+  };
+
+  /** Where a sample of the past lies between runs that a loop holds: the last one, the one before, … */
+  const heldAt = ({ base, depth }: Line, k: number): number =>
+    base + element.bytes * (depth - 1 - k);
+
+  /** The short pasts that a loop of one sample holds, each once. */
+  const pastsIn = (members: readonly NodeId[]): Past[] => {
+    const found = new Map<Line, Past & { readonly delays: NodeId[] }>();
+    for (const id of members) {
+      const line = storage.held.get(id);
+      if (line === undefined) continue;
+      const past = found.get(line) ?? { line, delays: [], before: [] };
+      past.delays.push(id);
+      found.set(line, past);
+    }
+    return [...found.values()];
   };
 
   /**
@@ -739,6 +793,14 @@ const REGISTERS = 11;
 
 /** So many vectors of samples before the present one are held in locals. */
 const RECENT = 2;
+
+/** What a loop of one sample has computed in the samples before. */
+interface Past {
+  readonly line: Line;
+  readonly delays: readonly NodeId[];
+  /** The last one first. */
+  readonly before: Local[];
+}
 
 /** What a loop of several samples has computed just now. */
 interface Recent {

@@ -455,7 +455,8 @@ function resetFunction(
       if (start.some((value) => !Object.is(value, 0)))
         fillTable(func, table, room.constants(start));
     }
-    for (const line of [...storage.allLines, ...storage.frameLines.values()]) {
+    const { allLines, frameLines, held } = storage;
+    for (const line of [...allLines, ...frameLines.values(), ...new Set(held.values())]) {
       if (Object.is(line.init, 0)) continue;
       const i = func.local('i32');
       const isInt = nodeOf(graph, line.source).type === 'int';

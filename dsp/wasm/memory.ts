@@ -68,6 +68,11 @@ export interface Storage {
   readonly phases: ReadonlyMap<number, number>;
   /** State of each recursive one-frame delay: kept in locals inside of the loop. */
   readonly carries: ReadonlyMap<NodeId, number>;
+  /**
+   * By delay of a few samples: the past of what the same loop of one sample makes, the oldest first.
+   * Kept in locals inside of the loop; `capacity` and `head` are not used.
+   */
+  readonly held: ReadonlyMap<NodeId, Line>;
   /** The tables that are written into: state. */
   readonly tables: ReadonlyMap<NodeId, Table>;
 }
@@ -75,6 +80,9 @@ export interface Storage {
 /** Delays and lines of one source share a line, if they start alike; 0 and −0 are not alike. */
 const lineKey = (source: NodeId, init: number): string =>
   `${source}|${Object.is(init, -0) ? '-0' : init}`;
+
+/** The longest past that a loop keeps in locals, samples. */
+const LONGEST_HELD = 4;
 
 /** Lines and carries of a graph. `frames`: the most one run can process. */
 export function placeState(
@@ -122,11 +130,12 @@ export function placeState(
     }
   });
 
+  const held = heldPasts(graph, schedule, memory, element);
   for (const [id, source] of graph.delays) {
     const { attrs, shape, hop } = nodeOf(graph, id);
     const [length = 1, init = 0] = attrs;
     const places = placesOf(element, shape);
-    if (hop > 1) continue;
+    if (hop > 1 || held.has(id)) continue;
     if (isCarry(id)) {
       // Without time there are no vectors of two: room for whole fours, as single precision has it.
       const lanes = graph.domain === 'once' ? placesOf(SINGLE, shape) : places;
@@ -152,7 +161,7 @@ export function placeState(
   }
   for (const [id, source] of graph.delays) {
     const line = made.get(lineKey(source, nodeOf(graph, id).attrs[1]!));
-    if (line !== undefined && !carries.has(id)) lines.set(id, line);
+    if (line !== undefined && !carries.has(id) && !held.has(id)) lines.set(id, line);
   }
   const framed = new Map(
     framings.map((id) => [id, made.get(lineKey(nodeOf(graph, id).args[0]!, 0))!]),
@@ -170,6 +179,57 @@ export function placeState(
     overlaps,
     phases,
     carries,
+    held,
     tables,
   };
+}
+
+/**
+ * The pasts of numbers that are short enough, and that nothing reads but the loop which makes them:
+ * others find in a line, for nothing, what they would ask to be stored for them.
+ */
+function heldPasts(
+  graph: Graph,
+  schedule: Schedule,
+  memory: Memory,
+  element: Element,
+): ReadonlyMap<NodeId, Line> {
+  const held = new Map<NodeId, Line>();
+  if (graph.domain === 'once') return held;
+  const loopOf = (id: NodeId): number | null => {
+    const at = schedule.place.get(id);
+    return at?.kind === 'serial' ? at.stage : null;
+  };
+  /** Pasts that are read in other ways, and delays that other loops read. */
+  const read = new Set<NodeId>();
+  graph.nodes.forEach(({ op, args }, n) => {
+    if (op === 'line' || isFraming(op)) read.add(args[0]!);
+    const loop = loopOf(n as NodeId);
+    for (const arg of args) {
+      if (graph.delays.has(arg) && loopOf(arg) !== loop) read.add(arg);
+    }
+  });
+  const pasts = new Map<string, NodeId[]>();
+  for (const [id, source] of graph.delays) {
+    const key = lineKey(source, nodeOf(graph, id).attrs[1] ?? 0);
+    const known = pasts.get(key);
+    if (known === undefined) pasts.set(key, [id]);
+    else known.push(id);
+  }
+  for (const delays of pasts.values()) {
+    const source = graph.delays.get(delays[0]!)!;
+    const depth = Math.max(...delays.map((id) => nodeOf(graph, id).attrs[0] ?? 1));
+    const { shape, hop } = nodeOf(graph, source);
+    const loop = loopOf(source);
+    const isShort = depth <= LONGEST_HELD && shape === 1 && hop === 1;
+    if (!isShort || loop === null || read.has(source)) continue;
+    // One sample alone is a carry.
+    if (depth === 1 && delays.every((id) => schedule.circling.has(id))) continue;
+    if (delays.some((id) => loopOf(id) !== loop || read.has(id))) continue;
+    const [, init = 0] = nodeOf(graph, delays[0]!).attrs;
+    const base = memory.take(element.bytes * depth);
+    const line = { source, init, depth, places: 1, base, capacity: 0, head: 0 };
+    for (const id of delays) held.set(id, line);
+  }
+  return held;
 }

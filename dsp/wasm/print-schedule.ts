@@ -135,7 +135,8 @@ function placesOf({ graph, order, storage, frames, name }: Plan): Places {
   const reads = (id: NodeId): string[] => {
     const line = storage.lines.get(id) ?? storage.framed.get(id) ?? storage.frameLines.get(id);
     const marks: string[] = [];
-    if (storage.carries.has(id) && name !== 'update') marks.push('state in locals');
+    const isHeld = storage.carries.has(id) || storage.held.has(id);
+    if (isHeld && name !== 'update') marks.push('state in locals');
     if (line !== undefined) marks.push(`reads the line of %${line.source}`);
     if (isOverlap(nodeOf(graph, id).op)) marks.push('adds to samples to come');
     if (storage.tables.has(id)) marks.push('table in memory');
@@ -240,7 +241,7 @@ function memories({ graph, storage, name }: Plan): string[] {
     ([id, { size, places }]) =>
       `    of %${id}: ${size} places, ${storage.element.bytes * size * places} bytes`,
   );
-  const kept = [...storage.carries.keys()].map((id) => {
+  const kept = [...storage.carries.keys(), ...storage.held.keys()].map((id) => {
     const { shape } = nodeOf(graph, id);
     return shape > 1 ? `%${id} of ${shape} lanes` : `%${id}`;
   });

@@ -40,7 +40,7 @@ export function statesOf(graph: Graph, storage: Storage): StateSlot[] {
     const frames = storage.frameLines.get(id);
     const overlap = storage.overlaps.get(id);
     const table = storage.tables.get(id);
-    const line = storage.lines.get(id) ?? storage.framed.get(id);
+    const line = storage.held.get(id) ?? storage.lines.get(id) ?? storage.framed.get(id);
     if (carry !== undefined) {
       slots.push({ ...common, kind: 'carry', address: carry });
     } else if (frames !== undefined && isDelay(op)) {
