@@ -47,17 +47,19 @@ export const foldersIn = (
   own: string,
 ): FaustFolders => ({ libraries: [...faustLibraries, own], sounds: [...faustSounds, own] });
 
+const ENDLESS = 'Does a slider stand where a definition counts, as in fi.lowpass(order, cutoff)?';
+
 /** The patch of a document, with the evaluated program inside. */
 export function evaluate(document: unknown, folders: FaustFolders): Promise<Result<Patch>> {
-  const gaveUp = (why: string): Result<Patch> =>
-    fail(diagnostic('FAUST_UNSUPPORTED', 'faust.code', `the program was given up: ${why}`));
+  const gaveUp = (why: string, hint?: string): Result<Patch> =>
+    fail(diagnostic('FAUST_UNSUPPORTED', 'faust.code', `the program was given up: ${why}`, hint));
   return new Promise((resolve) => {
     const worker = new Worker(new URL('../../server/faust/thread.ts', import.meta.url), {
       workerData: { document, folders } satisfies Evaluation,
       resourceLimits: { stackSizeMb: STACK, maxOldGenerationSizeMb: 512 },
     });
     const timer = setTimeout(
-      () => settle(gaveUp(`it took more than ${TIME / 1000} s to evaluate`)),
+      () => settle(gaveUp(`it took more than ${TIME / 1000} s to evaluate`, ENDLESS)),
       TIME,
     );
     const settle = (result: Result<Patch>): void => {

@@ -77,9 +77,21 @@ export function explain(dump: Exclude<Dump, { kind: 'form' }>, context: Context)
   return at(
     problem.code,
     sentence,
-    problem.hint,
+    problem.hint ??
+      (ofProgram === undefined ? undefined : endMissing(text, context.code, ofProgram)),
     problem.line ?? ofProgram ?? (unread ? lineOf(context.code, file).line : undefined),
   );
+}
+
+/** What begins a definition or a declaration. */
+const BEGIN = /^\s*(?:import\s*\(|declare\s|[A-Za-z_]\w*\s*(?:\([^)]*\)\s*)?=(?![=>]))/u;
+
+/** A hint where a definition begins before the one in front of it has ended. */
+function endMissing(text: string, code: string, line: number): string | undefined {
+  const isBegun = /^syntax error, unexpected (?:IDENT|IMPORT|DECLARE)$/u.test(text);
+  return isBegun && BEGIN.test(code.split('\n')[line - 1] ?? '')
+    ? 'Does what is before it end with ";"?'
+    : undefined;
 }
 
 export function at(code: DspCode, message: string, hint?: string, line?: number): Diagnostic {

@@ -32,8 +32,13 @@ export const check: Register = (program, deliver) => {
       const artifact = compile(patch, { ...options, maxBlock: options.blockSize });
       if (!artifact.ok) return refuse(locateIn(source.value, artifact.diagnostics));
       const { inputs, outputs, sliders, params, mode, window } = artifact.value;
+      const learnable = `${params.length} learnable`;
       const learns =
-        window === 0 ? 'no training' : `${params.length} learnable, ${mode} mode, window ${window}`;
+        window > 0
+          ? `${learnable}, ${mode} mode, window ${window}`
+          : params.length > 0
+            ? `${learnable}, no training: nothing says what they are to learn`
+            : 'no training';
       return answer(
         {
           patch: patch.name,

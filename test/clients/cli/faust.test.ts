@@ -28,6 +28,12 @@ describe('check', () => {
     });
   });
 
+  it('says that nothing is compared where there is something to learn', async () => {
+    const three = LOW_PASS.replace('process = _ <:', 'process = _ <: _,');
+    const { stdout } = await livegrad(['check', textFile('three.dsp', three)]);
+    expect(stdout).toContain('1 sliders, 1 learnable, no training: nothing says what');
+  });
+
   it('shows the line that is wrong', async () => {
     const file = textFile('wrong.dsp', WRONG);
     const { exit, stderr } = await livegrad(['check', file]);

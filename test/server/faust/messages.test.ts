@@ -39,6 +39,11 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
+  ...['process = _;', 'f(x) = x;', 'import("maths.lib");', 'declare name "x";'].map((next) => ({
+    what: `a ";" that is missing before ${next}`,
+    code: `a = 1\n${next}`,
+    expected: { hint: 'Does what is before it end with ";"?', line: 2 },
+  })),
   {
     what: 'an end before the end of the text',
     code: 'process = _;\n\0',
@@ -217,6 +222,10 @@ test.each(cases)(
     expect(await problemOf(code)).toMatchObject(expected);
   },
 );
+
+test('a name in the middle of a line is no missing ";"', async () => {
+  expect(await problemOf('process = _ _;')).not.toHaveProperty('hint');
+});
 
 test('an endless definition is a diagnostic, and the next program is evaluated', async () => {
   for (const code of ['f(x) = f(x); process = f(1);', 'f(x) = f(x + 1); process = f(1);']) {
