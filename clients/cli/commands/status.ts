@@ -1,10 +1,20 @@
 /** `status`: engine, training and patch of a running host. */
 
+import type { Output } from '../../../server/api/operations.ts';
 import { answer } from '../answer.ts';
 import { withHost } from '../command.ts';
 import type { HostOptions, Register } from '../command.ts';
 import { withClient } from '../session.ts';
 import { count, number, table } from '../style.ts';
+
+/** The file that the patch follows, and what is wrong with it. */
+function followed({ file, diagnostics }: Output<'status.get'>['source']): string[][] {
+  if (file === null) return [];
+  const [first] = diagnostics;
+  if (first === undefined) return [['file', `${file}, played at every save`]];
+  const line = first.line === undefined ? '' : `:${first.line}`;
+  return [['file', `${file}${line} does not play as it was saved: ${first.message}`]];
+}
 
 export const status: Register = (program, deliver) => {
   withHost(program.command('status').description('show how a running host is doing')).action(
@@ -48,6 +58,7 @@ export const status: Register = (program, deliver) => {
               ],
               ['code', `${engine.revectorized === true ? 'eight' : 'four'} numbers at a time`],
               ['patch', s.patch],
+              ...followed(s.source),
               [
                 'learning',
                 `${learning}, step ${count(training.step)}, loss ${known(training.loss)}, rate ${known(training.learningRate)}`,

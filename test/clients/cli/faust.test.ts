@@ -120,6 +120,21 @@ it('train says what a program lacks', async () => {
   expect(await lacks(three)).toContain('declare livegrad "[estimate:out 1]');
 });
 
+it('status names the file that a host follows, and what is wrong with it', async () => {
+  const file = textFile('followed.dsp', LOW_PASS);
+  const daemon = await startDaemon({ LIVEGRAD_PATCH: file });
+  const status = async (): Promise<string> =>
+    (await livegrad(['status', '--url', daemon.address])).stdout;
+  try {
+    expect(await status()).toContain(`${file}, played at every save`);
+    writeFileSync(file, WRONG);
+    await vi.waitUntil(() => daemon.log().includes('fi.lowpas'), { timeout: 20_000 });
+    expect(await status()).toContain(`${file}:4 does not play as it was saved: "fi.lowpas"`);
+  } finally {
+    await daemon.stop();
+  }
+});
+
 describe('load', () => {
   let daemon: Daemon;
   beforeAll(async () => {
