@@ -36,8 +36,10 @@ const later =
 
 const VIEWS = {
   Learn,
+  Schedule: later(async () => (await import('./schedule.tsx')).Schedule),
   Mixer,
   Patch: later(async () => (await import('./patch.tsx')).Patch),
+  Device: later(async () => (await import('./device.tsx')).Device),
 } as const satisfies Record<string, ViewOf>;
 type View = keyof typeof VIEWS;
 const NAMES = Object.keys(VIEWS) as readonly View[];
@@ -61,7 +63,6 @@ export function App({ model }: { readonly model: Model }) {
   return (
     <div class={live ? 'page' : 'page stale'}>
       <header class="top">
-        <strong>{host?.patch.title ?? host?.patch.name ?? 'livegrad'}</strong>
         <nav aria-label="Views">
           {NAMES.map((name) => (
             <a
@@ -73,19 +74,21 @@ export function App({ model }: { readonly model: Model }) {
             </a>
           ))}
         </nav>
+        <p class="state">
+          <strong>{host?.patch.title ?? host?.patch.name ?? 'livegrad'}</strong>
+          <span role="status">{stateOf(model)}</span>
+        </p>
         {engine !== undefined && (
           <button
             type="button"
             aria-pressed={engine.muted}
+            title="All outputs, at once"
             onClick={() => model.run(() => model.client.output.set({ muted: !engine.muted }))}
           >
             {engine.muted ? 'Unmute' : 'Mute'}
           </button>
         )}
       </header>
-      <p class="state" role="status">
-        {stateOf(model)}
-      </p>
       {model.notice !== '' && (
         <p class="bad notice" role="alert">
           {model.notice}
@@ -107,7 +110,7 @@ function stateOf({ connection, live, lostAt, host }: Model): string {
     return `Connection lost at ${since}; trying again. What is shown is from then.`;
   }
   if (!live) return `Engine ${engine.state}${engine.reason === null ? '' : `: ${engine.reason}`}`;
-  return `Live · ${engine.device?.input ?? engine.backend} · ${engine.sampleRate} Hz`;
+  return `Live · ${engine.device?.input ?? engine.backend} · ${engine.sampleRate} Hz${engine.muted ? ' · muted' : ''}`;
 }
 
 function TokenForm() {

@@ -249,19 +249,23 @@ function Row({ model, param, target }: RowProps) {
             model.run(() => client.params.set({ id, frozen }));
           }}
         />
+        <span class="narrow">learns</span>
       </label>
-      <input
-        class="factor"
-        type="text"
-        value={String(rate ?? 1)}
-        aria-label={`${id}, factor of the learning rate`}
-        onChange={(event) => {
-          const input = event.currentTarget;
-          const factor = parseNumber(input.value);
-          if (factor !== undefined) model.run(() => client.params.set({ id, rate: factor }));
-          input.value = String(factor ?? rate ?? 1);
-        }}
-      />
+      <label class="own-rate">
+        <span class="narrow">rate ×</span>
+        <input
+          class="factor"
+          type="text"
+          value={String(rate ?? 1)}
+          aria-label={`${id}, factor of the learning rate`}
+          onChange={(event) => {
+            const input = event.currentTarget;
+            const factor = parseNumber(input.value);
+            if (factor !== undefined) model.run(() => client.params.set({ id, rate: factor }));
+            input.value = String(factor ?? rate ?? 1);
+          }}
+        />
+      </label>
     </div>
   );
 }

@@ -49,12 +49,14 @@ export function LossPlot({ model }: { readonly model: Model }) {
   );
 }
 
-/** A logarithmic axis has no place for zero: what is not above it is left out. */
+/** Of a loss of exactly 0, which a logarithmic axis has no place for. */
+const NOTHING = 1e-12;
+
 function dataOf({ losses }: Model): uPlot.AlignedData {
   const times = losses.column(0);
   const now = times.at(-1) ?? 0;
   const positive = (values: Float64Array): (number | null)[] =>
-    Array.from(values, (value) => (value > 0 ? value : null));
+    Array.from(values, (value) => (value > 0 ? value : value === 0 ? NOTHING : null));
   return [times.map((t) => t - now), positive(losses.column(1)), positive(losses.column(2))];
 }
 
@@ -91,7 +93,11 @@ function optionsOf(box: HTMLElement): uPlot.Options {
       rate: { distr: 3, range: (_, low, high) => decades(low, high) },
     },
     axes: [
-      { ...axis, size: 24, values: (_, values) => values.map((t) => (t === 0 ? 'now' : `${t} s`)) },
+      {
+        ...axis,
+        size: 24,
+        values: (_, values) => values.map((t) => (t === 0 ? 'now' : `−${-t} s`)),
+      },
       { ...axis, scale: 'loss', size: 46, splits, values: labels },
       { ...axis, scale: 'rate', side: 1, size: 46, splits, values: labels, grid: { show: false } },
     ],
@@ -109,11 +115,11 @@ function optionsOf(box: HTMLElement): uPlot.Options {
   };
 }
 
-/** Whole decades around what there is, at least two, so that the axis stands still. */
+/** Whole decades around what there is, two to nine, so that the axis stands still. */
 function decades(low: number | null, high: number | null): [number, number] {
   if (low === null || high === null || !(low > 0) || !(high > 0)) return [1e-4, 1];
-  const from = Math.floor(Math.log10(low) - 1e-9);
-  const to = Math.max(from + 2, Math.ceil(Math.log10(high) + 1e-9));
+  const to = Math.ceil(Math.log10(high) + 1e-9);
+  const from = Math.max(to - 9, Math.min(to - 2, Math.floor(Math.log10(low) - 1e-9)));
   return [10 ** from, 10 ** to];
 }
 

@@ -35,6 +35,11 @@ export interface Host {
   readonly meters: readonly Meter[];
 }
 
+export interface EngineState extends Pick<Status['engine'], 'state' | 'reason'> {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
 export class Model {
   readonly client: Client;
   connection: Connection = 'opening';
@@ -56,7 +61,12 @@ export class Model {
   learningRate: number | null = null;
   step = 0;
   levels: Levels | undefined;
-  load: number | undefined;
+  /** Shares of a block's period: mean, 99th percentile, largest. */
+  load: readonly number[] = [];
+  /** The p99 of the last two minutes. */
+  readonly loads = new Series(1, 240);
+  /** What the engine has been since the page was opened, the newest first. */
+  states: readonly EngineState[] = [];
   /** Seconds of audio since the host started. */
   time = 0;
   /** Values of learnables when learning began; a way back. */
@@ -115,7 +125,7 @@ export class Model {
       { topics: ['loss', 'learningRate', 'params', 'gradients', 'levels', 'meters'], rate: RATE },
       (frame) => this.#takeFrame(frame),
     );
-    this.client.subscribe({ topics: ['load'], rate: 4 }, (frame) => this.#takeFrame(frame));
+    this.client.subscribe({ topics: ['load'], rate: 2 }, (frame) => this.#takeFrame(frame));
     setInterval(() => {
       if (this.live === this.#wasLive) return;
       this.#wasLive = this.live;
@@ -211,6 +221,7 @@ export class Model {
   #takeSnapshot({ status, patch, params, meters, training }: Snapshot): void {
     const before = this.host;
     this.host = { status, patch, training, program: params.program, ...lists(params, meters) };
+    this.#note(status.engine);
     const isOther = before?.status.patch !== status.patch;
     if (isOther) {
       this.losses.clear();
@@ -274,6 +285,7 @@ export class Model {
         };
         break;
       case 'engine.changed':
+        this.#note(change.data);
         this.host = { ...host, status: { ...status, engine: change.data } };
         if (change.data.state !== status.engine.state) void this.refresh();
         break;
@@ -290,6 +302,12 @@ export class Model {
         return;
     }
     this.#changed();
+  }
+
+  #note({ state, reason }: Status['engine']): void {
+    const [newest] = this.states;
+    if (newest?.state === state && newest.reason === reason) return;
+    this.states = [{ state, reason, at: Date.now() }, ...this.states].slice(0, 20);
   }
 
   #takeFrame(frame: Frame): void {
@@ -338,7 +356,8 @@ export class Model {
         this.levels = decodeLevels(values);
         break;
       case 'load':
-        this.load = values[1];
+        this.load = [...values.subarray(0, 3)];
+        this.loads.push(values[1] ?? 0);
         break;
     }
     if (frame.learning !== host.training.running || frame.fault !== host.training.fault) {

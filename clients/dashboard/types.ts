@@ -12,3 +12,6 @@ export type Example = Output<'examples.list'>['examples'][number];
 export type UiNode = NonNullable<PatchDocument['ui']>[number];
 export type PatchInfo = NonNullable<Output<'patch.check'>['info']>;
 export type Source = Status['source'];
+export type Schedule = NonNullable<Training['schedule']>;
+export type Device = Output<'devices.list'>['devices'][number];
+export type Engine = Status['engine'];

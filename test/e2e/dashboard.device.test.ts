@@ -18,7 +18,7 @@ const PHONE = {
   colorScheme: 'dark',
   hasTouch: true,
 } as const;
-const VIEWS = ['learn', 'mixer', 'patch'] as const;
+const VIEWS = ['learn', 'schedule', 'mixer', 'patch', 'device'] as const;
 type View = (typeof VIEWS)[number];
 
 describeWith(['chromium'], 'the dashboard', () => {
@@ -188,6 +188,59 @@ describeWith(['chromium'], 'the dashboard', () => {
     expect(await text.textContent()).toBe('process = _;');
   });
 
+  it('a schedule is shaped by its points, and goes over while it runs', async () => {
+    await play('gain-scheduler');
+    const page = await open('schedule');
+    await page.getByText(/^In use: Exponential, rate .*, [\d,]+ steps since/u).waitFor();
+    await page.getByRole('combobox', { name: 'Kind' }).selectOption('Straight line');
+    const end = page.getByRole('button', { name: /^End: step/u });
+    const box = (await end.boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x - 200, box.y - 40, { steps: 5 });
+    await page.mouse.up();
+    await end.press('ArrowUp');
+    const label = (await end.getAttribute('aria-label'))!;
+    await shoot(page, 'schedule-shaped');
+    await page.getByRole('button', { name: 'Use it from now on' }).click();
+    await page.getByText(/^In use: Straight line/u).waitFor();
+    const { schedule } = (await daemon.request('GET', '/schedule')) as {
+      schedule: { kind: string; steps: number; start: number; glide?: object };
+    };
+    expect(schedule).toMatchObject({ kind: 'linear', glide: {} });
+    expect(label).toContain(`step ${schedule.steps},`);
+    expect(schedule.start).toBeGreaterThan(0);
+  });
+
+  it('the device is opened with another block, and does as the engine says', async () => {
+    await play('gain');
+    const page = await open('device');
+    await page.getByRole('combobox', { name: 'Block, frames' }).selectOption('512');
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+    await page.getByText('48000 Hz, 512 frames').waitFor();
+    expect(await daemon.request('GET', '/status')).toMatchObject({ engine: { blockSize: 512 } });
+  });
+
+  it('says plainly what a client may not do', async () => {
+    const page = await open('mixer');
+    const detail = 'expected a token that may control, got one that may view';
+    await page.route('**/api/v1/params', (route) =>
+      route.request().method() === 'GET'
+        ? route.continue()
+        : route.fulfill({
+            status: 403,
+            contentType: 'application/problem+json',
+            body: JSON.stringify({ code: 'FORBIDDEN', title: 'Not allowed', status: 403, detail }),
+          }),
+    );
+    const before = await shown(page, 'gain');
+    await page.getByRole('slider', { name: 'gain', exact: true }).press('End');
+    await page.getByRole('alert').getByText(`Not allowed: ${detail}`).waitFor();
+    await expect.poll(() => shown(page, 'gain')).toBe(before);
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    expect(await page.getByRole('alert').count()).toBe(0);
+  });
+
   it('tells of a killed engine, shows nothing stale as live, and comes back', async () => {
     await play('gain');
     const page = await open('learn');
@@ -206,7 +259,7 @@ describeWith(['chromium'], 'the dashboard', () => {
       const page = await open('learn', options);
       for (const view of VIEWS) {
         await page.getByRole('link', { name: view }).click();
-        await page.waitForTimeout(600);
+        await page.waitForTimeout(300);
         const found = (await page.evaluate(
           `${axe}; axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) =>
             ({ id, impact, where: nodes.map(({ html }) => html.slice(0, 160)) })))`,

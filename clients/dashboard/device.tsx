@@ -1,0 +1,311 @@
+/**
+ * The engine and its device: how it does, which device it plays on, how long its round trip is, and
+ * how loud it may be.
+ *
+ * Invariant: what makes a sound or interrupts it says so before it is pressed.
+ */
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Input, Output } from '../sdk/client.ts';
+import { duration, number, parseNumber } from './format.ts';
+import { useFrame, useModel } from './hooks.ts';
+import type { Model } from './model.ts';
+import type { Device as Found, Engine } from './types.ts';
+
+export function Device({ model }: { readonly model: Model }) {
+  useModel(model);
+  // Counters move without a change being told.
+  useEffect(() => {
+    const timer = setInterval(() => void model.refresh(), 2000);
+    return () => clearInterval(timer);
+  }, [model]);
+  const { host } = model;
+  if (host === undefined) return null;
+  const { engine } = host.status;
+  return (
+    <>
+      <h1 class="sr">Device</h1>
+      <div class="groups">
+        <Load model={model} engine={engine} />
+        <Health engine={engine} uptime={host.status.uptime} />
+        <Choice model={model} engine={engine} />
+        <Level model={model} engine={engine} />
+        <Latency model={model} engine={engine} />
+        <History model={model} />
+      </div>
+    </>
+  );
+}
+
+interface Part {
+  readonly model: Model;
+  readonly engine: Engine;
+}
+
+const LOADS = ['Mean', '99 %', 'Worst'] as const;
+
+function Load({ model, engine }: Part) {
+  const bars = useRef<(HTMLDivElement | null)[]>([]);
+  const texts = useRef<(HTMLSpanElement | null)[]>([]);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useFrame(
+    model,
+    () => {
+      LOADS.forEach((_, k) => {
+        const load = model.live ? model.load[k] : undefined;
+        bars.current[k]?.style.setProperty('--at', String(Math.min(1, load ?? 0)));
+        bars.current[k]?.classList.toggle('hot', (load ?? 0) > 0.8);
+        const text = texts.current[k];
+        if (text) text.textContent = load === undefined ? '–' : (100 * load).toFixed(1);
+      });
+      draw(canvas.current, model.loads.column(0));
+    },
+    4,
+  );
+  return (
+    <section class="panel" aria-labelledby="load">
+      <h2 id="load">Load</h2>
+      {LOADS.map((label, k) => (
+        <div class="meter" key={label}>
+          <span class="name">{label}</span>
+          <div class="bar" aria-hidden="true" ref={(bar) => void (bars.current[k] = bar)}>
+            <span class="fill" />
+          </div>
+          <span class="value">
+            <span ref={(text) => void (texts.current[k] = text)} /> <span class="unit">%</span>
+          </span>
+        </div>
+      ))}
+      <canvas ref={canvas} class="load" aria-hidden="true" />
+      <p class="said">
+        Of 99 % of the blocks, last two minutes. A block has{' '}
+        {number((1000 * engine.blockSize) / engine.sampleRate, 3)} ms.
+      </p>
+    </section>
+  );
+}
+
+/** Full height is all of the time that a block has. */
+function draw(canvas: HTMLCanvasElement | null, loads: Float64Array): void {
+  const context = canvas?.getContext('2d');
+  if (canvas === null || context === undefined || context === null) return;
+  const ratio = devicePixelRatio;
+  const { clientWidth: width, clientHeight: height } = canvas;
+  if (canvas.width !== Math.round(width * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+  }
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  const style = getComputedStyle(canvas);
+  const each = width / 240;
+  loads.forEach((load, k) => {
+    const tall = Math.max(1, Math.min(1, load) * height);
+    context.fillStyle = load > 0.8 ? style.getPropertyValue('--bad') : style.color;
+    context.fillRect(
+      width - (loads.length - k) * each,
+      height - tall,
+      Math.max(1, each - 0.5),
+      tall,
+    );
+  });
+}
+
+function Health({ engine, uptime }: { readonly engine: Engine; readonly uptime: number }) {
+  const { state, reason, xruns, lateBlocks, nanBlocks, restarts, realtime } = engine;
+  const rows: readonly (readonly [string, string, boolean])[] = [
+    ['Engine', reason === null ? state : `${state}: ${reason}`, state !== 'running'],
+    ['Device', engine.device?.input ?? '–', false],
+    ['Output', engine.device?.output ?? '–', false],
+    ['Rate and block', `${engine.sampleRate} Hz, ${engine.blockSize} frames`, false],
+    ['Channels', `${engine.inputs} in, ${engine.outputs} out`, false],
+    ['Real-time priority', realtime === null ? 'unknown' : realtime ? 'yes' : 'no', false],
+    ['Xruns', String(xruns), xruns > 0],
+    ['Late blocks', String(lateBlocks), lateBlocks > 0],
+    ['Blocks with NaN, silenced', String(nanBlocks), nanBlocks > 0],
+    ['Restarts of the engine', String(restarts), restarts > 0],
+    ['Host up for', duration(uptime), false],
+  ];
+  return (
+    <section class="panel" aria-labelledby="health">
+      <h2 id="health">Engine</h2>
+      <dl class="facts">
+        {rows.map(([term, value, isBad]) => (
+          <div key={term}>
+            <dt>{term}</dt>
+            <dd class={isBad ? 'bad' : ''}>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+const RATES = [44_100, 48_000, 88_200, 96_000, 192_000];
+const BLOCKS = [32, 64, 128, 256, 512, 1024, 2048];
+
+function Choice({ model, engine }: Part) {
+  const [devices, setDevices] = useState<readonly Found[]>();
+  const [busy, setBusy] = useState(false);
+  useEffect(() => {
+    model.run(async () => setDevices((await model.client.devices.list()).devices));
+  }, [model]);
+  const known = devices ?? [];
+  const isHardware = engine.backend === 'portaudio';
+  const names = (kind: 'inputs' | 'outputs') => known.filter((device) => device[kind] > 0);
+  const select = async (form: HTMLFormElement): Promise<void> => {
+    const given = new FormData(form);
+    const of = (name: string): string => {
+      const value = given.get(name);
+      return typeof value === 'string' ? value : '';
+    };
+    setBusy(true);
+    try {
+      await model.client.devices.select({
+        ...(known.length > 0 ? { input: of('input'), output: of('output') } : {}),
+        sampleRate: Number(of('sampleRate')),
+        blockSize: Number(of('blockSize')),
+      });
+      await model.refresh();
+    } finally {
+      setBusy(false);
+    }
+  };
+  const numbers = (name: string, label: string, among: readonly number[], now: number) => (
+    <label>
+      {label}
+      <select name={name}>
+        {[...new Set([...among, now])]
+          .sort((a, b) => a - b)
+          .map((value) => (
+            <option key={value} value={value} selected={value === now}>
+              {value}
+            </option>
+          ))}
+      </select>
+    </label>
+  );
+  const picker = (name: string, label: string, kind: 'inputs' | 'outputs', now = '') => (
+    <label>
+      {label}
+      <select name={name}>
+        {isHardware && <option value="">The system’s default</option>}
+        {names(kind).map((device) => (
+          <option key={device.id} value={device.id} selected={device.name === now}>
+            {device.name} ({device[kind]} ch{device.hostApi === '' ? '' : `, ${device.hostApi}`})
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+  return (
+    <section class="panel" aria-labelledby="choice">
+      <h2 id="choice">Play on</h2>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const form = event.currentTarget;
+          model.run(() => select(form));
+        }}
+      >
+        {devices === undefined && <p class="said">Looking for devices …</p>}
+        {known.length > 0 && picker('input', 'Input', 'inputs', engine.device?.input)}
+        {known.length > 0 && picker('output', 'Output', 'outputs', engine.device?.output)}
+        {numbers('sampleRate', 'Sample rate, Hz', RATES, engine.sampleRate)}
+        {numbers('blockSize', 'Block, frames', BLOCKS, engine.blockSize)}
+        <button type="submit" disabled={busy}>
+          {busy ? 'Opening …' : 'Open'}
+        </button>
+        <p class="said">
+          Interrupts the sound. Where it does not open, the present one is opened again.
+        </p>
+      </form>
+    </section>
+  );
+}
+
+function Level({ model, engine }: Part) {
+  const set = (input: Input<'output.set'>): void => model.run(() => model.client.output.set(input));
+  return (
+    <section class="panel" aria-labelledby="output">
+      <h2 id="output">Output</h2>
+      <div class="stack">
+        <label>
+          Gain before the limiter, dB
+          <input
+            type="text"
+            inputMode="decimal"
+            value={String(engine.gainDb).replace('-', '−')}
+            onChange={(event) => {
+              const gainDb = parseNumber(event.currentTarget.value);
+              if (gainDb !== undefined) set({ gainDb });
+              else event.currentTarget.value = String(engine.gainDb);
+            }}
+          />
+        </label>
+        <button
+          type="button"
+          aria-pressed={engine.muted}
+          onClick={() => set({ muted: !engine.muted })}
+        >
+          {engine.muted ? 'Unmute the output' : 'Mute the output'}
+        </button>
+        <p class="said">Nothing louder than −1 dBFS leaves the limiter.</p>
+      </div>
+    </section>
+  );
+}
+
+function Latency({ model, engine }: Part) {
+  const [busy, setBusy] = useState(false);
+  const [measured, setMeasured] = useState<Output<'devices.calibrate'>>();
+  const measure = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      setMeasured(await model.client.devices.calibrate());
+      await model.refresh();
+    } finally {
+      setBusy(false);
+    }
+  };
+  const ms = (1000 * engine.latency) / engine.sampleRate;
+  return (
+    <section class="panel" aria-labelledby="latency">
+      <h2 id="latency">Round trip</h2>
+      <div class="stack">
+        <p>
+          {engine.latency === 0
+            ? 'Not measured: nothing is put in its place.'
+            : `${number(engine.latency)} frames, ${number(ms, 3)} ms, taken into account.`}
+          {measured !== undefined && ` Peak ${number(measured.confidence, 2)} times the next.`}
+        </p>
+        <button type="button" disabled={busy} onClick={() => model.run(measure)}>
+          {busy ? 'Listening …' : 'Measure it'}
+        </button>
+        <p class="said">
+          Plays a probe on every output, and looks for it on the inputs: turn monitors down.
+        </p>
+      </div>
+    </section>
+  );
+}
+
+function History({ model }: { readonly model: Model }) {
+  return (
+    <section class="panel" aria-labelledby="history">
+      <h2 id="history">Since this page was opened</h2>
+      <ol class="history">
+        {model.states.map(({ state, reason, at }) => (
+          <li key={at}>
+            <time>{new Date(at).toLocaleTimeString('en-GB')}</time>{' '}
+            <span class={state === 'running' ? '' : 'bad'}>
+              {state}
+              {reason === null ? '' : `: ${reason}`}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
