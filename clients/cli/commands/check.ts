@@ -6,6 +6,7 @@ import { sampleRate, withCompiler } from '../command.ts';
 import type { Register } from '../command.ts';
 import { withFolders } from '../faust.ts';
 import type { FolderOptions } from '../faust.ts';
+import { compared } from '../objective.ts';
 import { locateIn, readPatch } from '../patch-source.ts';
 import { mark } from '../style.ts';
 
@@ -35,7 +36,7 @@ export const check: Register = (program, deliver) => {
       const learnable = `${params.length} learnable`;
       const learns =
         window > 0
-          ? `${learnable}, ${mode} mode, window ${window}`
+          ? `${learnable}, ${mode} mode, window ${window}: ${compared(patch.training ?? {}).join(', ')}`
           : params.length > 0
             ? `${learnable}, no training: nothing says what they are to learn`
             : 'no training';

@@ -3,13 +3,12 @@
 import { Option } from 'commander';
 import { LEARN_SCALES } from '../../../dsp/control.ts';
 import type { LearnScale } from '../../../dsp/control.ts';
-import { kindOf } from '../../../dsp/learn/losses/table.ts';
-import { termsOf } from '../../../dsp/patch/objective.ts';
 import type { Input } from '../../../server/api/operations.ts';
 import type { Param } from '../../../server/api/schemas.ts';
 import { answer } from '../answer.ts';
 import { whole, withHost } from '../command.ts';
 import type { HostOptions, Register } from '../command.ts';
+import { compared } from '../objective.ts';
 import { withClient } from '../session.ts';
 import { number } from '../style.ts';
 
@@ -37,18 +36,6 @@ function told({ id, value, unit, learn, min, max, frozen }: Param): string {
   const range = `from ${number(min)} to ${number(max)}${units}`;
   return frozen ? `${id} stays at ${at}` : `${id} learns${SCALES[learn]}, now ${at}, ${range}`;
 }
-
-/** Terms that are told; more are not read. */
-const MOST_TERMS = 8;
-
-/** What learning compares, a line for each term. */
-const compared = (settings: Parameters<typeof termsOf>[0]): string[] =>
-  termsOf(settings)
-    .slice(0, MOST_TERMS)
-    .map(({ estimate, target, loss }) => {
-      const what = target === null ? `${estimate} is judged` : `${estimate} is to become ${target}`;
-      return `${what} (${kindOf(loss)})`;
-    });
 
 export const learnable: Register = (program, deliver) => {
   withHost(

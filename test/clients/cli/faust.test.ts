@@ -26,6 +26,7 @@ describe('check', () => {
       exit: 0,
       document: { patch: 'low-pass', ok: true, sliders: ['hidden'], params: ['cutoff'] },
     });
+    expect((await livegrad(['check', file])).stdout).toContain(': out2 is to become out1 (mse)\n');
   });
 
   it('says that nothing is compared where there is something to learn', async () => {
