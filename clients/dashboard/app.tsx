@@ -78,6 +78,7 @@ export function App({ model }: { readonly model: Model }) {
           <strong>{host?.patch.title ?? host?.patch.name ?? 'livegrad'}</strong>
           <span role="status">{stateOf(model)}</span>
         </p>
+        <Undo model={model} />
         {engine !== undefined && (
           <button
             type="button"
@@ -90,7 +91,7 @@ export function App({ model }: { readonly model: Model }) {
         )}
       </header>
       {model.notice !== '' && (
-        <p class="bad notice" role="alert">
+        <p class={`notice ${model.tone}`} role={model.tone === 'bad' ? 'alert' : 'status'}>
           {model.notice}
           <button type="button" class="quiet" aria-label="Dismiss" onClick={() => model.say('')}>
             ×
@@ -99,6 +100,48 @@ export function App({ model }: { readonly model: Model }) {
       )}
       <main inert={connection !== 'open'}>{host !== undefined && <Shown model={model} />}</main>
     </div>
+  );
+}
+
+/** Of all clients' steps, in words; Ctrl-Z and Ctrl-Shift-Z where no text is edited. */
+function Undo({ model }: { readonly model: Model }) {
+  const { undo, redo } = model.edits;
+  const go = (way: 'undo' | 'redo'): void => {
+    model.run(async () => {
+      const { done } = await model.client.edits[way]();
+      model.say(`${way === 'undo' ? 'Undone' : 'Done again'}: ${done}`, 'said');
+    });
+  };
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const [target] = event.composedPath();
+      const isText =
+        target instanceof HTMLElement &&
+        (target.isContentEditable || target.matches('input, select'));
+      if (isText || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'z') return;
+      event.preventDefault();
+      go(event.shiftKey ? 'redo' : 'undo');
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  });
+  const button = (way: 'undo' | 'redo', word: string, sign: string, what: string | null) => (
+    <button
+      type="button"
+      class="icon"
+      disabled={what === null}
+      aria-label={what === null ? word : `${word}: ${what}`}
+      title={what === null ? `${word}: nothing` : `${word}: ${what}`}
+      onClick={() => go(way)}
+    >
+      {sign}
+    </button>
+  );
+  return (
+    <>
+      {button('undo', 'Undo', '↶', undo)}
+      {button('redo', 'Redo', '↷', redo)}
+    </>
   );
 }
 

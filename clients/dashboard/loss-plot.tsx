@@ -118,12 +118,18 @@ function optionsOf(box: HTMLElement): uPlot.Options {
 /** Whole decades around what there is, two to nine, so that the axis stands still. */
 function decades(low: number | null, high: number | null): [number, number] {
   if (low === null || high === null || !(low > 0) || !(high > 0)) return [1e-4, 1];
-  const to = Math.ceil(Math.log10(high) + 1e-9);
-  const from = Math.max(to - 9, Math.min(to - 2, Math.floor(Math.log10(low) - 1e-9)));
+  const to = Math.max(Math.log10(NOTHING) + 2, Math.ceil(Math.log10(high) + 1e-9));
+  const from = Math.max(
+    to - 9,
+    Math.log10(NOTHING),
+    Math.min(to - 2, Math.floor(Math.log10(low) - 1e-9)),
+  );
   return [10 ** from, 10 ** to];
 }
 
 const power = (value: number): string =>
-  value >= 1e-3 && value < 1e4
-    ? String(Number(value.toPrecision(1)))
-    : number(value, 2).replace('.0', '');
+  value < 2 * NOTHING
+    ? '0'
+    : value >= 1e-3 && value < 1e4
+      ? String(Number(value.toPrecision(1)))
+      : number(value, 2).replace('.0', '');

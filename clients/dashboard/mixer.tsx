@@ -8,6 +8,7 @@ import { Fader } from './fader.tsx';
 import { useModel } from './hooks.ts';
 import { Levels, MeterBar } from './levels.tsx';
 import type { Host, Model } from './model.ts';
+import { Snapshots } from './snapshots.tsx';
 import type { Param, UiNode } from './types.ts';
 
 type Group = Extract<UiNode, { group: unknown }>;
@@ -51,6 +52,7 @@ export function Mixer({ model }: { readonly model: Model }) {
             ))}
           </section>
         )}
+        <Snapshots model={model} />
       </div>
     </>
   );

@@ -12,12 +12,14 @@
 import { decodeLevels, LivegradError } from '../sdk/client.ts';
 import type { Change, Client, Frame, Levels, Snapshot } from '../sdk/client.ts';
 import { Series } from './series.ts';
-import type { Meter, Param, PatchDocument, Status, Training } from './types.ts';
+import type { Heading, Meter, Morph, Param, PatchDocument, Status, Training } from './types.ts';
 
 /** Telemetry a second; text is written more slowly than bars. */
 const RATE = 30;
 /** Without any frame for so long nothing is live, milliseconds. */
 const PATIENCE = 1500;
+/** How long what is only told stands, milliseconds. */
+const TOLD = 6000;
 const HISTORY = 60 * RATE;
 /** Points of a sparkline, one each half second. */
 const TRACE = 120;
@@ -46,8 +48,10 @@ export class Model {
   /** When the connection went, milliseconds since 1970. */
   lostAt = 0;
   host: Host | undefined;
-  /** Something that went wrong, for a person; empty when nothing did. */
+  /** What a person should know by now; empty when nothing. */
   notice = '';
+  /** Whether it went wrong, or is only told. */
+  tone: 'bad' | 'said' = 'bad';
 
   readonly values = new Map<string, number>();
   readonly gradients = new Map<string, number>();
@@ -69,6 +73,15 @@ export class Model {
   states: readonly EngineState[] = [];
   /** Seconds of audio since the host started. */
   time = 0;
+  snapshots: readonly Heading[] = [];
+  morph: Morph | undefined;
+  /** When the host told of it, on the clock of the page. */
+  morphAt = 0;
+  /** In words what undo and redo would do; null where there is nothing. */
+  edits: { readonly undo: string | null; readonly redo: string | null } = {
+    undo: null,
+    redo: null,
+  };
   /** Values of learnables when learning began; a way back. */
   mark: Readonly<Record<string, number>> | undefined;
 
@@ -84,6 +97,7 @@ export class Model {
   #asked = false;
   #asking: Promise<void> | undefined;
   #isOld = false;
+  #fading: ReturnType<typeof setTimeout> | undefined;
 
   constructor(client: Client) {
     this.client = client;
@@ -119,6 +133,7 @@ export class Model {
       this.connection = 'open';
       this.lostAt = 0;
       this.#takeSnapshot(snapshot);
+      void this.#askMore();
     });
     this.client.on('change', (change) => this.#takeChange(change));
     this.client.subscribe(
@@ -153,9 +168,12 @@ export class Model {
     });
   }
 
-  say(notice: string): void {
+  say(notice: string, tone: 'bad' | 'said' = 'bad'): void {
     if (this.notice === notice) return;
     this.notice = notice;
+    this.tone = tone;
+    clearTimeout(this.#fading);
+    if (tone === 'said') this.#fading = setTimeout(() => this.say(''), TOLD);
     this.#changed();
   }
 
@@ -216,6 +234,29 @@ export class Model {
       }
       if (this.#isOld) await new Promise((resolve) => setTimeout(resolve, 100));
     }
+  }
+
+  /** What changes are told of, and no snapshot of the host holds. */
+  async #askMore(): Promise<void> {
+    const { client } = this;
+    try {
+      const [{ undo, redo }, { snapshots }, morph] = await Promise.all([
+        client.edits.list(),
+        client.snapshots.list(),
+        client.morph.get(),
+      ]);
+      this.edits = { undo: undo[0] ?? null, redo: redo[0] ?? null };
+      this.snapshots = snapshots;
+      this.#takeMorph(morph);
+    } catch {
+      // As above.
+    }
+    this.#changed();
+  }
+
+  #takeMorph(morph: Morph): void {
+    this.morph = morph;
+    this.morphAt = performance.now();
   }
 
   #takeSnapshot({ status, patch, params, meters, training }: Snapshot): void {
@@ -294,12 +335,18 @@ export class Model {
         break;
       case 'patch.changed':
         void this.refresh();
+        // Others fit by now.
+        void this.#askMore();
         break;
-      // Not shown.
       case 'snapshots.changed':
+        this.snapshots = change.data.snapshots;
+        break;
       case 'morph.changed':
+        this.#takeMorph(change.data);
+        break;
       case 'edits.changed':
-        return;
+        this.edits = change.data;
+        break;
     }
     this.#changed();
   }

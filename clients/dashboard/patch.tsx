@@ -352,5 +352,5 @@ async function download(model: Model): Promise<void> {
   link.download = file;
   link.click();
   URL.revokeObjectURL(link.href);
-  if (notes.length > 0) model.say(notes.join(' '));
+  if (notes.length > 0) model.say(notes.join(' '), 'said');
 }

@@ -15,3 +15,5 @@ export type Source = Status['source'];
 export type Schedule = NonNullable<Training['schedule']>;
 export type Device = Output<'devices.list'>['devices'][number];
 export type Engine = Status['engine'];
+export type Heading = Output<'snapshots.list'>['snapshots'][number];
+export type Morph = Output<'morph.get'>;

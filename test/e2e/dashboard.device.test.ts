@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { COALESCING } from '../../server/api/edits.ts';
 import { buildDashboard, knownDashboard } from '../../server/launch/dashboard.mjs';
 import { BUILD } from '../../server/launch/paths.mjs';
 import { startDaemon, type Daemon } from '../support/daemon.ts';
@@ -219,6 +220,34 @@ describeWith(['chromium'], 'the dashboard', () => {
     await page.getByRole('button', { name: 'Open', exact: true }).click();
     await page.getByText('48000 Hz, 512 frames').waitFor();
     expect(await daemon.request('GET', '/status')).toMatchObject({ engine: { blockSize: 512 } });
+  });
+
+  it('values are kept, gone over to, and a step is undone for all', async () => {
+    await play('gain');
+    const page = await open('mixer');
+    const other = await open('mixer', PHONE);
+    await daemon.request('PUT', '/params/hidden/gain', { value: 1.5 });
+    await page.getByRole('textbox', { name: 'Name of a snapshot' }).fill('loud');
+    await page.getByRole('button', { name: 'Keep', exact: true }).click();
+    // Within a second it would be one step with what was set before.
+    await page.waitForTimeout(COALESCING + 100);
+    await page.getByRole('slider', { name: 'gain', exact: true }).press('Home');
+    await expect.poll(() => valueOf('hidden/gain')).toBe(0);
+    await other.getByRole('button', { name: /^Undo: .*gain/u }).click();
+    await expect.poll(() => valueOf('hidden/gain')).toBe(1.5);
+    await other
+      .getByRole('status')
+      .getByText(/^Undone: .*gain/u)
+      .waitFor();
+    await page.keyboard.press('Control+Shift+z');
+    await expect.poll(() => valueOf('hidden/gain')).toBe(0);
+    await other.getByRole('textbox', { name: /^Morph in/u }).fill('0.3');
+    await other.getByRole('button', { name: 'Morph to loud' }).click();
+    await expect.poll(() => shown(page, 'gain')).toBe(1.5);
+    await shoot(page, 'snapshots');
+    await page.getByRole('button', { name: 'Delete loud' }).click();
+    await page.getByRole('button', { name: 'Really delete loud' }).click();
+    await expect.poll(() => other.getByRole('button', { name: 'Load loud' }).count()).toBe(0);
   });
 
   it('says plainly what a client may not do', async () => {

@@ -47,6 +47,9 @@ function host() {
     training: { get: async () => answers.training },
     meters: { list: async () => answers.meters },
     params: { list, update },
+    edits: { list: async () => ({ undo: ['set a to 1'], redo: [] }) },
+    snapshots: { list: async () => ({ snapshots: [] }) },
+    morph: { get: async () => ({ state: 'none' }) },
     on: (kind: string, listener: Listener) => listeners.set(kind, listener),
     subscribe: ({ topics }: { topics: string[] }, listener: Listener) =>
       listeners.set(topics.includes('loss') ? 'frame' : 'load', listener),
@@ -155,6 +158,14 @@ it('what goes wrong is said, and what was shown is asked for again', async () =>
   expect(list).toHaveBeenCalled();
   await vi.advanceTimersByTimeAsync(0);
   expect(model.values.get('a')).toBe(0.5);
+});
+
+it('what can be undone is known from the start, and told since', async () => {
+  const { model, emit } = await opened();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(model.edits).toEqual({ undo: 'set a to 1', redo: null });
+  emit('change', { kind: 'edits.changed', data: { undo: null, redo: 'set a to 1' } });
+  expect(model.edits).toEqual({ undo: null, redo: 'set a to 1' });
 });
 
 it('a wrong token asks for another one', async () => {
