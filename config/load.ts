@@ -3,8 +3,8 @@
  *
  * Invariant: everything that is wrong is reported together, and every report names its source
  * (file, variable or flag), its line in the file, the key, what was expected and what was found.
- * What the file says of `patch` and of folders for Faust is relative to the file, all else to the
- * working directory. A token is never shown. Nothing else in the program reads the environment or the flags.
+ * What the file says of `patch`, of folders for Faust and of certificates is relative to the file, all
+ * else to the working directory. A token is never shown. Nothing else in the program reads the environment or the flags.
  */
 
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { LineCounter, parseDocument, isMap, isScalar } from 'yaml';
 import { nearest, type Diagnostic, type Result } from '../dsp/diagnostic.ts';
 import { parseNetwork } from './network.ts';
-import { CONFIG_KEYS, LIST_DIVIDER, configSchema, type Config, type ConfigKey } from './schema.ts';
+import { CONFIG_KEYS, configSchema, type Config, type ConfigKey } from './schema.ts';
 
 /** Every code of this room, with its meaning. */
 export const CONFIG_CODES = {
@@ -25,6 +25,7 @@ export const CONFIG_CODES = {
   CONFIG_TOKEN_REQUIRED: 'an address other than loopback is configured without a token',
   CONFIG_PEERS_REQUIRED:
     'OSC is to listen on an address other than loopback without a list of peers',
+  CONFIG_TLS_INCOMPLETE: 'a certificate is configured without its key, or a key without it',
   CONFIG_FILE_REQUIRED: 'the file backend is configured without a file to play',
 } as const satisfies Record<string, string>;
 
@@ -43,6 +44,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Read instead of the file system, where given. Throws like `readFileSync` when missing. */
   readonly readFile?: (path: string) => string;
+  /** Whether tokens are kept in a state directory; none are, where it is not given. */
+  readonly hasTokens?: (stateDir: string) => boolean;
 }
 
 export interface LoadedConfig {
@@ -78,7 +81,7 @@ export function loadConfig(sources: ConfigSources): Result<LoadedConfig> {
   const file = readFile(sources, flags.file, reading);
   readEnvironment(sources.env, reading);
   for (const { key, raw } of flags.settings) assign(reading, key, raw, { source: key.flag });
-  const config = check(reading);
+  const config = check(reading, sources.hasTokens);
   return config === undefined
     ? { ok: false, diagnostics: reading.diagnostics }
     : { ok: true, value: { config, file } };
@@ -213,7 +216,13 @@ function readYaml(content: string, source: string, reading: Reading): void {
 }
 
 /** Settings that name files and folders as they are seen from the configuration file. */
-const BESIDE: ReadonlySet<string> = new Set(['patch', 'faust.libraries', 'faust.sounds']);
+const BESIDE: ReadonlySet<string> = new Set([
+  'patch',
+  'faust.libraries',
+  'faust.sounds',
+  'http.tls.cert',
+  'http.tls.key',
+]);
 
 /** A value of the file: paths as they are seen from the working directory. */
 function beside(file: string, { key }: ConfigKey, value: unknown): unknown {
@@ -259,7 +268,7 @@ function assign(reading: Reading, key: ConfigKey, raw: string, origin: Origin): 
   } else if (key.kind === 'boolean' && (trimmed === 'true' || trimmed === 'false')) {
     value = trimmed === 'true';
   } else if (key.kind === 'list') {
-    value = raw.split(LIST_DIVIDER).filter((item) => item !== '');
+    value = raw.split(key.divider).filter((item) => item !== '');
   }
   place(reading, key, value, origin);
 }
@@ -275,7 +284,7 @@ function place(reading: Reading, key: ConfigKey, value: unknown, origin: Origin)
 
 // --- checks ----------------------------------------------------------------------------------
 
-function check(reading: Reading): Config | undefined {
+function check(reading: Reading, hasTokens?: ConfigSources['hasTokens']): Config | undefined {
   const parsed = configSchema.safeParse(reading.values);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
@@ -289,24 +298,37 @@ function check(reading: Reading): Config | undefined {
       const origin = originOf(reading, key?.key ?? path);
       const got = path === 'http.token' ? 'something else (not shown)' : show(value);
       reading.diagnostics.push(
-        report('CONFIG_INVALID', path, origin, expectedAt(path, key) ?? issue.message, got),
+        report(
+          'CONFIG_INVALID',
+          path,
+          origin,
+          expectedAt(path, key, issue.code) ?? issue.message,
+          got,
+        ),
       );
     }
   }
-  checkTogether(reading);
+  checkTogether(reading, hasTokens);
   return parsed.success && reading.diagnostics.length === 0 ? parsed.data : undefined;
 }
 
 /** What belongs at the path of a problem: a value of its key, or an item of a list. */
-const expectedAt = (path: string, key: ConfigKey | undefined): string | undefined =>
-  key === undefined || path === key.key ? key?.expected : 'text, not empty';
+function expectedAt(path: string, key: ConfigKey | undefined, code: string): string | undefined {
+  if (key === undefined || path === key.key) return key?.expected;
+  // The schema says it in words where an item has a format.
+  return code === 'invalid_format' ? undefined : 'text, not empty';
+}
 
 /** What a single key cannot tell. Looks at what was read, so that it reports beside other mistakes. */
-function checkTogether(reading: Reading): void {
+function checkTogether(reading: Reading, hasTokens: ConfigSources['hasTokens']): void {
   const sections = reading.values as Record<'http' | 'audio' | 'osc', Values | undefined>;
   const { http = {}, audio = {}, osc = {} } = sections;
   const host = http['host'] ?? '127.0.0.1';
-  if ((http['token'] ?? '') === '' && typeof host === 'string' && !isLoopback(host)) {
+  const stateDir = reading.values['stateDir'] ?? '.livegrad';
+  const isTokenless =
+    (http['token'] ?? '') === '' &&
+    !(typeof stateDir === 'string' && hasTokens?.(stateDir) === true);
+  if (isTokenless && typeof host === 'string' && !isLoopback(host)) {
     reading.diagnostics.push(
       report(
         'CONFIG_TOKEN_REQUIRED',
@@ -314,7 +336,22 @@ function checkTogether(reading: Reading): void {
         originOf(reading, 'http.host'),
         'a loopback address while no token is set',
         show(host),
-        'Set http.token (LIVEGRAD_HTTP_TOKEN) to listen on a network, or use 127.0.0.1.',
+        'Make a token with "livegrad token add NAME --role admin", set http.token (LIVEGRAD_HTTP_TOKEN), or use 127.0.0.1.',
+      ),
+    );
+  }
+  const tls = (http['tls'] ?? {}) as Values;
+  const named = (['cert', 'key'] as const).filter((file) => (tls[file] ?? '') !== '');
+  if (named.length === 1) {
+    const [has, lacks] = named[0] === 'cert' ? ['cert', 'key'] : ['key', 'cert'];
+    reading.diagnostics.push(
+      report(
+        'CONFIG_TLS_INCOMPLETE',
+        `http.tls.${lacks}`,
+        originOf(reading, `http.tls.${has}`),
+        `a file to go with http.tls.${has}`,
+        'none',
+        'HTTPS needs both a certificate and its key.',
       ),
     );
   }

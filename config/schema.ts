@@ -14,6 +14,18 @@ const token = z
   .max(512)
   .regex(/^[\x21-\x7e]*$/, 'expected printable ASCII without spaces');
 
+const origin = z
+  .string()
+  .max(1024)
+  .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/]+$/, 'an origin such as https://studio.example');
+
+const tlsSchema = z.strictObject({
+  cert: text
+    .default('')
+    .describe('Certificate in PEM, with those that lead to its root; with it HTTPS is spoken.'),
+  key: text.default('').describe('Private key of the certificate, in PEM.'),
+});
+
 const httpSchema = z.strictObject({
   host: text
     .min(1)
@@ -22,7 +34,21 @@ const httpSchema = z.strictObject({
   port: z.int().min(0).max(65535).default(8440).describe('TCP port; 0 takes any free one.'),
   token: token
     .default('')
-    .describe('Bearer token that every request must carry; empty asks for none.'),
+    .describe(
+      'Bearer token of an administrator; where it or `livegrad token` gives one, every request needs one.',
+    ),
+  origins: z
+    .array(origin)
+    .max(16)
+    .default([])
+    .describe('Origins of pages of other sites that may call: https://studio.example.'),
+  rateLimit: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(12_000)
+    .describe('Requests per minute of an address or socket; 0 for no limit.'),
+  tls: tlsSchema.prefault({}),
 });
 
 export const audioSchema = z.strictObject({
@@ -147,9 +173,11 @@ export interface ConfigKey {
   readonly kind: 'string' | 'number' | 'boolean' | 'list';
   /** What a value may be, in words: `whole number, 8000 to 384000`. */
   readonly expected: string;
-  /** Undefined where the setting has no default; of a list, as `:` divides it. */
+  /** Undefined where the setting has no default; of a list, as it is written in a variable. */
   readonly fallback: string | number | boolean | undefined;
   readonly doc: string;
+  /** Divides the items of a list in a variable or a flag: `:` as in `PATH`, or `,` where items hold that. */
+  readonly divider: ':' | ',';
 }
 
 interface JsonProperty {
@@ -161,13 +189,11 @@ interface JsonProperty {
   readonly maxLength?: number;
   readonly pattern?: string;
   readonly maxItems?: number;
+  readonly items?: JsonProperty;
   readonly default?: unknown;
   readonly description?: string;
   readonly properties?: Readonly<Record<string, JsonProperty>>;
 }
-
-/** Divides the items of a list in a variable or a flag, as in `PATH`. */
-export const LIST_DIVIDER = ':';
 
 const KINDS: Readonly<Record<string, ConfigKey['kind']>> = {
   boolean: 'boolean',
@@ -191,6 +217,7 @@ function collect(node: JsonProperty, path: readonly string[]): ConfigKey[] {
 function describeKey(property: JsonProperty, path: readonly string[]): ConfigKey {
   const words = path.map((part) => part.replace(/[A-Z]/g, (c) => `_${c}`));
   const { default: fallback } = property;
+  const divider = property.items?.pattern === undefined ? ':' : ',';
   return {
     path,
     key: path.join('.'),
@@ -199,9 +226,10 @@ function describeKey(property: JsonProperty, path: readonly string[]): ConfigKey
     kind: KINDS[property.type ?? ''] ?? 'string',
     expected: expectation(property),
     fallback: Array.isArray(fallback)
-      ? fallback.join(LIST_DIVIDER)
+      ? fallback.join(divider)
       : (fallback as ConfigKey['fallback']),
     doc: property.description ?? '',
+    divider,
   };
 }
 

@@ -50,7 +50,14 @@ function bad(given: Given): readonly ConfigDiagnostic[] {
 test('nothing configured gives the defaults', () => {
   const config = good({});
   expect(config).toEqual(configSchema.parse({}));
-  expect(config.http).toEqual({ host: '127.0.0.1', port: 8440, token: '' });
+  expect(config.http).toEqual({
+    host: '127.0.0.1',
+    port: 8440,
+    token: '',
+    origins: [],
+    rateLimit: 12_000,
+    tls: { cert: '', key: '' },
+  });
   expect(config.audio).toMatchObject({ backend: 'auto', sampleRate: 48000, blockSize: 256 });
   expect(config.patch).toBe('gain');
 });
@@ -91,6 +98,7 @@ test('every key can be set by its variable and by its flag', () => {
   const sample: Record<string, string> = {
     'http.host': '::1',
     'http.token': 'secret',
+    'http.origins': 'https://studio.example',
     'audio.backend': 'virtual',
     'audio.clock': 'free',
     'engine.revectorize': 'auto',
@@ -108,9 +116,12 @@ test('every key can be set by its variable and by its flag', () => {
           : 'x');
     const read = (config: Config): unknown =>
       key.path.reduce<unknown>((node, part) => (node as Record<string, unknown>)[part], config);
-    expect(String(read(good({ env: { [key.variable]: raw } }))), key.variable).toBe(raw);
-    expect(String(read(good({ argv: [key.flag, raw] }))), key.flag).toBe(raw);
-    expect(String(read(good({ argv: [`${key.flag}=${raw}`] }))), key.flag).toBe(raw);
+    // Neither file of HTTPS comes alone.
+    const yaml = 'http:\n  tls:\n    cert: host.pem\n    key: host.key\n';
+    const from = (given: Given): string => String(read(good({ yaml, ...given })));
+    expect(from({ env: { [key.variable]: raw } }), key.variable).toBe(raw);
+    expect(from({ argv: [key.flag, raw] }), key.flag).toBe(raw);
+    expect(from({ argv: [`${key.flag}=${raw}`] }), key.flag).toBe(raw);
   }
 });
 
@@ -268,6 +279,21 @@ const cases: readonly Case[] = [
     expected: { code: 'CONFIG_PEERS_REQUIRED', source: 'livegrad.yaml', line: 2 },
   },
   {
+    name: 'a page that is no origin',
+    given: { env: { LIVEGRAD_HTTP_ORIGINS: 'studio.example' } },
+    expected: {
+      code: 'CONFIG_INVALID',
+      source: 'LIVEGRAD_HTTP_ORIGINS',
+      expected: 'an origin such as https://studio.example',
+      got: '"studio.example"',
+    },
+  },
+  {
+    name: 'a certificate without its key',
+    given: { yaml: 'http:\n  tls:\n    cert: host.pem\n' },
+    expected: { code: 'CONFIG_TLS_INCOMPLETE', line: 3, path: 'http.tls.key' },
+  },
+  {
     name: 'the file backend without a file',
     given: { yaml: 'audio:\n  backend: file\n' },
     expected: { code: 'CONFIG_FILE_REQUIRED', source: 'livegrad.yaml', line: 2 },
@@ -314,7 +340,18 @@ test('a faulty token is reported without showing it', () => {
 
 test('a public address with a token is accepted', () => {
   const config = good({ argv: ['--http-host', '0.0.0.0', '--http-token', 'secret'] });
-  expect(config.http).toEqual({ host: '0.0.0.0', port: 8440, token: 'secret' });
+  expect(config.http).toMatchObject({ host: '0.0.0.0', port: 8440, token: 'secret' });
+});
+
+test('a public address with a token in the state directory is accepted', () => {
+  const asked: string[] = [];
+  const result = loadConfig({
+    argv: ['--http-host', '0.0.0.0', '--state-dir', 'state'],
+    env: { LIVEGRAD_CONFIG: '/dev/null' },
+    hasTokens: (directory) => asked.push(directory) > 0,
+  });
+  expect(result.ok).toBe(true);
+  expect(asked).toEqual(['state']);
 });
 
 test('every shipped example loads', () => {
@@ -357,7 +394,7 @@ test('the commented example shows every key with its default', () => {
   const yaml = readFileSync(new URL('livegrad.yaml', root), 'utf8');
   const uncommented = yaml
     .split('\n')
-    .filter((line) => /^\s*# [A-Za-z]+: /.test(line) || /^[a-z]+:/.test(line))
+    .filter((line) => /^\s*# [A-Za-z]+: /.test(line) || /^\s*[a-z]+:/.test(line))
     .map((line) => line.replace('# ', ''))
     .join('\n');
   const { inputFile, outputFile, ...audio } = good({ yaml: uncommented }).audio;
