@@ -13,12 +13,13 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import type { Config } from '../config/schema.ts';
-import { loadConfig, printConfigDiagnostics, printConfigHelp } from '../config/load.ts';
+import { isLoopback, loadConfig, printConfigDiagnostics, printConfigHelp } from '../config/load.ts';
 import { printDiagnostics, type Diagnostic, type Result } from '../dsp/diagnostic.ts';
 import { EXAMPLES } from '../dsp/examples/index.ts';
 import { parsePatch, type Patch } from '../dsp/patch/schema.ts';
 import { Compiler } from './compile/compiler.ts';
-import { createApp } from './control/app.ts';
+import { Access } from './control/access.ts';
+import { createApp, type App } from './control/app.ts';
 import { FileWatch } from './control/file-watch.ts';
 import { createLog, type Log } from './control/log.ts';
 import { Metrics } from './control/metrics.ts';
@@ -27,6 +28,8 @@ import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts'
 import { Session, type Engine } from './control/session.ts';
 import { SnapshotFiles } from './control/snapshot-files.ts';
 import { Store } from './control/store.ts';
+import { readCertificate } from './control/tls.ts';
+import { readTokens, tokenFile } from './control/tokens.ts';
 import { listDevices, Supervisor } from './engine/supervisor.ts';
 import { openOsc, type OscServer } from './osc/server.ts';
 import type { EngineEvent, EngineStatus, Measurement } from './engine/types.ts';
@@ -40,6 +43,17 @@ const { version: VERSION } = JSON.parse(
 ) as { version: string };
 
 async function run(config: Config): Promise<void> {
+  const tokens = readTokens(config.stateDir);
+  if (!tokens.ok) {
+    stopWith(EX_CONFIG, printDiagnostics(tokens.diagnostics));
+    return;
+  }
+  const { tls } = config.http;
+  const certificate = tls.cert === '' ? undefined : readCertificate(tls);
+  if (certificate?.ok === false) {
+    stopWith(EX_CONFIG, printDiagnostics(certificate.diagnostics));
+    return;
+  }
   const read = readPatch(config.patch);
   if (!read.ok) {
     stopWith(EX_CONFIG, unusable(config.patch, read.diagnostics));
@@ -82,7 +96,10 @@ async function run(config: Config): Promise<void> {
     file: restored === undefined || restored.isFile ? file : undefined,
     kept: restored?.kept,
   });
-  let watch: FileWatch | undefined;
+  const { token, origins, rateLimit } = config.http;
+  const isLocal = isLoopback(config.http.host);
+  const access = new Access({ token, tokens: tokens.value, isLocal, origins });
+  const watches: FileWatch[] = [];
   const operations = {
     session,
     log,
@@ -90,14 +107,20 @@ async function run(config: Config): Promise<void> {
     morph: new Morph(session),
     listDevices: coalesced(listDevices),
   };
-  const app = await createApp(operations, { token: config.http.token, version: VERSION, metrics });
+  const app = await createApp(operations, {
+    access,
+    rateLimit,
+    certificate: certificate?.value,
+    version: VERSION,
+    metrics,
+  });
 
   let osc: OscServer | undefined;
 
   closeWithGrace({ delay: 8000, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'the daemon failed');
     else log.info(`${signal ?? 'end'}: shutting down`);
-    watch?.close();
+    for (const watch of watches) watch.close();
     store.stop();
     await store.save(session.state);
     await Promise.all([osc?.close(), app.http.close(), engine.stop(), compiler.stop()]);
@@ -121,6 +144,9 @@ async function run(config: Config): Promise<void> {
     metrics.countOsc(osc.counts);
     log.info({ host: config.osc.host, port: osc.port }, 'OSC over UDP, OSCQuery over HTTP');
   }
+  if (!isLocal && certificate === undefined) {
+    log.warn('tokens travel in the clear: set http.tls.cert and http.tls.key for HTTPS');
+  }
   if (restored !== undefined) {
     log.info({ step: restored.kept.step }, 'going on with the saved session');
   }
@@ -134,14 +160,53 @@ async function run(config: Config): Promise<void> {
     await session.reload({ ok: true, value: document }, file);
   }
   if (file !== undefined) {
-    watch = new FileWatch({
-      file,
-      folders: isFaustFile(file) ? [...config.faust.libraries, ...config.faust.sounds] : [],
-      onSave: (text) => session.reload(text.ok ? documentIn(text.value, file) : text, file),
-    });
+    watches.push(
+      new FileWatch({
+        file,
+        folders: isFaustFile(file) ? [...config.faust.libraries, ...config.faust.sounds] : [],
+        onSave: (text) => session.reload(text.ok ? documentIn(text.value, file) : text, file),
+      }),
+    );
   }
+  watches.push(...watchSecrets(config, access, app, log));
   store.follow(() => session.state);
   console.log(announce(session, reachable(address, host)));
+}
+
+/** Tokens and certificates that change are used at once; faulty ones leave those of before. */
+function watchSecrets(config: Config, access: Access, app: App, log: Log): FileWatch[] {
+  const { tls } = config.http;
+  const follow = <T>(file: string, read: () => Result<T>, use: (found: T) => void): FileWatch =>
+    new FileWatch({
+      file,
+      onSave: async () => {
+        const found = read();
+        if (found.ok) use(found.value);
+        else
+          log.error(`${printDiagnostics(found.diagnostics)}; going on with what was there before`);
+      },
+    });
+  const pair = tls.cert === '' ? [] : [tls.cert, tls.key];
+  return [
+    follow(
+      tokenFile(config.stateDir),
+      () => readTokens(config.stateDir),
+      (tokens) => {
+        access.keep(tokens);
+        log.info(`tokens were read again: ${tokens.length}`);
+      },
+    ),
+    ...pair.map((file) =>
+      follow(
+        file,
+        () => readCertificate(tls),
+        (certificate) => {
+          app.certify(certificate);
+          log.info('the certificate was read again');
+        },
+      ),
+    ),
+  ];
 }
 
 /** One listing at a time, however many ask: each is a process. */
@@ -260,7 +325,12 @@ const argv = process.argv.slice(2);
 if (argv.includes('--help')) {
   console.log(`livegrad ${VERSION}\n\n${printConfigHelp()}`);
 } else {
-  const loaded = loadConfig({ argv, env: process.env });
+  const hasTokens = (stateDir: string): boolean => {
+    const tokens = readTokens(stateDir);
+    // A file that cannot be read is told as such, below.
+    return !tokens.ok || tokens.value.length > 0;
+  };
+  const loaded = loadConfig({ argv, env: process.env, hasTokens });
   if (loaded.ok) await run(loaded.value.config);
   else stopWith(EX_CONFIG, printConfigDiagnostics(loaded.diagnostics));
 }

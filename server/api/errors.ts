@@ -77,13 +77,31 @@ export const ERRORS = {
     status: 401,
     rpc: -32005,
     title: 'Token missing or wrong',
-    doc: 'The daemon has a token configured, and the request does not carry it.',
+    doc: 'The daemon asks for a token, and the request carries none that it knows.',
   },
   FORBIDDEN_ORIGIN: {
     status: 403,
     rpc: -32006,
     title: 'Foreign origin',
     doc: 'A page of another site sent the request, or it names the daemon by a foreign host.',
+  },
+  FORBIDDEN_ROLE: {
+    status: 403,
+    rpc: -32007,
+    title: 'Role too low',
+    doc: 'The token is known, and its role may not do this.',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    rpc: -32008,
+    title: 'Too many requests',
+    doc: 'The client asks more often than the daemon allows, or guesses tokens; `Retry-After` and `retryAfter` say how long to wait.',
+  },
+  TOO_MANY_CLIENTS: {
+    status: 503,
+    rpc: -32009,
+    title: 'Too many clients',
+    doc: 'As many sockets are open as the daemon allows.',
   },
   UNKNOWN_PARAM: {
     status: 404,
@@ -220,6 +238,7 @@ export const problemSchema = z
     code: z.enum(ERROR_CODES as [ErrorCode, ...ErrorCode[]]),
     detail: z.string().describe('What was expected, what was found, and where.'),
     diagnostics: z.array(diagnosticSchema).optional(),
+    retryAfter: z.int().optional().describe('Of RATE_LIMITED: seconds to wait.'),
   })
   .describe('An error, as application/problem+json.');
 

@@ -14,6 +14,7 @@ import { patchSchema } from '../../dsp/patch/schema.ts';
 import { EDIT_OPERATIONS } from './edits.ts';
 import type { ErrorCode } from './errors.ts';
 import { nothing, type OperationSpec } from './operation.ts';
+import { ROLES } from './roles.ts';
 import type { OperationId } from './routes.ts';
 import * as s from './schemas.ts';
 import { SNAPSHOT_OPERATIONS } from './snapshots.ts';
@@ -21,7 +22,9 @@ import { SNAPSHOT_OPERATIONS } from './snapshots.ts';
 export const COMMON_ERRORS = [
   'INVALID_INPUT',
   'UNAUTHORIZED',
+  'FORBIDDEN_ROLE',
   'FORBIDDEN_ORIGIN',
+  'RATE_LIMITED',
   'INTERNAL',
 ] as const satisfies readonly ErrorCode[];
 
@@ -47,7 +50,7 @@ export const OPERATIONS = {
     summary: 'State of the engine and of the training',
     doc: 'A snapshot; `load` and the counters move without a new revision.',
     input: nothing,
-    output: s.statusSchema,
+    output: s.statusSchema.extend({ role: z.enum(ROLES).describe('What the caller may do.') }),
     errors: [],
   },
   'devices.list': {

@@ -1,11 +1,13 @@
 /**
- * Where every operation is: its HTTP method and its path under `/api/v1`. The id is also its
- * JSON-RPC method. A `{name}` in a path is a field of the operation's input; the others are the
- * body, or the query of a GET.
+ * Where every operation is and who may call it: its HTTP method, its path under `/api/v1`, and the
+ * role it needs. The id is also its JSON-RPC method. A `{name}` in a path is a field of the
+ * operation's input; the others are the body, or the query of a GET.
  *
  * Invariant: plain constants, so that the SDK can use them in a browser without the schemas.
  * `operations.ts` says what goes in and out, and the type checker proves that it has every id.
  */
+
+import type { Role } from './roles.ts';
 
 export const API_PREFIX = '/api/v1';
 /** Type of the source of a Faust program, which stands for a patch of it. */
@@ -13,47 +15,50 @@ export const FAUST_TYPE = 'text/x-faust';
 export const SOCKET_PATH = `${API_PREFIX}/ws`;
 
 export const ROUTES = {
-  'status.get': ['GET', '/status'],
-  'devices.list': ['GET', '/devices'],
-  'devices.select': ['PUT', '/devices/selected'],
-  'devices.calibrate': ['POST', '/devices/calibrate'],
-  'output.get': ['GET', '/output'],
-  'output.set': ['PUT', '/output'],
-  'examples.list': ['GET', '/examples'],
-  'patch.get': ['GET', '/patch'],
-  'patch.set': ['PUT', '/patch'],
-  'patch.check': ['POST', '/patch/check'],
-  'patch.export': ['GET', '/patch/export'],
-  'patch.info': ['GET', '/patch/info'],
-  'params.list': ['GET', '/params'],
-  'params.update': ['PATCH', '/params'],
-  'params.get': ['GET', '/params/{id}'],
-  'params.set': ['PUT', '/params/{id}'],
-  'meters.list': ['GET', '/meters'],
-  'training.get': ['GET', '/training'],
-  'training.update': ['PATCH', '/training'],
-  'training.start': ['POST', '/training/start'],
-  'training.stop': ['POST', '/training/stop'],
-  'training.reset': ['POST', '/training/reset'],
-  'training.restart': ['POST', '/training/restart'],
-  'schedule.get': ['GET', '/schedule'],
-  'schedule.set': ['PUT', '/schedule'],
-  'schedule.ahead': ['GET', '/schedule/preview'],
-  'schedule.preview': ['POST', '/schedule/preview'],
-  'snapshots.list': ['GET', '/snapshots'],
-  'snapshots.get': ['GET', '/snapshots/{name}'],
-  'snapshots.save': ['PUT', '/snapshots/{name}'],
-  'snapshots.import': ['POST', '/snapshots'],
-  'snapshots.load': ['POST', '/snapshots/{name}/load'],
-  'snapshots.rename': ['POST', '/snapshots/{name}/rename'],
-  'snapshots.delete': ['DELETE', '/snapshots/{name}'],
-  'morph.get': ['GET', '/morph'],
-  'morph.start': ['POST', '/morph'],
-  'morph.stop': ['POST', '/morph/stop'],
-  'edits.list': ['GET', '/edits'],
-  'edits.undo': ['POST', '/edits/undo'],
-  'edits.redo': ['POST', '/edits/redo'],
-} as const satisfies Record<string, readonly ['GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE', string]>;
+  'status.get': ['GET', '/status', 'view'],
+  'devices.list': ['GET', '/devices', 'view'],
+  'devices.select': ['PUT', '/devices/selected', 'admin'],
+  'devices.calibrate': ['POST', '/devices/calibrate', 'admin'],
+  'output.get': ['GET', '/output', 'view'],
+  'output.set': ['PUT', '/output', 'control'],
+  'examples.list': ['GET', '/examples', 'view'],
+  'patch.get': ['GET', '/patch', 'view'],
+  'patch.set': ['PUT', '/patch', 'control'],
+  'patch.check': ['POST', '/patch/check', 'control'],
+  'patch.export': ['GET', '/patch/export', 'view'],
+  'patch.info': ['GET', '/patch/info', 'view'],
+  'params.list': ['GET', '/params', 'view'],
+  'params.update': ['PATCH', '/params', 'control'],
+  'params.get': ['GET', '/params/{id}', 'view'],
+  'params.set': ['PUT', '/params/{id}', 'control'],
+  'meters.list': ['GET', '/meters', 'view'],
+  'training.get': ['GET', '/training', 'view'],
+  'training.update': ['PATCH', '/training', 'control'],
+  'training.start': ['POST', '/training/start', 'control'],
+  'training.stop': ['POST', '/training/stop', 'control'],
+  'training.reset': ['POST', '/training/reset', 'control'],
+  'training.restart': ['POST', '/training/restart', 'control'],
+  'schedule.get': ['GET', '/schedule', 'view'],
+  'schedule.set': ['PUT', '/schedule', 'control'],
+  'schedule.ahead': ['GET', '/schedule/preview', 'view'],
+  'schedule.preview': ['POST', '/schedule/preview', 'view'],
+  'snapshots.list': ['GET', '/snapshots', 'view'],
+  'snapshots.get': ['GET', '/snapshots/{name}', 'view'],
+  'snapshots.save': ['PUT', '/snapshots/{name}', 'control'],
+  'snapshots.import': ['POST', '/snapshots', 'control'],
+  'snapshots.load': ['POST', '/snapshots/{name}/load', 'control'],
+  'snapshots.rename': ['POST', '/snapshots/{name}/rename', 'control'],
+  'snapshots.delete': ['DELETE', '/snapshots/{name}', 'control'],
+  'morph.get': ['GET', '/morph', 'view'],
+  'morph.start': ['POST', '/morph', 'control'],
+  'morph.stop': ['POST', '/morph/stop', 'control'],
+  'edits.list': ['GET', '/edits', 'view'],
+  'edits.undo': ['POST', '/edits/undo', 'control'],
+  'edits.redo': ['POST', '/edits/redo', 'control'],
+} as const satisfies Record<
+  string,
+  readonly ['GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE', string, Role]
+>;
 
 export type OperationId = keyof typeof ROUTES;
 export const OPERATION_IDS = Object.keys(ROUTES) as readonly OperationId[];

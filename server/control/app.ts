@@ -7,6 +7,9 @@
  * holds no state: `session.ts` does.
  */
 
+import { Server as HttpsServer } from 'node:https';
+import cors, { type FastifyCorsOptions } from '@fastify/cors';
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import Fastify, {
@@ -21,6 +24,7 @@ import { documentOf } from '../../dsp/faust/document.ts';
 import { sourceOf } from '../../dsp/patch/faust.ts';
 import { ERRORS, problem, problemSchema, type ErrorCode, type Problem } from '../api/errors.ts';
 import { COMMON_ERRORS, OPERATIONS } from '../api/operations.ts';
+import { ROLES, ROLE_DOCS, type Role } from '../api/roles.ts';
 import {
   API_PREFIX,
   FAUST_TYPE,
@@ -30,29 +34,39 @@ import {
   type OperationId,
 } from '../api/routes.ts';
 import { MAX_MESSAGE } from '../api/socket.ts';
-import { accessProblem } from './access.ts';
+import { bearerOf, type Access } from './access.ts';
 import { addDashboard, BUNDLE } from './dashboard.ts';
-import { addHealth } from './health.ts';
+import { addHealth, type Guard } from './health.ts';
+import { Limits } from './limits.ts';
 import { Metrics } from './metrics.ts';
 import { dispatch, type Host } from './operations.ts';
 import { Sockets, SOCKET_DEFAULTS, type SocketOptions } from './socket.ts';
+import type { Certificate } from './tls.ts';
 
-export interface AppOptions extends Partial<SocketOptions> {
-  readonly token: string;
+export interface AppOptions extends Partial<Omit<SocketOptions, 'access' | 'limits'>> {
+  readonly access: Access;
   readonly version: string;
   /** Where compilations are counted, too. */
   readonly metrics?: Metrics;
   /** Folder of the dashboard's bundle. */
   readonly dashboard?: string;
+  /** Requests of a client per minute; 0 for no limit. */
+  readonly rateLimit?: number;
+  /** Of HTTPS; HTTP without. */
+  readonly certificate?: Certificate | undefined;
 }
 
 export interface App {
   readonly http: FastifyInstance;
   readonly sockets: Sockets;
+  /** Presents another certificate to whoever connects from now on. */
+  certify(certificate: Certificate): void;
 }
 
 export async function createApp(host: Host, options: AppOptions): Promise<App> {
-  const http = Fastify({
+  const { access, certificate, rateLimit = 0 } = options;
+  const http: FastifyInstance = Fastify({
+    ...(certificate === undefined ? {} : { https: certificate }),
     loggerInstance: host.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_MESSAGE,
@@ -62,8 +76,6 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
     // The router's own complaints about a path come before any hook.
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   });
-  const sockets = new Sockets(host, { ...SOCKET_DEFAULTS, ...options });
-
   // `dispatch` checks input for both transports; here schemas only describe.
   http.setValidatorCompiler(() => (value) => ({ value }));
   http.setSerializerCompiler(() => (value) => JSON.stringify(value));
@@ -73,11 +85,28 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
 
   http.setErrorHandler(sendError);
   http.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request, reply)));
-  http.addHook('onRequest', async (request, reply) => {
-    const guarded = request.url === API_PREFIX || request.url.startsWith(`${API_PREFIX}/`);
-    const refusal = guarded ? accessProblem(options.token, request.headers) : undefined;
-    if (refusal !== undefined) await sendProblem(reply, refusal);
+  await http.register(helmet, HEADERS);
+  const limits = new Limits({ perMinute: rateLimit });
+  // What a hostile page sends is not counted: it would use up what its reader may ask.
+  http.addHook('onRequest', async ({ headers }, reply) => {
+    const refusal = access.foreign(headers);
+    return refusal && sendProblem(reply, refusal);
   });
+  if (access.origins.length > 0) {
+    await http.register(cors, { ...CORS, origin: [...access.origins] });
+  }
+  http.addHook('onRequest', async ({ ip }, reply) => {
+    const refusal = limits.request(ip);
+    return refusal && sendProblem(reply, refusal);
+  });
+  http.decorateRequest('role');
+  const guard: Guard = async (request, reply) => {
+    const granted = access.admit(limits, request.ip, bearerOf(request.headers));
+    if (!granted.ok) return sendProblem(reply, granted.problem);
+    request.role = granted.value.role;
+    return undefined;
+  };
+  const sockets = new Sockets(host, { ...SOCKET_DEFAULTS, ...options, limits });
 
   await http.register(swagger, {
     openapi: {
@@ -91,36 +120,66 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
-      ...(options.token === ''
-        ? {}
-        : {
-            components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-            security: [{ token: [] }],
-          }),
+      components: { securitySchemes: { token: TOKEN_SCHEME } },
     },
     transform: withSource,
     transformObject: jsonSchemaTransformObject,
   });
   await http.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, transformStaticCSP });
 
-  for (const id of OPERATION_IDS) addRoute(http, host, id);
+  for (const id of OPERATION_IDS) addRoute(http, host, guard, id);
   http.get('/openapi.json', { schema: { hide: true } }, () => http.swagger());
   await addDashboard(http, options.dashboard ?? BUNDLE);
   addHealth(http, {
     session: host.session,
     sockets,
     metrics: options.metrics ?? new Metrics(options.version),
-    refuses(request, reply) {
-      const refusal = accessProblem(options.token, request.headers);
-      if (refusal !== undefined) sendProblem(reply, refusal);
-      return refusal !== undefined;
-    },
+    guard,
   });
   http.server.on('upgrade', (request, stream, head) => sockets.upgrade(request, stream, head));
   http.addHook('preClose', async () => sockets.close());
   await http.ready();
-  return { http, sockets };
+  const certify = (next: Certificate): void => {
+    if (http.server instanceof HttpsServer) http.server.setSecureContext(next);
+  };
+  return { http, sockets, certify };
 }
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the token of a request may do; undefined where none was asked for. */
+    role: Role | undefined;
+  }
+}
+
+/**
+ * What answers tell browsers. The page of the API has a policy of its own. HSTS would make a
+ * certificate that was exchanged for a self-signed one lock its owner out.
+ */
+const HEADERS: FastifyHelmetOptions = {
+  strictTransportSecurity: false,
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  },
+};
+
+const CORS: FastifyCorsOptions = {
+  methods: ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'],
+  allowedHeaders: ['authorization', 'content-type', 'accept'],
+  exposedHeaders: ['allow', 'retry-after'],
+  strictPreflight: false,
+  maxAge: 600,
+};
+
+const TOKEN_SCHEME = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    `Asked for where a token is configured or kept. Roles: ` +
+    ROLES.map((role) => `${role} (${ROLE_DOCS[role]})`).join('; ') +
+    '.',
+} as const;
 
 /** A body that may be the source of a program, as the document of the API says it. */
 const withSource: typeof jsonSchemaTransform = (document) => {
@@ -137,7 +196,7 @@ const withSource: typeof jsonSchemaTransform = (document) => {
 const transformStaticCSP = (policy: string): string =>
   policy.replace(/upgrade-insecure-requests;?/, '');
 
-function addRoute(http: FastifyInstance, host: Host, id: OperationId): void {
+function addRoute(http: FastifyInstance, host: Host, guard: Guard, id: OperationId): void {
   const [method, path] = ROUTES[id];
   const fields = pathFields(id);
   const faust = faustOf(id);
@@ -145,7 +204,9 @@ function addRoute(http: FastifyInstance, host: Host, id: OperationId): void {
     if (isSource(request) && faust !== 'input') {
       return sendProblem(reply, wrongType(request, 'application/json'));
     }
-    const outcome = await dispatch(host, id, inputOf(request, fields), undefined);
+    const { role } = request;
+    if (role === undefined) throw new Error(`${id} has no guard`);
+    const outcome = await dispatch(host, id, inputOf(request, fields), undefined, role);
     if (!outcome.ok) return sendProblem(reply, outcome.problem);
     if (faust === 'output') {
       reply.header('vary', 'accept');
@@ -154,11 +215,11 @@ function addRoute(http: FastifyInstance, host: Host, id: OperationId): void {
     return reply.type('application/json').send(JSON.stringify(outcome.value));
   };
   const url = `${API_PREFIX}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
-  http.route({ method, url, schema: describe(id, fields), handler });
+  http.route({ method, url, schema: describe(id, fields), onRequest: guard, handler });
   if (path.endsWith('/{id}')) {
     // An id written with its slashes.
     const wildcard = `${API_PREFIX}${path.replace('{id}', '*')}`;
-    http.route({ method, url: wildcard, schema: { hide: true }, handler });
+    http.route({ method, url: wildcard, schema: { hide: true }, onRequest: guard, handler });
   }
 }
 
@@ -215,6 +276,7 @@ const sourceQuery = z.strictObject({
 
 function describe(id: OperationId, fields: readonly string[]): Record<string, unknown> {
   const { summary, doc, input, output, errors } = OPERATIONS[id];
+  const [method, , role] = ROUTES[id];
   const faust = faustOf(id);
   const shape = input instanceof z.ZodObject ? Object.entries<z.ZodType>(input.shape) : [];
   const part = (inPath: boolean): z.ZodObject =>
@@ -234,9 +296,11 @@ function describe(id: OperationId, fields: readonly string[]): Record<string, un
     operationId: id,
     tags: [id.split('.')[0]],
     summary,
-    description: doc,
+    description: `${doc} Role: ${role}.`,
+    // A role, as OpenAPI 3.1 has it; nothing, where no token is asked for.
+    security: [{ token: [role] }, {}],
     ...(fields.length > 0 ? { params: part(true) } : {}),
-    ...(takes ? { [ROUTES[id][0] === 'GET' ? 'querystring' : 'body']: body } : {}),
+    ...(takes ? { [method === 'GET' ? 'querystring' : 'body']: body } : {}),
     ...(faust === 'input' ? { source: true, querystring: sourceQuery } : {}),
     response: {
       200: {
@@ -312,6 +376,7 @@ const wrongType = ({ headers }: FastifyRequest, expected: string): Problem =>
   );
 
 function sendProblem(reply: FastifyReply, body: Problem): FastifyReply {
+  if (body.retryAfter !== undefined) reply.header('retry-after', body.retryAfter);
   if (body.status === 401) reply.header('www-authenticate', 'Bearer realm="livegrad"');
   return reply.status(body.status).type('application/problem+json').send(JSON.stringify(body));
 }

@@ -11,12 +11,17 @@ import { unready, type Metrics, type Observed } from './metrics.ts';
 
 export interface Health extends Observed {
   readonly metrics: Metrics;
-  /** Sends a refusal, and says so; who may pass is the caller's business. */
-  refuses(request: FastifyRequest, reply: FastifyReply): boolean;
+  readonly guard: Guard;
 }
 
+/** Answers who may not pass, at a route that needs a token, before a body is read. */
+export type Guard = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<FastifyReply | undefined>;
+
 export function addHealth(http: FastifyInstance, health: Health): void {
-  const { session, metrics } = health;
+  const { session, metrics, guard } = health;
   const schema = { hide: true };
   http.get('/healthz', { schema }, () => ({ ok: true }));
   http.get('/readyz', { schema }, (_, reply) => {
@@ -25,8 +30,7 @@ export function addHealth(http: FastifyInstance, health: Health): void {
     const ok = reasons.length === 0;
     return reply.status(ok ? 200 : 503).send({ ok, state, reasons });
   });
-  http.get('/metrics', { schema }, async (request, reply) => {
-    if (health.refuses(request, reply)) return reply;
+  http.get('/metrics', { schema, onRequest: guard }, async (_, reply) => {
     const text = await metrics.text(health);
     return reply.type(metrics.contentType).header('cache-control', 'no-store').send(text);
   });

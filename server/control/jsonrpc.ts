@@ -14,7 +14,7 @@ import type { Outcome } from './outcome.ts';
 type Id = string | number | null;
 
 /** Runs a method, or gives undefined when there is none of this name. */
-export type Call = (method: string, params: unknown) => Promise<Outcome<unknown>> | undefined;
+export type Call = (method: string, params: unknown) => Promise<Outcome<unknown> | undefined>;
 
 /** The text to send back, or undefined when nothing is to be answered. */
 export async function respond(text: string, call: Call): Promise<string | undefined> {
@@ -60,11 +60,10 @@ async function respondOne(request: unknown, call: Call): Promise<string | undefi
   const read = readRequest(request);
   if (!read.ok) return errorText(read.id, problem('INVALID_REQUEST', read.detail));
   const { id, method, params } = read;
-  const outcome = await (call(method, params) ??
-    Promise.resolve<Outcome<unknown>>({
-      ok: false,
-      problem: problem('UNKNOWN_METHOD', `no method is called ${JSON.stringify(method)}`),
-    }));
+  const outcome: Outcome<unknown> = (await call(method, params)) ?? {
+    ok: false,
+    problem: problem('UNKNOWN_METHOD', `no method is called ${JSON.stringify(method)}`),
+  };
   if (id === undefined) return undefined;
   return outcome.ok
     ? JSON.stringify({ jsonrpc: '2.0', id, result: outcome.value })

@@ -2,8 +2,8 @@
  * Runs operations: one runner for each row of the operations table, and the one way in for REST
  * and JSON-RPC alike.
  *
- * Invariant: total over the table (the type checker proves it); input is checked before a runner
- * sees it, and what a runner throws becomes INTERNAL and a line in the log. It knows nothing of the
+ * Invariant: total over the table (the type checker proves it); role and input are checked before a
+ * runner sees it, and what a runner throws becomes INTERNAL and a line in the log. It knows nothing of the
  * transport.
  */
 
@@ -15,7 +15,8 @@ import { explain, fromIssue, onePerPath } from '../../dsp/patch/explain.ts';
 import { withoutProgram } from '../../dsp/patch/faust.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import { OPERATIONS, type Output, type Parsed } from '../api/operations.ts';
-import type { OperationId } from '../api/routes.ts';
+import { includes, type Role } from '../api/roles.ts';
+import { ROUTES, type OperationId } from '../api/routes.ts';
 import type { Selection } from '../api/schemas.ts';
 import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
@@ -41,6 +42,7 @@ type Runners = {
     host: Host,
     input: Parsed<K>,
     origin: Origin,
+    role: Role,
   ) => Outcome<Output<K>> | Promise<Outcome<Output<K>>>;
 };
 
@@ -48,7 +50,7 @@ type Runners = {
 export type RunnersOf<G extends string> = Pick<Runners, Extract<OperationId, `${G}.${string}`>>;
 
 const RUNNERS: Runners = {
-  'status.get': ({ session }) => answer(session.status()),
+  'status.get': ({ session }, _, __, role) => answer({ ...session.status(), role }),
 
   'devices.list': async (host) => {
     const listed = await host.listDevices();
@@ -148,16 +150,21 @@ const RUNNERS: Runners = {
   ...EDIT_RUNNERS,
 };
 
-/** Checks the input of an operation and runs it. Never rejects. */
+/** Checks that the caller may do so, and the input of an operation, and runs it. Never rejects. */
 export async function dispatch<K extends OperationId>(
   host: Host,
   id: K,
   raw: unknown,
   origin: Origin,
+  role: Role,
 ): Promise<Outcome<Output<K>>> {
+  const [, , needed] = ROUTES[id];
+  if (!includes(role, needed)) {
+    return refuse('FORBIDDEN_ROLE', `${id} needs the role ${needed}; your token has ${role}`);
+  }
   try {
     const input = parseInput(id, raw ?? {});
-    return input.ok ? await RUNNERS[id](host, input.value, origin) : input;
+    return input.ok ? await RUNNERS[id](host, input.value, origin, role) : input;
   } catch (error) {
     host.log.error({ err: error, operation: id }, 'an operation failed');
     return refuse('INTERNAL', `${id} failed; the log of the daemon has the details`);

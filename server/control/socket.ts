@@ -15,29 +15,39 @@ import { problem, type Problem } from '../api/errors.ts';
 import { OPERATION_IDS, SOCKET_PATH, type OperationId } from '../api/routes.ts';
 import { MAX_MESSAGE, MAX_RATE, TOPICS, type Change } from '../api/socket.ts';
 import type { Measurement } from '../engine/types.ts';
-import { accessProblem } from './access.ts';
+import { bearerOf, type Access, type Grant } from './access.ts';
 import { errorText, notification, respond } from './jsonrpc.ts';
+import type { Limits } from './limits.ts';
 import { dispatch, invalidInput, type Host } from './operations.ts';
-import { answer, type Outcome } from './outcome.ts';
+import { answer, refuse, type Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
 import type { Origin } from './session.ts';
 import { Telemetry } from './telemetry.ts';
 
 export interface SocketOptions {
-  readonly token: string;
+  readonly access: Access;
+  readonly limits: Limits;
+  /** Sockets that may be open. */
+  readonly maxSockets: number;
   /** Bytes that may wait for one client. */
   readonly queueLimit: number;
   /** Milliseconds between pings; two without an answer close the socket. */
   readonly heartbeat: number;
 }
 
-export const SOCKET_DEFAULTS = { queueLimit: MAX_MESSAGE, heartbeat: 15_000 } as const;
+export const SOCKET_DEFAULTS = {
+  queueLimit: MAX_MESSAGE,
+  heartbeat: 15_000,
+  maxSockets: 128,
+} as const;
 
 /** Messages of one client that may wait to be run before it is not read any more. */
 const MAX_PENDING = 32;
 /** Between two notices of dropped telemetry, ms. */
 const NOTICE = 1000;
 const GOING_AWAY = 1001;
+/** "Policy violation": the token was removed. */
+const NOT_GRANTED = 1008;
 
 const topics = z.array(z.enum(TOPICS)).min(1).max(TOPICS.length);
 const subscribeSchema = z.strictObject({
@@ -47,6 +57,9 @@ const subscribeSchema = z.strictObject({
 const unsubscribeSchema = z.strictObject({ topics: topics.optional() });
 
 interface Client {
+  /** Of this socket alone, for its limit. */
+  readonly name: string;
+  readonly grant: Grant;
   readonly socket: WebSocket;
   readonly outbox: Outbox;
   readonly telemetry: Telemetry;
@@ -70,11 +83,13 @@ export class Sockets {
   readonly #unlisten: () => void;
   /** Telemetry frames that clients did not get who are gone. */
   #droppedBefore = 0;
+  #count = 0;
 
   constructor(host: Host, options: SocketOptions) {
     this.#host = host;
     this.#options = options;
     this.#unlisten = host.session.listen((change, origin) => this.#tell(change, origin));
+    options.access.listen(() => this.#review());
     this.#heartbeat = setInterval(() => this.#ping(), options.heartbeat);
     this.#heartbeat.unref();
   }
@@ -98,17 +113,32 @@ export class Sockets {
 
   /** For the `upgrade` event of the HTTP server. */
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    const address = `http://localhost${request.url ?? '/'}`;
-    const url = URL.canParse(address) ? new URL(address) : undefined;
-    const refusal =
-      url?.pathname === SOCKET_PATH
-        ? accessProblem(this.#options.token, request.headers, url.searchParams.get('token'))
-        : problem('UNKNOWN_ROUTE', `no socket is there: expected ${SOCKET_PATH}`);
-    if (refusal !== undefined) {
-      refuseUpgrade(stream, refusal);
+    const admitted = this.#admit(request);
+    if (!admitted.ok) {
+      refuseUpgrade(stream, admitted.problem);
       return;
     }
-    this.#server.handleUpgrade(request, stream, head, (socket) => this.#accept(socket));
+    this.#server.handleUpgrade(request, stream, head, (socket) => {
+      this.#accept(socket, admitted.value);
+    });
+  }
+
+  #admit({ url = '/', headers, socket }: IncomingMessage): Outcome<Grant> {
+    const { access, limits, maxSockets } = this.#options;
+    const address = `http://localhost${url}`;
+    const at = URL.canParse(address) ? new URL(address) : undefined;
+    if (at?.pathname !== SOCKET_PATH) {
+      return refuse('UNKNOWN_ROUTE', `no socket is there: expected ${SOCKET_PATH}`);
+    }
+    const client = socket.remoteAddress ?? '';
+    const refusal = access.foreign(headers) ?? limits.request(client);
+    if (refusal !== undefined) return { ok: false, problem: refusal };
+    const token = bearerOf(headers) || (at.searchParams.get('token') ?? '');
+    const granted = access.admit(limits, client, token);
+    if (granted.ok && this.#clients.size >= maxSockets) {
+      return refuse('TOO_MANY_CLIENTS', `${maxSockets} sockets are open; close one`);
+    }
+    return granted;
   }
 
   /** Gives a measurement to everyone who subscribed. */
@@ -128,15 +158,14 @@ export class Sockets {
   close(): void {
     clearInterval(this.#heartbeat);
     this.#unlisten();
-    for (const { socket } of this.#clients) {
-      socket.close(GOING_AWAY, 'the daemon is shutting down');
-      setTimeout(() => socket.terminate(), 500).unref();
-    }
+    for (const { socket } of this.#clients) end(socket, GOING_AWAY, 'the daemon is shutting down');
     this.#server.close();
   }
 
-  #accept(socket: WebSocket): void {
+  #accept(socket: WebSocket, grant: Grant): void {
     const client: Client = {
+      name: `socket ${++this.#count}`,
+      grant,
       socket,
       outbox: new Outbox(socket, this.#options.queueLimit),
       telemetry: new Telemetry(),
@@ -147,9 +176,7 @@ export class Sockets {
       toldAt: Number.NEGATIVE_INFINITY,
     };
     this.#clients.add(client);
-    socket.on('close', () => {
-      if (this.#clients.delete(client)) this.#droppedBefore += client.outbox.dropped;
-    });
+    socket.on('close', () => this.#forget(client));
     socket.on('error', (error) => {
       this.#host.log.debug({ err: error }, 'a socket failed');
     });
@@ -158,6 +185,10 @@ export class Sockets {
       client.alive = true;
       this.#receive(client, isBinary ? undefined : data.toString('utf8'));
     });
+  }
+
+  #forget(client: Client): void {
+    if (this.#clients.delete(client)) this.#droppedBefore += client.outbox.dropped;
   }
 
   #receive(client: Client, text: string | undefined): void {
@@ -175,18 +206,41 @@ export class Sockets {
       return errorText(null, problem('INVALID_REQUEST', 'expected a text message, got binary'));
     }
     try {
-      return await respond(text, (method, params) => this.#call(client, method, params));
+      // A message counts also where it asks for nothing that there is; in a batch, every request.
+      let refusal = this.#options.limits.request(client.name);
+      let isFirst = true;
+      return await respond(text, async (method, params) => {
+        if (!isFirst) refusal = this.#options.limits.request(client.name);
+        isFirst = false;
+        return refusal ? { ok: false, problem: refusal } : this.#call(client, method, params);
+      });
     } catch (error) {
       this.#host.log.error({ err: error }, 'a message could not be answered');
       return errorText(null, problem('INTERNAL', 'the log of the daemon has the details'));
     }
   }
 
-  #call(client: Client, method: string, params: unknown): Promise<Outcome<unknown>> | undefined {
-    if (method === 'subscribe') return Promise.resolve(subscribe(client.telemetry, params));
-    if (method === 'unsubscribe') return Promise.resolve(unsubscribe(client.telemetry, params));
+  async #call(
+    client: Client,
+    method: string,
+    params: unknown,
+  ): Promise<Outcome<unknown> | undefined> {
+    if (!this.#options.access.holds(client.grant)) {
+      return refuse('UNAUTHORIZED', 'the token was removed');
+    }
+    if (method === 'subscribe') return subscribe(client.telemetry, params);
+    if (method === 'unsubscribe') return unsubscribe(client.telemetry, params);
     const id = OPERATION_IDS.find((operation) => operation === method);
-    return id && dispatch(this.#host, id satisfies OperationId, params, client);
+    return id && dispatch(this.#host, id satisfies OperationId, params, client, client.grant.role);
+  }
+
+  /** Closes the sockets whose token is no more. */
+  #review(): void {
+    for (const client of this.#clients) {
+      if (this.#options.access.holds(client.grant)) continue;
+      this.#forget(client);
+      end(client.socket, NOT_GRANTED, 'not granted any more');
+    }
   }
 
   #tell(change: Change, origin: Origin): void {
@@ -204,6 +258,12 @@ export class Sockets {
       client.socket.ping();
     }
   }
+}
+
+/** Says why, and does not wait long for the other side to agree. */
+function end(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason);
+  setTimeout(() => socket.terminate(), 500).unref();
 }
 
 function subscribe(telemetry: Telemetry, params: unknown): Outcome<unknown> {
@@ -227,6 +287,7 @@ function refuseUpgrade(stream: Duplex, refusal: Problem): void {
     [
       `HTTP/1.1 ${refusal.status} ${refusal.title}`,
       'Content-Type: application/problem+json',
+      ...(refusal.retryAfter === undefined ? [] : [`Retry-After: ${refusal.retryAfter}`]),
       `Content-Length: ${Buffer.byteLength(body)}`,
       'Connection: close',
       '',

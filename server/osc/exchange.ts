@@ -223,7 +223,7 @@ export class Exchange {
       const said = client.gone ? [] : [...client.said];
       client.said.clear();
       for (const { operation, input, count } of this.#operationsOf(said)) {
-        const outcome = await dispatch(this.#host, operation, input, client);
+        const outcome = await dispatch(this.#host, operation, input, client, 'control');
         if (outcome.ok) continue;
         this.counts.refused += count;
         const { code, detail } = outcome.problem;

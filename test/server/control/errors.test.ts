@@ -4,6 +4,8 @@
  */
 
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
 import type { InjectOptions } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -13,7 +15,7 @@ import { Compiler } from '../../../server/compile/compiler.ts';
 import type { PatchCompiler } from '../../../server/control/session.ts';
 import { snapshotOf } from '../../../server/control/snapshot.ts';
 import { stateOf } from '../../../server/control/state.ts';
-import { bench, example, refusal, type Bench, type BenchOptions } from './fake.ts';
+import { bench, example, record, refusal, type Bench, type BenchOptions } from './fake.ts';
 
 let open: Bench | undefined;
 afterEach(async () => {
@@ -124,6 +126,34 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
       headers: { origin: 'https://example.org' },
     }),
   },
+  FORBIDDEN_ROLE: {
+    options: { tokens: [record('onlooker', 'view', 'lg_see')] },
+    provoke: rest({
+      method: 'POST',
+      url: '/api/v1/training/stop',
+      headers: { authorization: 'Bearer lg_see' },
+    }),
+  },
+  RATE_LIMITED: {
+    options: { rateLimit: 1 },
+    provoke: async (host) => {
+      await api('GET', '/status')(host);
+      return api('POST', '/training/stop')(host);
+    },
+  },
+  TOO_MANY_CLIENTS: {
+    options: { maxSockets: 0 },
+    provoke: async (host) => {
+      const url = await host.listen();
+      const socket = new WebSocket(`${url.replace('http', 'ws')}/api/v1/ws`);
+      socket.on('error', () => {});
+      const reply = await new Promise<IncomingMessage>((resolve) => {
+        socket.on('unexpected-response', (_, response) => resolve(response));
+      });
+      const type = reply.headers['content-type'] ?? '';
+      return { status: reply.statusCode ?? 0, type, problem: await json(reply) };
+    },
+  },
   UNKNOWN_PARAM: { provoke: api('PUT', '/params/hidden/gian', { value: 1 }) },
   VALUE_OUT_OF_RANGE: {
     provoke: api('PATCH', '/params', { values: { gain: 0, 'hidden/gain': 3 } }),
@@ -218,6 +248,7 @@ test('every code belongs to an operation or to the transport', () => {
     'METHOD_NOT_ALLOWED',
     'UNSUPPORTED_MEDIA_TYPE',
     'TOO_LARGE',
+    'TOO_MANY_CLIENTS',
   ];
   const used = Object.values(OPERATIONS).flatMap(
     (operation): readonly ErrorCode[] => operation.errors,
@@ -231,6 +262,7 @@ test('the codes that the control plane mentions are those of the table', () => {
     'access',
     'app',
     'jsonrpc',
+    'limits',
     'operations',
     'session',
     'snapshot',

@@ -5,6 +5,7 @@
  * Invariant: nothing happens between two calls; `crank` is the only source of measurements.
  */
 
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,12 +15,15 @@ import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
 import { configSchema } from '../../../config/schema.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
+import { Access, type AccessOptions } from '../../../server/control/access.ts';
 import { createApp, type App, type AppOptions } from '../../../server/control/app.ts';
 import { Metrics } from '../../../server/control/metrics.ts';
 import { Morph } from '../../../server/control/morph.ts';
 import type { Host } from '../../../server/control/operations.ts';
 import { Session, type Engine, type PatchCompiler } from '../../../server/control/session.ts';
 import { SnapshotFiles } from '../../../server/control/snapshot-files.ts';
+import type { Role } from '../../../server/api/roles.ts';
+import type { TokenRecord } from '../../../server/control/tokens.ts';
 import type { Kept } from '../../../server/control/state.ts';
 import type {
   AudioDevice,
@@ -188,6 +192,14 @@ export const DEVICES: readonly AudioDevice[] = [
 
 export const silent = pino({ level: 'silent' });
 
+/** A token as it is kept. */
+export const record = (name: string, role: Role, token: string): TokenRecord => ({
+  name,
+  role,
+  sha256: createHash('sha256').update(token).digest('hex'),
+  created: '2026-01-01T00:00:00.000Z',
+});
+
 export const example = (name: string): Patch => {
   const patch = EXAMPLES[name];
   if (patch === undefined) throw new Error(`no example ${name}`);
@@ -203,7 +215,7 @@ export interface Bench extends App {
   close(): Promise<void>;
 }
 
-export interface BenchOptions extends Partial<AppOptions> {
+export interface BenchOptions extends Partial<AppOptions>, Partial<AccessOptions> {
   readonly patch?: Patch;
   readonly kept?: Kept;
   /** That the patch came from. */
@@ -239,7 +251,12 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     devices: { ok: true, value: [...DEVICES] },
     listDevices: async () => host.devices,
   };
-  const app = await createApp(host, { token: '', version: '0.0.0', metrics, ...options });
+  const app = await createApp(host, {
+    access: new Access({ token: '', ...options }),
+    version: '0.0.0',
+    metrics,
+    ...options,
+  });
   engine.onStatus = (status) => session.onStatus(status);
   engine.onMeasurement = (measurement) => {
     session.onMeasurement(measurement);

@@ -414,7 +414,7 @@ test('a page of another site cannot open the socket, one of the daemon can', asy
 });
 
 test('with a token the socket opens by header or by query, and not without', async () => {
-  const { url } = await start({ token: 'secret' });
+  const { url } = await start({ token: 'secret', origins: ['https://studio.example'] });
   expect(await refusedWith(url)).toBe(401);
   expect(await refusedWith(`${url}?token=wrong`)).toBe(401);
   await join(url, { headers: { authorization: 'Bearer secret' } });
