@@ -298,12 +298,12 @@ test('another patch is another address space: what came and went is said, and he
   peer.command('LISTEN', '/params/gain');
   await until(() => peer.told.length === 1);
   await session.setPatch(example('gain-dc'), undefined);
-  await until(() => peer.notices.length > 0);
+  await until(() => peer.notices.at(-1)?.DATA === '/');
   expect(peer.notices).toContainEqual({ COMMAND: 'PATH_ADDED', DATA: '/params/dc' });
   expect(peer.notices.at(-1)).toEqual({ COMMAND: 'PATH_CHANGED', DATA: '/' });
   peer.notices.length = 0;
   await session.setPatch(example('gain'), undefined);
-  await until(() => peer.notices.length > 0);
+  await until(() => peer.notices.at(-1)?.DATA === '/');
   expect(peer.notices).toContainEqual({ COMMAND: 'PATH_REMOVED', DATA: '/params/dc' });
   peer.told.length = 0;
   session.setParams({ values: { gain: 1.25 } }, undefined);
