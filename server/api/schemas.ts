@@ -84,7 +84,7 @@ export const progressSchema = z.object({
 
 export const sourceSchema = z
   .object({
-    file: z.string().nullable().describe('Null where a client brought the patch.'),
+    file: z.string().nullable().describe('Its name; null where a client brought the patch.'),
     diagnostics: z
       .array(diagnosticSchema)
       .describe('Why the file, as it was saved last, does not play; what played before does.'),

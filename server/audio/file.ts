@@ -7,6 +7,7 @@
  * Files are read and written on the calling thread: that is a disk access per block, which a
  * page cache answers, and there is no sound card to keep waiting.
  */
+import { basename } from 'node:path';
 import type { Result } from '../../dsp/diagnostic.ts';
 import type { DeviceInfo } from '../engine/types.ts';
 import type { Block, Clock, Device, RunEnd } from './device.ts';
@@ -67,8 +68,8 @@ export function openFile(options: FileOptions): Result<Device> {
   const pacer = createPacer(options.clock, period);
   const info: DeviceInfo = {
     backend: 'file',
-    input: options.inputFile,
-    output: options.outputFile ?? 'none',
+    input: basename(options.inputFile),
+    output: options.outputFile === undefined ? 'none' : basename(options.outputFile),
     sampleRate,
     blockSize,
     inputs: count,

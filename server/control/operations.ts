@@ -20,8 +20,9 @@ import { ROUTES, type OperationId } from '../api/routes.ts';
 import type { Selection } from '../api/schemas.ts';
 import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
+import { withoutFolders } from './discreet.ts';
 import type { Morph } from './morph.ts';
-import { answer, refuse, summary, type Outcome } from './outcome.ts';
+import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import { EDIT_RUNNERS } from './runners/edits.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
 import type { Origin, Session } from './session.ts';
@@ -55,7 +56,7 @@ const RUNNERS: Runners = {
   'devices.list': async (host) => {
     const listed = await host.listDevices();
     if (listed.ok) return answer({ devices: listed.value });
-    return refuse('DEVICES_UNKNOWN', summary(listed.diagnostics), listed.diagnostics);
+    return passOn('DEVICES_UNKNOWN', listed.diagnostics);
   },
   'devices.select': async (host, selection, origin) => {
     const found = await resolveDevices(host, selection);
@@ -89,7 +90,7 @@ const RUNNERS: Runners = {
     const compiled = await session.check(patch.value);
     switch (compiled.kind) {
       case 'failed':
-        return refuse('COMPILE_FAILED', `the compiler gave up: ${compiled.reason}`);
+        return refuse('COMPILE_FAILED', `the compiler gave up: ${withoutFolders(compiled.reason)}`);
       case 'refused':
         return answer({ ok: false, diagnostics: [...compiled.diagnostics], info: null });
       case 'compiled':
@@ -208,7 +209,7 @@ async function resolveDevices(host: Host, selection: Selection): Promise<Outcome
   });
   if (wanted.length === 0) return answer(selection);
   const listed = await host.listDevices();
-  if (!listed.ok) return refuse('DEVICES_UNKNOWN', summary(listed.diagnostics), listed.diagnostics);
+  if (!listed.ok) return passOn('DEVICES_UNKNOWN', listed.diagnostics);
   const found = wanted.map(({ direction, name }): Result<AudioDevice> => {
     const virtual = listed.value.find(
       (d) => d.backend === 'virtual' && [d.id, d.name].includes(name),

@@ -7,6 +7,7 @@
 
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
 import { problem, type ErrorCode, type Problem } from '../api/errors.ts';
+import { discreet } from './discreet.ts';
 
 export type Outcome<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
@@ -19,6 +20,15 @@ export function refuse(
   diagnostics: readonly Diagnostic[] = [],
 ): { readonly ok: false; readonly problem: Problem } {
   return { ok: false, problem: problem(code, detail, diagnostics) };
+}
+
+/** Refuses with what the engine or the system said. */
+export function passOn(
+  code: ErrorCode,
+  said: readonly Diagnostic[],
+): { readonly ok: false; readonly problem: Problem } {
+  const diagnostics = discreet(said);
+  return refuse(code, summary(diagnostics), diagnostics);
 }
 
 /** Several diagnostics in one sentence: the first with its hint, and how many more. */

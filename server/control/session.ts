@@ -37,8 +37,9 @@ import type { Change, ChangeKind, Changes } from '../api/socket.ts';
 import type { Compiled, Written } from '../compile/compiler.ts';
 import type { Logger, Supervisor } from '../engine/supervisor.ts';
 import type { EngineStatus, Measurement } from '../engine/types.ts';
+import { discreet, nameOf, withoutFolders } from './discreet.ts';
 import { Edits, namedOf, wordsOf, type Deed, type Direction, type Side } from './edits.ts';
-import { answer, refuse, summary, type Outcome } from './outcome.ts';
+import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import * as s from './state.ts';
 
 /** What the session needs of the supervisor. */
@@ -181,13 +182,14 @@ export class Session {
   /** The engine, and what keeps the patch from playing on it. */
   engine(): Status['engine'] {
     const { status } = this.#engine;
-    return { ...status, reason: status.reason ?? this.#misfitReason() };
+    const reason = status.reason === null ? null : withoutFolders(status.reason);
+    return { ...status, reason: reason ?? this.#misfitReason() };
   }
 
   /** The file that the patch comes from, and what is wrong with it now. */
   source(): SourceState {
-    const diagnostics = this.#wrong.map((found) => ({ ...found }));
-    return { file: this.#state.file, diagnostics };
+    const { file } = this.#state;
+    return { file: file === null ? null : nameOf(file), diagnostics: discreet(this.#wrong) };
   }
 
   output(): OutputState {
@@ -266,7 +268,7 @@ export class Session {
     }
     const written = await this.#compiler.exportFaust(withoutProgram(patch), values);
     if (written.kind === 'failed') {
-      return refuse('COMPILE_FAILED', `the compiler gave up: ${written.reason}`);
+      return refuse('COMPILE_FAILED', `the compiler gave up: ${withoutFolders(written.reason)}`);
     }
     if (written.kind === 'refused') {
       return refuse('NOT_EXPORTABLE', summary(written.diagnostics), written.diagnostics);
@@ -537,7 +539,7 @@ export class Session {
         .finally(() => (this.#steering = false));
       if (!selected.ok) {
         this.onStatus(this.#engine.status);
-        return refuse('DEVICE_REFUSED', summary(selected.diagnostics), selected.diagnostics);
+        return passOn('DEVICE_REFUSED', selected.diagnostics);
       }
       this.#audio = audio;
       if (this.#fits()) this.#told = this.#engine.status;
@@ -553,7 +555,7 @@ export class Session {
   async calibrate(): Promise<Outcome<Revised<{ latency: number; confidence: number }>>> {
     const measured = await this.#engine.calibrate();
     if (!measured.ok) {
-      return refuse('NOT_CALIBRATED', summary(measured.diagnostics), measured.diagnostics);
+      return passOn('NOT_CALIBRATED', measured.diagnostics);
     }
     await this.#serially(() => this.#refit());
     const { latency, confidence } = measured.value;
@@ -660,7 +662,7 @@ export class Session {
     const playing = how.fresh === true ? this.#state.patch : undefined;
     const compiled = await this.#compiler.compile(json, this.#fitting(), playing);
     if (compiled.kind === 'failed') {
-      return refuse('COMPILE_FAILED', `the compiler gave up: ${compiled.reason}`);
+      return refuse('COMPILE_FAILED', `the compiler gave up: ${withoutFolders(compiled.reason)}`);
     }
     if (compiled.kind === 'refused') {
       return refuse('PATCH_INVALID', summary(compiled.diagnostics), compiled.diagnostics);
@@ -700,7 +702,7 @@ export class Session {
     const touched = this.#touched;
     this.#touched = undefined;
     if (!loaded.ok) {
-      return refuse('ENGINE_REFUSED', summary(loaded.diagnostics), loaded.diagnostics);
+      return passOn('ENGINE_REFUSED', loaded.diagnostics);
     }
     const { loss, rate, gradients } = this.#state;
     const before = this.#state;

@@ -8,6 +8,7 @@ import type * as Crypto from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocket, type ClientOptions } from 'ws';
+import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import { includes, ROLES, type Role } from '../../../server/api/roles.ts';
 import { OPERATION_IDS, ROUTES, type OperationId } from '../../../server/api/routes.ts';
 import { Access, digestOf } from '../../../server/control/access.ts';
@@ -205,6 +206,105 @@ test.each(FOREIGN)('%s is refused, over REST and at the socket', async (_, heade
   }
   await expect(join(host, { headers })).rejects.toThrow('403');
   expect(host.session.revision).toBe(revision);
+});
+
+test('a link of another site is followed, a frame or an image is not', async () => {
+  const { http } = await start();
+  const asked = async (use: string): Promise<number> => {
+    const headers = { host: 'localhost', 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': use };
+    return (await http.inject({ url: '/docs', headers })).statusCode;
+  };
+  expect([await asked('document'), await asked('iframe'), await asked('image')]).toEqual([
+    200, 403, 403,
+  ]);
+});
+
+test.each([
+  ['/api/v1/status'],
+  ['/%61pi/v1/status'],
+  ['/api/v1/%73tatus'],
+  ['/api/v1/params/gain'],
+  ['/api/v1/params/hidden/gain'],
+  ['/metrics'],
+  ['/met%72ics'],
+])('%s is answered to nobody without a token, however it is written', async (url) => {
+  const { http } = await start({ tokens: TOKENS });
+  for (const method of ['GET', 'HEAD'] as const) {
+    expect((await http.inject({ method, url })).statusCode).toBe(401);
+    const headers = bearer('lg_view');
+    expect((await http.inject({ method, url, headers })).statusCode).not.toBe(401);
+  }
+});
+
+test('a body is not read where no token is given', async () => {
+  const { http } = await start({ tokens: TOKENS });
+  const reply = await http.inject({
+    method: 'PUT',
+    url: '/api/v1/patch',
+    headers: { 'content-type': 'application/json' },
+    payload: '{ no JSON',
+  });
+  expect(reply.json()).toMatchObject({ code: 'UNAUTHORIZED' });
+});
+
+test('what a hostile page sends does not use up what its reader may ask', async () => {
+  const host = await start({ rateLimit: 2 });
+  for (let i = 0; i < 5; i++) await rest(host, 'status.get', { origin: 'https://example.org' });
+  expect(await rest(host, 'status.get')).toMatchObject({ status: 200 });
+});
+
+test('messages that make no sense count as well, and each request of a batch', async () => {
+  const host = await start({ rateLimit: 4 });
+  await host.listen();
+  const socket = await join(host);
+  socket.send('no JSON');
+  const status = { jsonrpc: '2.0', method: 'status.get' };
+  socket.send(JSON.stringify([status, status]));
+  expect((await ask(socket, 'status.get')).error).toBeUndefined();
+  expect((await ask(socket, 'status.get')).error?.data.code).toBe('RATE_LIMITED');
+});
+
+const HOME = '/home/ada/studio';
+
+test('no path of this machine is in an answer, whatever fails', async () => {
+  const missing = `ENOENT: no such file or directory, open '${HOME}/gain.json'`;
+  const host = await start({ file: `${HOME}/gain.json` });
+  await host.listen();
+  const socket = await join(host);
+  const heard: string[] = [];
+  socket.on('message', (data: Buffer) => heard.push(data.toString()));
+  const { engine, session } = host;
+  engine.failLoad = engine.failSelect = engine.failCalibrate = missing;
+  host.host.devices = {
+    ok: false,
+    diagnostics: [{ code: 'AUDIO_LIST_FAILED', path: '', message: missing }],
+  };
+  const message = missing;
+  await session.reload(
+    { ok: false, diagnostics: [{ code: 'PATCH_UNREADABLE', path: '', message }] },
+    `${HOME}/gain.json`,
+  );
+  engine.set({ state: 'degraded', reason: missing });
+  const told: string[] = [];
+  for (const id of OPERATION_IDS) {
+    const [method, path] = ROUTES[id];
+    const url = `/api/v1${path.replace('{id}', 'gain')}`;
+    const payload = { input: 'Scarlett', patch: EXAMPLES['gain-dc'], audio: {} };
+    for (const body of method === 'GET' ? [undefined] : [undefined, {}, payload, payload.patch]) {
+      const asked = body === undefined ? {} : { payload: body };
+      told.push(`${id} ${(await host.http.inject({ method, url, ...asked })).body}`);
+    }
+  }
+  for (const url of ['/readyz', '/healthz', '/metrics', '/openapi.json']) {
+    told.push((await host.http.inject(url)).body);
+  }
+  await ask(socket, 'status.get');
+  expect(told.join('\n')).toContain("open 'gain.json'");
+  expect(heard.join('\n')).toContain("open 'gain.json'");
+  for (const text of [...told, ...heard]) {
+    expect(text).not.toContain(HOME);
+    expect(text).not.toContain(process.cwd());
+  }
 });
 
 test('a page of another site is refused also where it knows a token', async () => {
