@@ -236,8 +236,12 @@ function beside(file: string, { key }: ConfigKey, value: unknown): unknown {
   return Array.isArray(value) ? value.map(seen) : seen(value);
 }
 
-/** Variables that are no settings: where the file is, and where clients find the daemon. */
-const OTHER_VARIABLES: ReadonlySet<string> = new Set(['LIVEGRAD_CONFIG', 'LIVEGRAD_URL']);
+/** Variables that are no settings: where the file is, and how clients find the daemon and get in. */
+const OTHER_VARIABLES: ReadonlySet<string> = new Set([
+  'LIVEGRAD_CONFIG',
+  'LIVEGRAD_URL',
+  'LIVEGRAD_TOKEN',
+]);
 
 const toPlain = (node: unknown): unknown =>
   typeof node === 'object' && node !== null && 'toJSON' in node && typeof node.toJSON === 'function'

@@ -37,6 +37,9 @@ export interface HostOptions {
   readonly token?: string;
 }
 
+/** On the machine of the host the token in its settings will do. */
+const TOKEN = process.env['LIVEGRAD_TOKEN'] ? 'LIVEGRAD_TOKEN' : 'LIVEGRAD_HTTP_TOKEN';
+
 /** Adds the options that say which host is meant. */
 export function withHost(command: Command): Command {
   return command
@@ -45,11 +48,7 @@ export function withHost(command: Command): Command {
         'LIVEGRAD_URL',
       ),
     )
-    .addOption(
-      new Option('--token <token>', "the host's token, where it has one").env(
-        'LIVEGRAD_HTTP_TOKEN',
-      ),
-    );
+    .addOption(new Option('--token <token>', 'a token, where the host asks for one').env(TOKEN));
 }
 
 /** Adds the options that say what to compile for. */

@@ -28,6 +28,7 @@ import { set } from './commands/set.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
+import { token } from './commands/token.ts';
 import { train } from './commands/train.ts';
 import { redo, undo } from './commands/undo.ts';
 import { watch } from './commands/watch.ts';
@@ -56,6 +57,7 @@ const COMMANDS = [
   load,
   exportPatch,
   devices,
+  token,
   examples,
   check,
   compile,

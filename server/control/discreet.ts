@@ -2,7 +2,7 @@
  * What the engine, the system and Node.js say, without the folders of this machine: a file is called
  * by its name alone.
  *
- * Why: their messages name files as the system does (`ENOENT: …, open '/home/…'`), and go on to
+ * Why: their messages name files as the system does (`ENOENT: …, open '/srv/…'`), and go on to
  * clients as the reason of a failure. The log keeps them whole. Invariant: a text without such a path
  * stays as it is; divisions, addresses of the network and ids with slashes are none.
  */

@@ -8,7 +8,7 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
@@ -111,11 +111,18 @@ async function write(
   const text = JSON.stringify({ format: 'livegrad.tokens/1', tokens }, null, 2);
   try {
     mkdirSync(directory, { recursive: true });
-    await writeFileAtomic(tokenFile(directory), `${text}\n`, { mode: 0o600 });
+    await writeFileAtomic(tokenFile(directory), `${text}\n`, { mode: 0o600, ...owner(directory) });
     return ok(undefined);
   } catch (error) {
     return refuse('TOKENS_UNREADABLE', (error as Error).message);
   }
+}
+
+/** What an administrator makes is for whoever the daemon runs as. */
+function owner(directory: string): { chown?: { uid: number; gid: number } } {
+  if (process.getuid?.() !== 0) return {};
+  const { uid, gid } = statSync(directory);
+  return { chown: { uid, gid } };
 }
 
 const refuse = (code: keyof typeof TOKEN_CODES, message: string): Result<never> =>

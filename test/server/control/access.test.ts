@@ -264,7 +264,7 @@ test('messages that make no sense count as well, and each request of a batch', a
   expect((await ask(socket, 'status.get')).error?.data.code).toBe('RATE_LIMITED');
 });
 
-const HOME = '/home/ada/studio';
+const HOME = '/srv/ada/studio';
 
 test('no path of this machine is in an answer, whatever fails', async () => {
   const missing = `ENOENT: no such file or directory, open '${HOME}/gain.json'`;

@@ -5,10 +5,10 @@ import { discreet, nameOf, withoutFolders } from '../../../server/control/discre
 
 test.each([
   [
-    "ENOENT: no such file or directory, open '/home/ada/my takes/in.wav'",
+    "ENOENT: no such file or directory, open '/srv/ada/my takes/in.wav'",
     "ENOENT: no such file or directory, open 'in.wav'",
   ],
-  ['cannot open /home/ada/in.wav: EACCES', 'cannot open in.wav: EACCES'],
+  ['cannot open /srv/ada/in.wav: EACCES', 'cannot open in.wav: EACCES'],
   [
     'expected 48000 Hz, got 44100 Hz (/srv/takes/in.wav)',
     'expected 48000 Hz, got 44100 Hz (in.wav)',
