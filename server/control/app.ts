@@ -41,7 +41,7 @@ import { Limits } from './limits.ts';
 import { Metrics } from './metrics.ts';
 import { dispatch, type Host } from './operations.ts';
 import { Sockets, SOCKET_DEFAULTS, type SocketOptions } from './socket.ts';
-import type { Certificate } from './tls.ts';
+import { explainHttps, type Certificate } from './tls.ts';
 
 export interface AppOptions extends Partial<Omit<SocketOptions, 'access' | 'limits'>> {
   readonly access: Access;
@@ -136,6 +136,7 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
     metrics: options.metrics ?? new Metrics(options.version),
     guard,
   });
+  if (http.server instanceof HttpsServer) explainHttps(http.server);
   http.server.on('upgrade', (request, stream, head) => sockets.upgrade(request, stream, head));
   http.addHook('preClose', async () => sockets.close());
   await http.ready();

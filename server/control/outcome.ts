@@ -45,3 +45,17 @@ export function summary(diagnostics: readonly Diagnostic[]): string {
   const hint = first.hint === undefined ? '' : `; ${first.hint}`;
   return `${where}${first.message}${hint}${more}`;
 }
+
+/** A problem as bytes of HTTP, where no server writes it: to a stream that ends with it. */
+export function rawAnswer(refusal: Problem): string {
+  const body = JSON.stringify(refusal);
+  return [
+    `HTTP/1.1 ${refusal.status} ${refusal.title}`,
+    'Content-Type: application/problem+json',
+    ...(refusal.retryAfter === undefined ? [] : [`Retry-After: ${refusal.retryAfter}`]),
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}

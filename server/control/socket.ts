@@ -19,7 +19,7 @@ import { bearerOf, type Access, type Grant } from './access.ts';
 import { errorText, notification, respond } from './jsonrpc.ts';
 import type { Limits } from './limits.ts';
 import { dispatch, invalidInput, type Host } from './operations.ts';
-import { answer, refuse, type Outcome } from './outcome.ts';
+import { answer, rawAnswer, refuse, type Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
 import type { Origin } from './session.ts';
 import { Telemetry } from './telemetry.ts';
@@ -281,17 +281,6 @@ function unsubscribe(telemetry: Telemetry, params: unknown): Outcome<unknown> {
 }
 
 function refuseUpgrade(stream: Duplex, refusal: Problem): void {
-  const body = JSON.stringify(refusal);
   stream.on('error', () => stream.destroy());
-  stream.end(
-    [
-      `HTTP/1.1 ${refusal.status} ${refusal.title}`,
-      'Content-Type: application/problem+json',
-      ...(refusal.retryAfter === undefined ? [] : [`Retry-After: ${refusal.retryAfter}`]),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      'Connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  );
+  stream.end(rawAnswer(refusal));
 }

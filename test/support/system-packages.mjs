@@ -51,6 +51,11 @@ export const SYSTEM_PACKAGES = {
     apt: true,
     what: 'the browser that the dashboard is tried in',
   },
+  openssl: {
+    present: () => which('openssl') !== null,
+    apt: true,
+    what: 'certificates to try HTTPS with',
+  },
   naudiodon: {
     present: () => existsSync(BINDING),
     apt: false,
