@@ -3,8 +3,9 @@
 #   docker build -t livegrad .
 #   docker run --device /dev/snd -p 8440:8440 -e LIVEGRAD_HTTP_TOKEN=... -v livegrad:/state livegrad
 #
-# It listens on every address of the container, which the daemon does only with a token. Without
-# /dev/snd it plays the embedded virtual device.
+# It listens on every address of the container, which the daemon does only with a token: this one, of an
+# administrator, or some of `livegrad token` with their roles in the state directory. Without /dev/snd
+# it plays the embedded virtual device.
 
 FROM node:24-bookworm-slim AS dashboard
 WORKDIR /app

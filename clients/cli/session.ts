@@ -34,9 +34,19 @@ export async function withClient(
 
 const protocolOf = (url: string): string => (URL.canParse(url) ? new URL(url).protocol : '');
 
+/** What to do where the line fails, by what OpenSSL says. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /self-signed|unable to verify|local issuer/,
+    'trust its certificate: NODE_EXTRA_CA_CERTS=cert.pem livegrad ...',
+  ],
+  [/wrong version number|packet length too long/, 'it speaks HTTP: --url http://...'],
+];
+
 function refusalOf(error: LivegradError): Refusal {
   if (error.code === 'UNREACHABLE') {
-    const hint = 'start one with "npm start", or say where it is with --url';
+    const known = HINTS.find(([said]) => said.test(error.message));
+    const hint = known?.[1] ?? 'start one with "npm start", or say where it is with --url';
     return refuse([finding('CLI_HOST_UNREACHABLE', '', error.message, hint)], EXIT.unreachable);
   }
   const diagnostics = error.diagnostics.filter((d) => d.message !== error.message);
