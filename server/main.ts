@@ -37,6 +37,8 @@ import type { EngineEvent, EngineStatus, Measurement } from './engine/types.ts';
 /** Of sysexits.h: the configuration is wrong. */
 const EX_CONFIG = 78;
 const EX_UNAVAILABLE = 69;
+/** Characters of a token that somebody made up, below which it may be guessed. */
+const SAFE_LENGTH = 16;
 
 const { version: VERSION } = JSON.parse(
   readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'),
@@ -126,6 +128,7 @@ async function run(config: Config): Promise<void> {
     await Promise.all([osc?.close(), app.http.close(), engine.stop(), compiler.stop()]);
   });
 
+  watches.push(...watchSecrets(config, access, app, log));
   const { host, port } = config.http;
   let address: string;
   try {
@@ -146,6 +149,9 @@ async function run(config: Config): Promise<void> {
   }
   if (!isLocal && certificate === undefined) {
     log.warn('tokens travel in the clear: set http.tls.cert and http.tls.key for HTTPS');
+  }
+  if (!isLocal && token !== '' && token.length < SAFE_LENGTH) {
+    log.warn('http.token is short enough to be guessed: "livegrad token add" makes better ones');
   }
   if (restored !== undefined) {
     log.info({ step: restored.kept.step }, 'going on with the saved session');
@@ -168,7 +174,6 @@ async function run(config: Config): Promise<void> {
       }),
     );
   }
-  watches.push(...watchSecrets(config, access, app, log));
   store.follow(() => session.state);
   console.log(announce(session, reachable(address, host)));
 }
@@ -187,7 +192,7 @@ function watchSecrets(config: Config, access: Access, app: App, log: Log): FileW
       },
     });
   const pair = tls.cert === '' ? [] : [tls.cert, tls.key];
-  return [
+  const watches = [
     follow(
       tokenFile(config.stateDir),
       () => readTokens(config.stateDir),
@@ -207,6 +212,10 @@ function watchSecrets(config: Config, access: Access, app: App, log: Log): FileW
       ),
     ),
   ];
+  // One that came while the daemon started was heard by nobody.
+  const tokens = readTokens(config.stateDir);
+  if (tokens.ok) access.keep(tokens.value);
+  return watches;
 }
 
 /** One listing at a time, however many ask: each is a process. */

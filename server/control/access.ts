@@ -40,6 +40,9 @@ export interface AccessOptions {
   readonly origins?: readonly string[];
 }
 
+/** What proxies add: from behind one, everybody seems to be on this machine. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'] as const;
+
 const ANYONE: Grant = { name: '', role: 'admin', digest: Buffer.alloc(32) };
 
 export const digestOf = (token: string): Buffer => createHash('sha256').update(token).digest();
@@ -106,6 +109,13 @@ export class Access {
       return problem(
         'FORBIDDEN_ORIGIN',
         `expected a loopback name in Host, got ${JSON.stringify(headers.host ?? '')}`,
+      );
+    }
+    const forwarded = FORWARDED.find((name) => headers[name] !== undefined);
+    if (!this.isGuarded && forwarded !== undefined) {
+      return problem(
+        'FORBIDDEN_ORIGIN',
+        `a proxy passes it on (${forwarded}), for anybody: make a token first`,
       );
     }
     const { origin } = headers;

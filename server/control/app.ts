@@ -43,6 +43,10 @@ import { dispatch, type Host } from './operations.ts';
 import { Sockets, SOCKET_DEFAULTS, type SocketOptions } from './socket.ts';
 import { explainHttps, type Certificate } from './tls.ts';
 
+/** Lines that may be open at once, sockets among them. */
+const MAX_CONNECTIONS = 512;
+const HANDSHAKE_TIMEOUT = 10_000;
+
 export interface AppOptions extends Partial<Omit<SocketOptions, 'access' | 'limits'>> {
   readonly access: Access;
   readonly version: string;
@@ -66,7 +70,9 @@ export interface App {
 export async function createApp(host: Host, options: AppOptions): Promise<App> {
   const { access, certificate, rateLimit = 0 } = options;
   const http: FastifyInstance = Fastify({
-    ...(certificate === undefined ? {} : { https: certificate }),
+    ...(certificate === undefined
+      ? {}
+      : { https: { ...certificate, handshakeTimeout: HANDSHAKE_TIMEOUT } }),
     loggerInstance: host.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_MESSAGE,
@@ -136,6 +142,7 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
     metrics: options.metrics ?? new Metrics(options.version),
     guard,
   });
+  http.server.maxConnections = MAX_CONNECTIONS;
   if (http.server instanceof HttpsServer) explainHttps(http.server);
   http.server.on('upgrade', (request, stream, head) => sockets.upgrade(request, stream, head));
   http.addHook('preClose', async () => sockets.close());

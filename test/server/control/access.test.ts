@@ -194,6 +194,8 @@ const FOREIGN: readonly (readonly [string, Record<string, string>])[] = [
   ['a name that only begins like ours', { host: 'localhost.example.org' }],
   ['an address that only begins like ours', { host: '127.0.0.1.example.org' }],
   ['an image of another site', { host: 'localhost', 'sec-fetch-site': 'cross-site' }],
+  ['a proxy', { host: 'localhost', 'x-forwarded-for': '192.0.2.7' }],
+  ['a proxy of another kind', { host: 'localhost', forwarded: 'for=192.0.2.7' }],
   ['an image of another port', { host: 'localhost', 'sec-fetch-site': 'same-site' }],
 ];
 
