@@ -21,6 +21,7 @@ import { Compiler } from './compile/compiler.ts';
 import { Access } from './control/access.ts';
 import { createApp, type App } from './control/app.ts';
 import { FileWatch } from './control/file-watch.ts';
+import { History } from './control/history/history.ts';
 import { createLog, type Log } from './control/log.ts';
 import { Metrics } from './control/metrics.ts';
 import { Morph } from './control/morph.ts';
@@ -83,9 +84,15 @@ async function run(config: Config): Promise<void> {
     onStatus: (status) => session.onStatus(status),
     onMeasurement: (measurement: Measurement) => {
       session.onMeasurement(measurement);
+      history.feed(session.state, measurement);
       app.sockets.feed(measurement);
     },
     onEvent: (event) => logEvent(log, event),
+  });
+  const history = new History({
+    stateDir: config.stateDir,
+    log,
+    tell: (change) => void session.announce('history.changed', change, undefined),
   });
   const metrics = new Metrics(VERSION);
   const session = new Session({
@@ -107,6 +114,7 @@ async function run(config: Config): Promise<void> {
     log,
     snapshots: new SnapshotFiles(config.stateDir, log),
     morph: new Morph(session),
+    history,
     listDevices: coalesced(listDevices),
   };
   const app = await createApp(operations, {
@@ -124,7 +132,7 @@ async function run(config: Config): Promise<void> {
     else log.info(`${signal ?? 'end'}: shutting down`);
     for (const watch of watches) watch.close();
     store.stop();
-    await store.save(session.state);
+    await Promise.all([store.save(session.state), history.close()]);
     await Promise.all([osc?.close(), app.http.close(), engine.stop(), compiler.stop()]);
   });
 

@@ -347,6 +347,9 @@ export class Model {
       case 'edits.changed':
         this.edits = change.data;
         break;
+      // Not shown.
+      case 'history.changed':
+        return;
     }
     this.#changed();
   }

@@ -217,6 +217,18 @@ export const ERRORS = {
     title: 'Nothing to undo',
     doc: 'There is no step that could be undone, or done again.',
   },
+  UNKNOWN_RUN: {
+    status: 404,
+    rpc: -32035,
+    title: 'Unknown run',
+    doc: 'The history has no run of this number.',
+  },
+  HISTORY_UNAVAILABLE: {
+    status: 503,
+    rpc: -32036,
+    title: 'No history',
+    doc: 'The file of the history cannot be read or written. All else works.',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -13,6 +13,7 @@ import { scheduleChangeSchema } from '../../dsp/learn/schedules/schedule.ts';
 import { patchSchema } from '../../dsp/patch/schema.ts';
 import { EDIT_OPERATIONS } from './edits.ts';
 import type { ErrorCode } from './errors.ts';
+import { HISTORY_OPERATIONS } from './history.ts';
 import { nothing, type OperationSpec } from './operation.ts';
 import { ROLES } from './roles.ts';
 import type { OperationId } from './routes.ts';
@@ -264,6 +265,7 @@ export const OPERATIONS = {
   },
   ...SNAPSHOT_OPERATIONS,
   ...EDIT_OPERATIONS,
+  ...HISTORY_OPERATIONS,
 } as const satisfies { readonly [K in OperationId]: OperationSpec };
 
 type Operations = typeof OPERATIONS;

@@ -55,6 +55,10 @@ export const ROUTES = {
   'edits.list': ['GET', '/edits', 'view'],
   'edits.undo': ['POST', '/edits/undo', 'control'],
   'edits.redo': ['POST', '/edits/redo', 'control'],
+  'history.list': ['GET', '/history', 'view'],
+  'history.get': ['GET', '/history/{run}', 'view'],
+  'history.export': ['GET', '/history/{run}/export', 'view'],
+  'history.delete': ['DELETE', '/history/{run}', 'control'],
 } as const satisfies Record<
   string,
   readonly ['GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE', string, Role]

@@ -6,6 +6,7 @@
  */
 
 import type { NextEdits } from './edits.ts';
+import type { HistoryChange } from './history.ts';
 import type {
   OutputState,
   Param,
@@ -51,6 +52,7 @@ export interface Changes {
   readonly 'snapshots.changed': { readonly snapshots: readonly SnapshotHeading[] };
   readonly 'morph.changed': MorphState;
   readonly 'edits.changed': NextEdits;
+  readonly 'history.changed': HistoryChange;
 }
 export type ChangeKind = keyof Changes;
 

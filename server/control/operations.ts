@@ -21,9 +21,11 @@ import type { Selection } from '../api/schemas.ts';
 import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
 import { withoutFolders } from './discreet.ts';
+import type { History } from './history/history.ts';
 import type { Morph } from './morph.ts';
 import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import { EDIT_RUNNERS } from './runners/edits.ts';
+import { HISTORY_RUNNERS } from './runners/history.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
 import type { Origin, Session } from './session.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
@@ -35,6 +37,7 @@ export interface Host {
   readonly log: FastifyBaseLogger;
   readonly snapshots: SnapshotFiles;
   readonly morph: Morph;
+  readonly history: History;
   listDevices(): Promise<Result<AudioDevice[]>>;
 }
 
@@ -149,6 +152,7 @@ const RUNNERS: Runners = {
 
   ...SNAPSHOT_RUNNERS,
   ...EDIT_RUNNERS,
+  ...HISTORY_RUNNERS,
 };
 
 /** Checks that the caller may do so, and the input of an operation, and runs it. Never rejects. */

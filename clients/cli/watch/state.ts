@@ -126,6 +126,7 @@ export function takeChange(state: WatchState, change: Change): boolean {
     case 'snapshots.changed':
     case 'morph.changed':
     case 'edits.changed':
+    case 'history.changed':
       break;
   }
   state.status = { ...state.status, revision: change.revision };

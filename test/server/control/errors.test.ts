@@ -213,6 +213,8 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
     options: { stateDir: '/dev/null' },
     provoke: api('PUT', '/snapshots/warm', {}),
   },
+  UNKNOWN_RUN: { provoke: api('GET', '/history/7') },
+  HISTORY_UNAVAILABLE: { options: { stateDir: '/dev/null' }, provoke: api('GET', '/history') },
   NOTHING_TO_UNDO: { provoke: api('POST', '/edits/redo') },
 };
 
@@ -261,9 +263,11 @@ test('the codes that the control plane mentions are those of the table', () => {
   const sources = [
     'access',
     'app',
+    'history/history',
     'jsonrpc',
     'limits',
     'operations',
+    'runners/history',
     'session',
     'snapshot',
     'snapshot-files',

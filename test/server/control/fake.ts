@@ -17,6 +17,7 @@ import { configSchema } from '../../../config/schema.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import { Access, type AccessOptions } from '../../../server/control/access.ts';
 import { createApp, type App, type AppOptions } from '../../../server/control/app.ts';
+import { History } from '../../../server/control/history/history.ts';
 import { Metrics } from '../../../server/control/metrics.ts';
 import { Morph } from '../../../server/control/morph.ts';
 import type { Host } from '../../../server/control/operations.ts';
@@ -222,6 +223,8 @@ export interface BenchOptions extends Partial<AppOptions>, Partial<AccessOptions
   readonly file?: string;
   /** A folder of its own if not given, which is removed in the end. */
   readonly stateDir?: string;
+  /** Whether measurements make a history. */
+  readonly isRecorded?: boolean;
   readonly compiler?: PatchCompiler;
 }
 
@@ -243,11 +246,17 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     file: options.file,
   });
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'livegrad-'));
+  const history = new History({
+    stateDir,
+    log: silent,
+    tell: (change) => void session.announce('history.changed', change, undefined),
+  });
   const host: Bench['host'] = {
     session,
     log: silent,
     snapshots: new SnapshotFiles(stateDir, silent),
     morph: new Morph(session),
+    history,
     devices: { ok: true, value: [...DEVICES] },
     listDevices: async () => host.devices,
   };
@@ -260,6 +269,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
   engine.onStatus = (status) => session.onStatus(status);
   engine.onMeasurement = (measurement) => {
     session.onMeasurement(measurement);
+    if (options.isRecorded === true) history.feed(session.state, measurement);
     app.sockets.feed(measurement);
   };
   const opened = await session.open();
@@ -272,6 +282,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     listen: () => app.http.listen({ port: 0, host: '127.0.0.1' }),
     close: async () => {
       await app.http.close();
+      await history.close();
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
     },
   };
