@@ -15,6 +15,7 @@ import { examples } from './commands/examples.ts';
 import { exportPatch } from './commands/export.ts';
 import { freeze } from './commands/freeze.ts';
 import { gradcheck } from './commands/gradcheck.ts';
+import { history } from './commands/history.ts';
 import { learn } from './commands/learn.ts';
 import { learnable } from './commands/learnable.ts';
 import { load } from './commands/load.ts';
@@ -52,6 +53,7 @@ const COMMANDS = [
   redo,
   snapshot,
   morph,
+  history,
   mute,
   calibrate,
   load,
