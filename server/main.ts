@@ -23,6 +23,7 @@ import { createApp, type App } from './control/app.ts';
 import { FileWatch } from './control/file-watch.ts';
 import { History } from './control/history/history.ts';
 import { createLog, type Log } from './control/log.ts';
+import { LogTail } from './control/log-tail.ts';
 import { Metrics } from './control/metrics.ts';
 import { Morph } from './control/morph.ts';
 import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts';
@@ -73,7 +74,8 @@ async function run(config: Config): Promise<void> {
     return;
   }
   const configured = compiled.kind === 'compiled' ? compiled.patch : patch;
-  const log = createLog(config.log);
+  const logs = new LogTail();
+  const log = createLog(config.log, logs);
   const store = new Store(config.stateDir, document, log, file);
   const restored = store.restore();
   // The engine reports to the session, and the session steers the engine.
@@ -115,6 +117,7 @@ async function run(config: Config): Promise<void> {
     snapshots: new SnapshotFiles(config.stateDir, log),
     morph: new Morph(session),
     history,
+    logs,
     listDevices: coalesced(listDevices),
   };
   const app = await createApp(operations, {

@@ -11,7 +11,14 @@
 import type { Output } from '../../server/api/operations.ts';
 import { SOCKET_PATH } from '../../server/api/routes.ts';
 import { decodeFrame, type Frame } from '../../server/api/frame.ts';
-import type { Change, Subscription, Topic } from '../../server/api/socket.ts';
+import type { LogEntry } from '../../server/api/logs.ts';
+import {
+  LOG_TOPIC,
+  type Change,
+  type LogWritten,
+  type Subscription,
+  type Topic,
+} from '../../server/api/socket.ts';
 import { errorOf, isProblem, LivegradError } from './errors.ts';
 import type { Target } from './methods.ts';
 
@@ -29,6 +36,8 @@ export interface Events {
   /** Telemetry frames that this client was too slow for, since the socket opened. */
   readonly dropped: number;
   readonly state: 'open' | 'closed';
+  /** What the daemon logs while somebody listens; numbers that are missing were too many. */
+  readonly log: LogEntry;
 }
 
 interface Subscriber extends Subscription {
@@ -53,6 +62,7 @@ export class Live {
     change: new Set(),
     dropped: new Set(),
     state: new Set(),
+    log: new Set(),
   };
   readonly #pending = new Map<number, Pending>();
   #socket: WebSocket | undefined;
@@ -64,7 +74,7 @@ export class Live {
   #revision: number | undefined;
   #early: Change[] = [];
   /** What the daemon was asked for on this socket. */
-  #rates = new Map<Topic, number>();
+  #rates = new Map<Topic | typeof LOG_TOPIC, number>();
 
   constructor(target: Target) {
     this.#target = target;
@@ -90,7 +100,11 @@ export class Live {
   on<K extends keyof Events>(kind: K, listener: (event: Events[K]) => void): () => void {
     this.#listeners[kind].add(listener);
     this.#open();
-    return () => this.#listeners[kind].delete(listener);
+    this.#renew();
+    return () => {
+      this.#listeners[kind].delete(listener);
+      this.#renew();
+    };
   }
 
   close(): void {
@@ -180,6 +194,10 @@ export class Live {
     const message = JSON.parse(String(data)) as Message;
     if (message.method === 'telemetry.dropped') {
       this.#emit('dropped', Number(message.params?.['dropped']));
+    } else if (message.method === 'log.written') {
+      for (const entry of (message.params as unknown as LogWritten).entries) {
+        this.#emit('log', entry);
+      }
     } else if (message.method !== undefined) {
       const { revision, ...rest } = message.params ?? {};
       this.#deliver({ kind: message.method, revision, data: rest } as unknown as Change);
@@ -204,7 +222,8 @@ export class Live {
   /** Asks the daemon for what the subscribers want, where that is not what it sends. */
   #renew(): void {
     if (this.#socket?.readyState !== 1) return;
-    const wanted = new Map<Topic, number>();
+    const wanted = new Map<Topic | typeof LOG_TOPIC, number>();
+    if (this.#listeners.log.size > 0) wanted.set(LOG_TOPIC, 1);
     for (const { topics, rate } of this.#subscribers) {
       for (const topic of topics) wanted.set(topic, Math.max(rate, wanted.get(topic) ?? 0));
     }

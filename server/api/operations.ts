@@ -14,6 +14,7 @@ import { patchSchema } from '../../dsp/patch/schema.ts';
 import { EDIT_OPERATIONS } from './edits.ts';
 import type { ErrorCode } from './errors.ts';
 import { HISTORY_OPERATIONS } from './history.ts';
+import { LOG_OPERATIONS } from './logs.ts';
 import { nothing, type OperationSpec } from './operation.ts';
 import { ROLES } from './roles.ts';
 import type { OperationId } from './routes.ts';
@@ -266,6 +267,7 @@ export const OPERATIONS = {
   ...SNAPSHOT_OPERATIONS,
   ...EDIT_OPERATIONS,
   ...HISTORY_OPERATIONS,
+  ...LOG_OPERATIONS,
 } as const satisfies { readonly [K in OperationId]: OperationSpec };
 
 type Operations = typeof OPERATIONS;

@@ -59,6 +59,7 @@ export const ROUTES = {
   'history.get': ['GET', '/history/{run}', 'view'],
   'history.export': ['GET', '/history/{run}/export', 'view'],
   'history.delete': ['DELETE', '/history/{run}', 'control'],
+  'logs.tail': ['GET', '/logs', 'admin'],
 } as const satisfies Record<
   string,
   readonly ['GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE', string, Role]

@@ -7,6 +7,7 @@
 
 import type { NextEdits } from './edits.ts';
 import type { HistoryChange } from './history.ts';
+import type { LogEntry } from './logs.ts';
 import type {
   OutputState,
   Param,
@@ -28,6 +29,9 @@ export const TOPICS = [
   'meters',
 ] as const;
 export type Topic = (typeof TOPICS)[number];
+
+/** Not measured, and told as text, `log.written`: what the daemon logs. */
+export const LOG_TOPIC = 'log';
 
 /** Frames per second and topic, at most. */
 export const MAX_RATE = 60;
@@ -61,6 +65,11 @@ export type Change = {
     readonly data: Changes[K];
   };
 }[ChangeKind];
+
+/** Params of the notification `log.written`, to those who subscribed to `log`. */
+export interface LogWritten {
+  readonly entries: readonly LogEntry[];
+}
 
 /** Params of the notification `telemetry.dropped`: frames this socket did not get, since it opened. */
 export interface Dropped {

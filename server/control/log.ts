@@ -6,14 +6,20 @@
 
 import { pino, type Logger } from 'pino';
 import type { Config } from '../../config/schema.ts';
+import type { LogTail } from './log-tail.ts';
 
 export type Log = Logger;
 
-export function createLog({ level, pretty }: Config['log']): Log {
+/** @param tail  that gets every line as well */
+export function createLog({ level, pretty }: Config['log'], tail?: LogTail): Log {
   const standardError = pino.destination({ dest: 2, sync: true });
   const options = { level, serializers: { req: describeRequest } };
-  if (!pretty) return pino(options, standardError);
-  return pino(options, { write: (line) => standardError.write(prettyLine(line)) });
+  return pino(options, {
+    write(line: string): void {
+      standardError.write(pretty ? prettyLine(line) : line);
+      tail?.write(line);
+    },
+  });
 }
 
 /** 12:34:56 WARN  message key=value */

@@ -22,10 +22,12 @@ import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
 import { withoutFolders } from './discreet.ts';
 import type { History } from './history/history.ts';
+import type { LogTail } from './log-tail.ts';
 import type { Morph } from './morph.ts';
 import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import { EDIT_RUNNERS } from './runners/edits.ts';
 import { HISTORY_RUNNERS } from './runners/history.ts';
+import { LOG_RUNNERS } from './runners/logs.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
 import type { Origin, Session } from './session.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
@@ -38,6 +40,7 @@ export interface Host {
   readonly snapshots: SnapshotFiles;
   readonly morph: Morph;
   readonly history: History;
+  readonly logs: LogTail;
   listDevices(): Promise<Result<AudioDevice[]>>;
 }
 
@@ -153,6 +156,7 @@ const RUNNERS: Runners = {
   ...SNAPSHOT_RUNNERS,
   ...EDIT_RUNNERS,
   ...HISTORY_RUNNERS,
+  ...LOG_RUNNERS,
 };
 
 /** Checks that the caller may do so, and the input of an operation, and runs it. Never rejects. */

@@ -12,8 +12,17 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { z } from 'zod';
 import { problem, type Problem } from '../api/errors.ts';
-import { OPERATION_IDS, SOCKET_PATH, type OperationId } from '../api/routes.ts';
-import { MAX_MESSAGE, MAX_RATE, TOPICS, type Change } from '../api/socket.ts';
+import type { LogEntry } from '../api/logs.ts';
+import { includes } from '../api/roles.ts';
+import { OPERATION_IDS, ROUTES, SOCKET_PATH, type OperationId } from '../api/routes.ts';
+import {
+  LOG_TOPIC,
+  MAX_MESSAGE,
+  MAX_RATE,
+  TOPICS,
+  type Change,
+  type Topic,
+} from '../api/socket.ts';
 import type { Measurement } from '../engine/types.ts';
 import { bearerOf, type Access, type Grant } from './access.ts';
 import { errorText, notification, respond } from './jsonrpc.ts';
@@ -49,7 +58,14 @@ const GOING_AWAY = 1001;
 /** "Policy violation": the token was removed. */
 const NOT_GRANTED = 1008;
 
-const topics = z.array(z.enum(TOPICS)).min(1).max(TOPICS.length);
+/** Entries of the log are told together, so many ms after the first, and so many at once. */
+const LOG_DELAY = 100;
+const MAX_TOLD = 100;
+
+const topics = z
+  .array(z.enum([...TOPICS, LOG_TOPIC]))
+  .min(1)
+  .max(TOPICS.length + 1);
 const subscribeSchema = z.strictObject({
   topics,
   rate: z.number().min(0.1).max(MAX_RATE).default(30),
@@ -63,6 +79,8 @@ interface Client {
   readonly socket: WebSocket;
   readonly outbox: Outbox;
   readonly telemetry: Telemetry;
+  /** Whether it wants the log as well. */
+  readsLog: boolean;
   alive: boolean;
   pending: number;
   tail: Promise<void>;
@@ -80,7 +98,10 @@ export class Sockets {
   });
   readonly #clients = new Set<Client>();
   readonly #heartbeat: NodeJS.Timeout;
-  readonly #unlisten: () => void;
+  readonly #unlisten: (() => void)[];
+  /** Of the log, to be told soon. */
+  #logged: LogEntry[] = [];
+  #telling: NodeJS.Timeout | undefined;
   /** Telemetry frames that clients did not get who are gone. */
   #droppedBefore = 0;
   #count = 0;
@@ -88,7 +109,10 @@ export class Sockets {
   constructor(host: Host, options: SocketOptions) {
     this.#host = host;
     this.#options = options;
-    this.#unlisten = host.session.listen((change, origin) => this.#tell(change, origin));
+    this.#unlisten = [
+      host.session.listen((change, origin) => this.#tell(change, origin)),
+      host.logs.listen((entry) => this.#log(entry)),
+    ];
     options.access.listen(() => this.#review());
     this.#heartbeat = setInterval(() => this.#ping(), options.heartbeat);
     this.#heartbeat.unref();
@@ -157,7 +181,8 @@ export class Sockets {
 
   close(): void {
     clearInterval(this.#heartbeat);
-    this.#unlisten();
+    for (const unlisten of this.#unlisten) unlisten();
+    clearTimeout(this.#telling);
     for (const { socket } of this.#clients) end(socket, GOING_AWAY, 'the daemon is shutting down');
     this.#server.close();
   }
@@ -169,6 +194,7 @@ export class Sockets {
       socket,
       outbox: new Outbox(socket, this.#options.queueLimit),
       telemetry: new Telemetry(),
+      readsLog: false,
       alive: true,
       pending: 0,
       tail: Promise.resolve(),
@@ -228,8 +254,8 @@ export class Sockets {
     if (!this.#options.access.holds(client.grant)) {
       return refuse('UNAUTHORIZED', 'the token was removed');
     }
-    if (method === 'subscribe') return subscribe(client.telemetry, params);
-    if (method === 'unsubscribe') return unsubscribe(client.telemetry, params);
+    if (method === 'subscribe') return subscribe(client, params);
+    if (method === 'unsubscribe') return unsubscribe(client, params);
     const id = OPERATION_IDS.find((operation) => operation === method);
     return id && dispatch(this.#host, id satisfies OperationId, params, client, client.grant.role);
   }
@@ -251,6 +277,19 @@ export class Sockets {
     }
   }
 
+  /** A slow client, or a flood, costs entries: their numbers say so. */
+  #log(entry: LogEntry): void {
+    if (this.#logged.length < MAX_TOLD) this.#logged.push(entry);
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined;
+      const text = notification('log.written', { entries: this.#logged });
+      this.#logged = [];
+      for (const { readsLog, outbox } of this.#clients) {
+        if (readsLog && outbox.clear) outbox.command(text);
+      }
+    }, LOG_DELAY).unref();
+  }
+
   #ping(): void {
     for (const client of this.#clients) {
       if (!client.alive) client.socket.terminate();
@@ -266,19 +305,30 @@ function end(socket: WebSocket, code: number, reason: string): void {
   setTimeout(() => socket.terminate(), 500).unref();
 }
 
-function subscribe(telemetry: Telemetry, params: unknown): Outcome<unknown> {
+function subscribe(client: Client, params: unknown): Outcome<unknown> {
   const parsed = subscribeSchema.safeParse(params ?? {}, { reportInput: true });
   if (!parsed.success) return invalidInput(parsed.error, Object.keys(subscribeSchema.shape));
-  telemetry.subscribe(parsed.data.topics, parsed.data.rate);
-  return answer({ rates: telemetry.rates });
+  const { topics: wanted, rate } = parsed.data;
+  const [, , needed] = ROUTES['logs.tail'];
+  if (wanted.includes(LOG_TOPIC) && !includes(client.grant.role, needed)) {
+    return refuse('FORBIDDEN_ROLE', `the topic log needs the role ${needed}`);
+  }
+  client.telemetry.subscribe(measured(wanted), rate);
+  if (wanted.includes(LOG_TOPIC)) client.readsLog = true;
+  return answer({ rates: client.telemetry.rates });
 }
 
-function unsubscribe(telemetry: Telemetry, params: unknown): Outcome<unknown> {
+function unsubscribe(client: Client, params: unknown): Outcome<unknown> {
   const parsed = unsubscribeSchema.safeParse(params ?? {}, { reportInput: true });
   if (!parsed.success) return invalidInput(parsed.error, Object.keys(unsubscribeSchema.shape));
-  telemetry.unsubscribe(parsed.data.topics ?? TOPICS);
-  return answer({ rates: telemetry.rates });
+  const { topics: unwanted = [...TOPICS, LOG_TOPIC] } = parsed.data;
+  client.telemetry.unsubscribe(measured(unwanted));
+  if (unwanted.includes(LOG_TOPIC)) client.readsLog = false;
+  return answer({ rates: client.telemetry.rates });
 }
+
+const measured = (wanted: readonly (Topic | typeof LOG_TOPIC)[]): Topic[] =>
+  wanted.filter((topic) => topic !== LOG_TOPIC);
 
 function refuseUpgrade(stream: Duplex, refusal: Problem): void {
   stream.on('error', () => stream.destroy());

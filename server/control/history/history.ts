@@ -4,8 +4,8 @@
  * Invariants: the control thread never waits for the disk: once a second it hands what came to a
  * thread of its own, and when that falls behind, points are dropped and counted, never queued without
  * end; without a file that can be used the daemon does without a history, and says so once.
- * Cost on the control thread, of 256 parameters: 0.03 ms a measurement, 0.1 ms a second; at worst 10 ms, with
- * others on the processor (Node 24.21, x86-64, 2 cores at a load of 12).
+ * Cost on the control thread, of 256 parameters: 0.03 ms a measurement, 0.1 ms a second; at worst 10 ms,
+ * with others on the processor (Node 24.21, x86-64, 2 cores at a load of 12).
  */
 
 import { join } from 'node:path';

@@ -18,6 +18,7 @@ import { Compiler } from '../../../server/compile/compiler.ts';
 import { Access, type AccessOptions } from '../../../server/control/access.ts';
 import { createApp, type App, type AppOptions } from '../../../server/control/app.ts';
 import { History } from '../../../server/control/history/history.ts';
+import { LogTail } from '../../../server/control/log-tail.ts';
 import { Metrics } from '../../../server/control/metrics.ts';
 import { Morph } from '../../../server/control/morph.ts';
 import type { Host } from '../../../server/control/operations.ts';
@@ -257,6 +258,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     snapshots: new SnapshotFiles(stateDir, silent),
     morph: new Morph(session),
     history,
+    logs: new LogTail(),
     devices: { ok: true, value: [...DEVICES] },
     listDevices: async () => host.devices,
   };
