@@ -20,6 +20,7 @@ import { learn } from './commands/learn.ts';
 import { learnable } from './commands/learnable.ts';
 import { load } from './commands/load.ts';
 import { calibrate } from './commands/calibrate.ts';
+import { logs } from './commands/logs.ts';
 import { morph } from './commands/morph.ts';
 import { mute } from './commands/mute.ts';
 import { params } from './commands/params.ts';
@@ -54,6 +55,7 @@ const COMMANDS = [
   snapshot,
   morph,
   history,
+  logs,
   mute,
   calibrate,
   load,
