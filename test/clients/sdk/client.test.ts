@@ -160,7 +160,9 @@ test('a broken socket is opened again, with its subscriptions and a new snapshot
   opened.push(again);
   await again.http.listen({ host: '127.0.0.1', port: Number(new URL(url).port) });
   await vi.waitUntil(() => snapshots.length === 2, { timeout: 5000 });
-  expect(states).toEqual(['open', 'closed', 'open']);
+  // It may try before anyone listens there again.
+  const changes = states.filter((state, k) => state !== states[k - 1]);
+  expect(changes).toEqual(['open', 'closed', 'open']);
   frames.length = 0;
   await vi.waitUntil(() => {
     again.engine.crank();
