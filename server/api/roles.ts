@@ -13,7 +13,7 @@ export type Role = (typeof ROLES)[number];
 export const ROLE_DOCS = {
   view: 'looks: status, patch, parameters, telemetry',
   control: 'steers as well: parameters, training, output, patches',
-  admin: 'changes the machine as well: devices, calibration',
+  admin: 'changes the machine as well: devices, calibration; reads its log',
 } as const satisfies Readonly<Record<Role, string>>;
 
 /** Whether a role includes what another may do. */

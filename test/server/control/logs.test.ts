@@ -5,20 +5,21 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { createClient } from '../../../clients/sdk/client.ts';
 import { MAX_ENTRIES, type LogEntry } from '../../../server/api/logs.ts';
 import { LogTail } from '../../../server/control/log-tail.ts';
-import { bench } from './fake.ts';
+import { bench, record, type BenchOptions } from './fake.ts';
 
 const opened: { close(): unknown }[] = [];
 afterEach(async () => {
   for (const thing of opened.splice(0).reverse()) await thing.close();
 });
 
-async function start() {
-  const host = await bench();
+async function start(options: BenchOptions = {}) {
+  const host = await bench(options);
   opened.push(host);
-  const client = createClient({ url: await host.listen() });
+  const url = await host.listen();
+  const client = createClient({ url, token: 'lg_admin' });
   opened.push(client);
   const log = pino({ level: 'debug' }, host.host.logs);
-  return Object.assign(host, { client, log });
+  return Object.assign(host, { client, url, log });
 }
 
 const texts = (entries: readonly LogEntry[]): string[] => entries.map(({ message }) => message);
@@ -94,4 +95,22 @@ test('who subscribes to the log is told what comes, others are not', async () =>
     await new Promise((resolve) => setTimeout(resolve, 250));
     return told.length === length;
   });
+});
+
+test('the log is for those who may change the machine, as answers and as a topic', async () => {
+  const tokens = [record('a', 'admin', 'lg_admin'), record('b', 'control', 'lg_control')];
+  const { client, url, log } = await start({ tokens });
+  log.info('one');
+  expect(texts((await client.logs.tail()).entries)).toContain('one');
+  const other = createClient({ url, token: 'lg_control' });
+  opened.push(other);
+  await expect(other.logs.tail()).rejects.toMatchObject({ code: 'FORBIDDEN_ROLE' });
+  const told: LogEntry[][] = [[], []];
+  client.on('log', (entry) => told[0]!.push(entry));
+  other.on('log', (entry) => told[1]!.push(entry));
+  await vi.waitUntil(() => {
+    log.info('two');
+    return told[0]!.length > 2;
+  });
+  expect(told[1]).toEqual([]);
 });
