@@ -241,6 +241,18 @@ const HOST: readonly Method[] = [
     write: (gainDb) => call('output.set', { gainDb: Number(gainDb) }),
   },
   {
+    path: '/edits/undo',
+    type: 'I',
+    doc: 'undo the last step of any client',
+    write: () => call('edits.undo', {}),
+  },
+  {
+    path: '/edits/redo',
+    type: 'I',
+    doc: 'do again what was undone last',
+    write: () => call('edits.redo', {}),
+  },
+  {
     path: '/engine/state',
     type: 's',
     doc: 'starting, running, degraded, restarting or stopped',

@@ -360,6 +360,18 @@ test('a phone moves a slider, holds a parameter, and steers the training', async
   expect(osc.counts).toMatchObject({ refused: 0, malformed: 0 });
 });
 
+test('a button undoes what a fader did, and another does it again', async () => {
+  const host = await start();
+  const { send } = await phone(host.osc.port);
+  for (const value of [0.5, 0.75, 1]) send(message('/params/hidden/gain', 'f', value));
+  await until(() => valueOf(host, 'hidden/gain') === 1);
+  expect(host.session.edits().undo).toEqual(['set hidden/gain to 1']);
+  send(message('/edits/undo', ''));
+  await until(() => valueOf(host, 'hidden/gain') === 0.3);
+  send(message('/edits/redo', 'f', 1));
+  await until(() => valueOf(host, 'hidden/gain') === 1);
+});
+
 test('a button resets when it is pressed, not when it is let go', async () => {
   const { osc, engine } = await start();
   const { send } = await phone(osc.port);
