@@ -44,19 +44,20 @@ function Track({ model, param, label, target }: Props) {
     to(next === value ? value + Math.sign(share) * step : next);
   };
 
-  useFrame(model, () => {
+  const draw = (): void => {
     const track = ref.current;
     if (track === null) return;
     const value = current();
-    track.style.setProperty('--at', String(placeOf(value, range)));
+    place(track, '--at', placeOf(value, range));
     const text = `${inRange(value, param)} ${param.unit ?? ''}`.trim();
     if (track.getAttribute('aria-valuetext') !== text) {
       track.setAttribute('aria-valuenow', String(value));
       track.setAttribute('aria-valuetext', text);
     }
     const aim = target?.();
-    if (aim !== undefined) track.style.setProperty('--aim', String(placeOf(aim, range)));
-  });
+    if (aim !== undefined) place(track, '--aim', placeOf(aim, range));
+  };
+  useFrame(model, draw, 60, ref);
 
   useEffect(() => {
     const track = ref.current;
@@ -113,9 +114,9 @@ function Track({ model, param, label, target }: Props) {
       Backspace: param.initial,
     };
     const share = shares[event.key];
-    const place = places[event.key];
+    const value = places[event.key];
     if (share !== undefined) move(share);
-    else if (place !== undefined) to(place);
+    else if (value !== undefined) to(value);
     else return;
     event.preventDefault();
   };
@@ -158,6 +159,7 @@ function Entry({ model, param, label }: Props) {
       if (input.value !== value) input.value = value;
     },
     10,
+    ref,
   );
 
   const commit = (input: HTMLInputElement): void => {
@@ -190,6 +192,12 @@ function Entry({ model, param, label }: Props) {
       <span class="unit">{param.unit ?? ''}</span>
     </label>
   );
+}
+
+/** To a four-thousandth, and only where that is news: each writing has the browser compute styles. */
+export function place(element: HTMLElement, name: `--${string}`, at: number): void {
+  const text = at.toFixed(4);
+  if (element.style.getPropertyValue(name) !== text) element.style.setProperty(name, text);
 }
 
 export function rangeOf({ min, max, scale, step }: Param): Range {

@@ -272,16 +272,18 @@ function Row({ model, param, target }: RowProps) {
 
 /** To the right where the loss rises with the parameter; full at its largest of late. */
 function Gradient({ model, id }: { readonly model: Model; readonly id: string }) {
+  const box = useRef<HTMLSpanElement>(null);
   const ref = useRef<HTMLSpanElement>(null);
-  useFrame(model, () => {
+  const draw = (): void => {
     const bar = ref.current;
     if (bar === null) return;
     const peak = model.peaks.get(id) ?? 0;
     const share = peak > 0 ? (model.gradients.get(id) ?? 0) / peak : 0;
     bar.style.transform = `scaleX(${share.toFixed(3)})`;
-  });
+  };
+  useFrame(model, draw, 60, box);
   return (
-    <span class="gradient" aria-hidden="true">
+    <span ref={box} class="gradient" aria-hidden="true">
       <span ref={ref} />
     </span>
   );
@@ -289,42 +291,32 @@ function Gradient({ model, id }: { readonly model: Model; readonly id: string })
 
 const WIDTH = 110;
 const TALL = 22;
+/** Points from one edge to the other: a minute. */
+const POINTS = 119;
 
+/** As a line of the page, not a canvas: a hundred canvases are a hundred layers. */
 function Trace({ model, param }: { readonly model: Model; readonly param: Param }) {
-  const ref = useRef<HTMLCanvasElement>(null);
-  useFrame(
-    model,
-    () => {
-      const context = ref.current?.getContext('2d');
-      const trace = model.traces.get(param.id);
-      if (context === undefined || context === null) return;
-      const ratio = devicePixelRatio;
-      const { canvas } = context;
-      if (canvas.width !== WIDTH * ratio) {
-        canvas.width = WIDTH * ratio;
-        canvas.height = TALL * ratio;
-      }
-      context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      context.clearRect(0, 0, WIDTH, TALL);
-      if (trace === undefined) return;
-      const values = trace.column(0);
-      const low = Math.min(...values);
-      const high = Math.max(...values);
-      // Not less than a hundredth of the range: what stands still is a straight line.
-      const span = Math.max(high - low, 0.01 * (param.max - param.min));
-      const middle = (low + high) / 2;
-      context.beginPath();
-      values.forEach((value, k) => {
-        const x = WIDTH - 1.5 - ((values.length - 1 - k) * (WIDTH - 3)) / 119;
-        context.lineTo(x, TALL / 2 - ((value - middle) / span) * (TALL - 4));
-      });
-      context.strokeStyle = getComputedStyle(canvas).color;
-      context.lineWidth = 1.25;
-      context.stroke();
-    },
-    2,
+  const ref = useRef<SVGSVGElement>(null);
+  const line = useRef<SVGPolylineElement>(null);
+  const draw = (): void => {
+    const values = model.traces.get(param.id)?.column(0) ?? new Float64Array();
+    const low = Math.min(...values);
+    const high = Math.max(...values);
+    // Not less than a hundredth of the range: what stands still is a straight line.
+    const span = Math.max(high - low, 0.01 * (param.max - param.min));
+    const middle = (low + high) / 2;
+    const places = Array.from(values, (value, k) => {
+      const x = WIDTH - 1.5 - ((values.length - 1 - k) * (WIDTH - 3)) / POINTS;
+      return `${x.toFixed(1)},${(TALL / 2 - ((value - middle) / span) * (TALL - 4)).toFixed(1)}`;
+    });
+    line.current?.setAttribute('points', places.join(' '));
+  };
+  useFrame(model, draw, 2, ref);
+  return (
+    <svg ref={ref} class="trace" viewBox={`0 0 ${WIDTH} ${TALL}`} aria-hidden="true">
+      <polyline ref={line} />
+    </svg>
   );
-  return <canvas ref={ref} class="trace" aria-hidden="true" />;
 }
 
 /** A parameter that moves the loss much over its range comes first. */

@@ -1,6 +1,7 @@
 /** Meters: the levels of the device's channels with peak hold, and what the patch shows. */
 
 import { useRef } from 'preact/hooks';
+import { place } from './fader.tsx';
 import { decibels, inRange } from './format.ts';
 import { useFrame, useModel } from './hooks.ts';
 import type { Model } from './model.ts';
@@ -51,8 +52,8 @@ function Level({ model, kind, channel }: LevelProps) {
     const hold = held.current;
     if (peak >= hold.peak) Object.assign(hold, { peak, until: now + HOLD });
     else if (now > hold.until) hold.peak = Math.max(peak, hold.peak - FALL, FLOOR);
-    bar.style.setProperty('--at', String(share(rms)));
-    bar.style.setProperty('--peak', String(share(hold.peak)));
+    place(bar, '--at', share(rms));
+    place(bar, '--peak', share(hold.peak));
     bar.classList.toggle('hot', hold.peak > -1);
     if (now - hold.written < 150 || text.current === null) return;
     hold.written = now;
@@ -85,11 +86,11 @@ interface MeterProps {
 export function MeterBar({ model, meter, label }: MeterProps) {
   const ref = useRef<HTMLDivElement>(null);
   const text = useRef<HTMLSpanElement>(null);
-  useFrame(model, () => {
+  const draw = (): void => {
     const value = model.live ? model.shown[meter.index] : null;
-    const place = placeOf(value ?? NaN, meter);
-    ref.current?.style.setProperty('--at', String(place));
-  });
+    if (ref.current) place(ref.current, '--at', placeOf(value ?? NaN, meter));
+  };
+  useFrame(model, draw, 60, ref);
   useFrame(
     model,
     () => {
@@ -97,6 +98,7 @@ export function MeterBar({ model, meter, label }: MeterProps) {
       if (text.current) text.current.textContent = inRange(value, meter);
     },
     8,
+    ref,
   );
   return (
     <div class="meter" title={meter.doc}>

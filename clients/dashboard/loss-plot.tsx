@@ -81,7 +81,8 @@ function optionsOf(box: HTMLElement): uPlot.Options {
     const count = Math.max(0, Math.floor(Math.log10(high) + 1e-9) - from) + 1;
     return Array.from({ length: count }, (_, k) => 10 ** (from + k));
   };
-  const labels = (_: uPlot, values: number[]): string[] => values.map(power);
+  const labels = (_: uPlot, values: (number | null)[]): string[] =>
+    values.map((value) => (value === null ? '' : power(value)));
   return {
     ...sizeOf(box),
     padding: [10, 0, 0, 0],
