@@ -109,6 +109,14 @@ const PROCESSES: Readonly<Record<string, Process>> = {
     b.close(past, next);
     return b.node('add', [next, b.delay(s, 3)]);
   },
+  'taken apart and joined, its parts in two places and remembered': (b, s) => {
+    const bins = b.shape(s) / 2;
+    const part = (from: number, gain: number): NodeId =>
+      b.node('mul', [b.node('slice', [s], [from, bins]), b.real(gain)]);
+    const [re, im] = [part(0, 1.5), part(bins, 0.75)];
+    const other = b.node('concat', [b.node('neg', [im]), b.delay(re, 1)]);
+    return b.node('add', [b.node('concat', [re, im]), b.node('mul', [other, b.real(0.5)])]);
+  },
   'normalised to its sum': (b, s) => {
     const m = magnitude(b, s);
     const level = b.node('add', [b.node('laneSum', [m]), b.real(0.1)]);
