@@ -24,6 +24,7 @@ import type { Element } from './element.ts';
 import type { Storage } from './memory.ts';
 import { call, get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
+import type { Transforms } from './operands.ts';
 import type { Bases, Channels, Site } from './sites.ts';
 import { sound, soundLanes } from './snippets.ts';
 import { addLanes, maskOf } from './structures.ts';
@@ -56,7 +57,7 @@ export interface FrameContext {
   readonly shown: ReadonlyMap<NodeId, readonly number[]>;
   temps(bytes: number): number;
   constants(values: readonly number[]): number;
-  transform(size: number): { readonly forward: number; readonly transpose: number };
+  transform(size: number): Transforms;
   routine(name: string, make: (name: string) => Func): number;
   /** The locals of a number, and of an operation on numbers. */
   valueIn(body: Body, id: NodeId): Value;
@@ -102,6 +103,9 @@ class FrameLoop {
   readonly #isLate: (id: NodeId) => boolean;
   readonly #body: Body;
   readonly #places = new Map<NodeId, Place>();
+  /** Frames and windows that a transform multiplies as it reads them, by its id; their products. */
+  readonly #windowed: ReadonlyMap<NodeId, readonly [NodeId, NodeId]>;
+  readonly #products: ReadonlySet<NodeId>;
   readonly #sums = new Map<NodeId, WindowSum>();
   /** Lane-by-lane operations that wait for their common loop. */
   #group: NodeId[] = [];
@@ -118,6 +122,9 @@ class FrameLoop {
     this.#hop = hop;
     this.#members = members;
     this.#isLate = isLate;
+    this.#windowed = this.#windows();
+    const transforms = [...this.#windowed.keys()];
+    this.#products = new Set(transforms.map((id) => nodeOf(c.graph, id).args[0]!));
     this.#body = makeBody(c.func, c.func.element.scalar);
   }
 
@@ -202,6 +209,7 @@ class FrameLoop {
     const { graph } = this.#c;
     const node = nodeOf(graph, id);
     const isLong = node.shape > 1 || node.args.some((a) => nodeOf(graph, a).shape > 1);
+    if (this.#products.has(id)) return;
     const isEach = isValueOp(node.op) || node.op === 'splat' || node.op === 'laneSum';
     if ((isLong && isEach) || this.#isAdded(id)) {
       const lanes = this.#lanesOf(id);
@@ -402,12 +410,40 @@ class FrameLoop {
 
   #transform(id: NodeId): void {
     const { args, op, shape } = nodeOf(this.#c.graph, id);
+    const { code } = this.#body;
+    const size = op === 'rfft' ? shape - 2 : shape;
+    const { forward, transpose, windowed } = this.#c.transform(size);
+    const product = this.#windowed.get(id);
+    if (product !== undefined) {
+      const [frame, window] = product.map((arg) => this.#placeOf(arg)) as [Place, Place];
+      const into = this.#own(id);
+      code.push(...this.#address(frame), ['i32.const', into.address]);
+      code.push(...this.#address(window), call(windowed()));
+      return;
+    }
     const from = this.#placeOf(args[0]!);
     const into = this.#own(id);
-    const size = op === 'rfft' ? shape - 2 : shape;
-    const { forward, transpose } = this.#c.transform(size);
-    this.#body.code.push(...this.#address(from), ['i32.const', into.address]);
-    this.#body.code.push(call(op === 'rfft' ? forward : transpose));
+    code.push(...this.#address(from), ['i32.const', into.address]);
+    code.push(call(op === 'rfft' ? forward : transpose));
+  }
+
+  /** Frames times what is no signal, where a transform alone reads the product. */
+  #windows(): ReadonlyMap<NodeId, readonly [NodeId, NodeId]> {
+    const { graph } = this.#c;
+    const found = new Map<NodeId, readonly [NodeId, NodeId]>();
+    for (const id of this.#members) {
+      const { op, args } = nodeOf(graph, id);
+      const [product] = args;
+      if (op !== 'rfft' || product === undefined || !this.#members.includes(product)) continue;
+      const { op: from, args: factors } = nodeOf(graph, product);
+      if (from !== 'mul' || this.#isNeeded(product, new Set([id]))) continue;
+      const frame = factors.find((arg) => isFraming(nodeOf(graph, arg).op));
+      const window = factors.find((arg) => !isSignal(nodeOf(graph, arg)));
+      if (frame === undefined || window === undefined || nodeOf(graph, window).shape === 1)
+        continue;
+      found.set(id, [frame, window]);
+    }
+    return found;
   }
 
   /** From lane to lane: a function that reads and writes memory. */

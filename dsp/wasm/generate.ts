@@ -31,10 +31,16 @@ import { courseFunction } from './course.ts';
 import type { CourseCode } from './course.ts';
 import { emitGraph } from './emit.ts';
 import type { Ports, Span } from './emit.ts';
-import type { Room } from './operands.ts';
+import type { Room, Transforms } from './operands.ts';
 import { emitOnce, isWatchable } from './once.ts';
 import type { Watch } from './once.ts';
-import { fftScratch, fftTables, rfftFunction, rfftTransposeFunction } from './fft.ts';
+import {
+  fftScratch,
+  fftTables,
+  rfftFunction,
+  rfftTransposeFunction,
+  windowedRfftFunction,
+} from './fft.ts';
 import { Memory, placeState } from './memory.ts';
 import type { Storage } from './memory.ts';
 import { Func, call, get, set } from './module.ts';
@@ -191,7 +197,7 @@ export function generate(
   // Routines that others call come behind the functions of the kernel.
   const routines: Func[] = [];
   const scratch = { address: 0, bytes: 0 };
-  const transforms = new Map<number, { readonly forward: number; readonly transpose: number }>();
+  const transforms = new Map<number, Transforms>();
   const named = new Map<string, number>();
   const lists = new ListKeys();
   const room: Room = {
@@ -236,7 +242,11 @@ export function generate(
         rfftFunction(`rfft${size}`, size, address, scratch.address, fused, element),
         rfftTransposeFunction(`rfftT${size}`, size, address, scratch.address, fused, element),
       );
-      const made = { forward: first, transpose: first + 1 };
+      const windowed = (): number =>
+        room.routine(`rfft${size}windowed`, (name) =>
+          windowedRfftFunction(name, size, address, scratch.address, fused, element),
+        );
+      const made = { forward: first, transpose: first + 1, windowed };
       transforms.set(size, made);
       return made;
     },

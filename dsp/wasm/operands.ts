@@ -17,6 +17,14 @@ import type { Site, Sites } from './sites.ts';
 import { spill } from './structures.ts';
 
 /** What code generation asks for while it writes. */
+/** Functions that transform real signals of one length, by their indices. */
+export interface Transforms {
+  readonly forward: number;
+  readonly transpose: number;
+  /** Forward, of the signal times a window; made where it is called first. */
+  readonly windowed: () => number;
+}
+
 export interface Room {
   /** So many bytes that nothing else uses. */
   readonly temps: (bytes: number) => number;
@@ -24,8 +32,7 @@ export interface Room {
   readonly constants: (values: readonly number[]) => number;
   /** Where these double-precision numbers lie. */
   readonly doubles: (values: readonly number[]) => number;
-  /** The functions that transform real signals of this length. */
-  readonly transform: (size: number) => { readonly forward: number; readonly transpose: number };
+  readonly transform: (size: number) => Transforms;
   /** The function of this name, made where it is called first. */
   readonly routine: (name: string, make: (name: string) => Func) => number;
 }

@@ -145,6 +145,17 @@ describe('frames in a stream', () => {
     isOracle(program, 400, [5, 90], 1e-5);
   });
 
+  test('a windowed frame may be read by more than its transform', () => {
+    const b = new Builder('stream');
+    const window = hann(b, 64);
+    const frame = b.node('mul', [window, b.node('frames', [b.node('input', [], [0])], [16, 64])]);
+    const again = b.node('rfftT', [b.node('rfft', [frame])]);
+    const sum = b.node('add', [b.node('mul', [again, b.real(1 / 32)]), frame]);
+    const y = b.node('overlap', [sum], [16]);
+    const program = plainProgram(optimise(b.finish([{ name: 'out:0', node: y }])), SIZES);
+    isOracle(program, 500, [5, 90], 1e-5);
+  });
+
   test('a window that adds up to one gives the signal back, one frame less a sample later', () => {
     const b = new Builder('stream');
     const x = b.node('input', [], [0]);
