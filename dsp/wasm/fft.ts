@@ -139,6 +139,27 @@ export function rfftTransposeFunction(
   );
 }
 
+/**
+ * Samples times a window, added to what is there, rounded in between: `rfftTransposeFunction`, with a
+ * third Wasm parameter, the address of the window, [size], of the element.
+ */
+export function addedRfftTransposeFunction(
+  name: string,
+  size: number,
+  tablesAddress: number,
+  scratchAddress: number,
+  fused = false,
+  element: Element = SINGLE,
+): Func {
+  return fftFunction(
+    new Func(name, [...PARAMS, 'i32'], { internal: true, fused, element }),
+    size,
+    [tablesAddress, scratchAddress],
+    false,
+    true,
+  );
+}
+
 /** What all passes of a function share. */
 interface Transform {
   readonly func: Func;
@@ -310,7 +331,9 @@ function firstPass(
   const loadFour = (from: number): Four => four((r) => sample(from + r));
   const storeFour = (from: number, values: Four): void => {
     values.forEach((value, r) => {
-      w.store(x, (from + r) * row, value);
+      const at = (from + r) * row;
+      const added = (by: Local): Local => w.add(w.load(x, at), w.mul(value, w.load(by, at)));
+      w.store(x, at, weights === null ? value : added(weights));
     });
   };
   const both = (op: 'add' | 'sub', a: Four, b: Four): Four => four((r) => w[op](a[r]!, b[r]!));

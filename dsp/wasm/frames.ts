@@ -103,9 +103,12 @@ class FrameLoop {
   readonly #isLate: (id: NodeId) => boolean;
   readonly #body: Body;
   readonly #places = new Map<NodeId, Place>();
-  /** Frames and windows that a transform multiplies as it reads them, by its id; their products. */
-  readonly #windowed: ReadonlyMap<NodeId, readonly [NodeId, NodeId]>;
-  readonly #products: ReadonlySet<NodeId>;
+  /**
+   * What a transform multiplies as it reads it, by its id: a frame and a window. And as it writes, by
+   * the id of what adds that to others: a spectrum and a window. Members that need no code of their own.
+   */
+  readonly #windowed = new Map<NodeId, readonly [NodeId, NodeId]>();
+  readonly #taken = new Set<NodeId>();
   readonly #sums = new Map<NodeId, WindowSum>();
   /** Lane-by-lane operations that wait for their common loop. */
   #group: NodeId[] = [];
@@ -122,9 +125,7 @@ class FrameLoop {
     this.#hop = hop;
     this.#members = members;
     this.#isLate = isLate;
-    this.#windowed = this.#windows();
-    const transforms = [...this.#windowed.keys()];
-    this.#products = new Set(transforms.map((id) => nodeOf(c.graph, id).args[0]!));
+    this.#takeWindows();
     this.#body = makeBody(c.func, c.func.element.scalar);
   }
 
@@ -209,7 +210,7 @@ class FrameLoop {
     const { graph } = this.#c;
     const node = nodeOf(graph, id);
     const isLong = node.shape > 1 || node.args.some((a) => nodeOf(graph, a).shape > 1);
-    if (this.#products.has(id)) return;
+    if (this.#taken.has(id)) return;
     const isEach = isValueOp(node.op) || node.op === 'splat' || node.op === 'laneSum';
     if ((isLong && isEach) || this.#isAdded(id)) {
       const lanes = this.#lanesOf(id);
@@ -223,7 +224,9 @@ class FrameLoop {
       this.#group.push(id);
       return;
     }
-    if (this.#dependsOnGroup(id)) this.#flush();
+    const [spectrum] = this.#windowed.get(id) ?? [];
+    const waits = spectrum !== undefined && this.#group.includes(spectrum);
+    if (waits || this.#dependsOnGroup(id)) this.#flush();
     if (isFraming(node.op)) return;
     if (isOverlap(node.op)) this.#overlapAdd(id);
     else if (node.op === 'sum') this.#sum(id, node.args[0]!);
@@ -427,23 +430,31 @@ class FrameLoop {
     code.push(call(op === 'rfft' ? forward : transpose));
   }
 
-  /** Frames times what is no signal, where a transform alone reads the product. */
-  #windows(): ReadonlyMap<NodeId, readonly [NodeId, NodeId]> {
+  /** Products with what is no signal, where a transform alone reads them, or alone makes them. */
+  #takeWindows(): void {
     const { graph } = this.#c;
-    const found = new Map<NodeId, readonly [NodeId, NodeId]>();
+    const isTransform = (id: NodeId): boolean =>
+      nodeOf(graph, id).op === 'rfftT' && this.#members.includes(id);
+    const isFrame = (id: NodeId): boolean => isFraming(nodeOf(graph, id).op);
     for (const id of this.#members) {
       const { op, args } = nodeOf(graph, id);
       const [product] = args;
-      if (op !== 'rfft' || product === undefined || !this.#members.includes(product)) continue;
+      if (!(op === 'rfft' || isOverlap(op)) || product === undefined) continue;
       const { op: from, args: factors } = nodeOf(graph, product);
-      if (from !== 'mul' || this.#isNeeded(product, new Set([id]))) continue;
-      const frame = factors.find((arg) => isFraming(nodeOf(graph, arg).op));
+      const isOwn = this.#members.includes(product) && !this.#isNeeded(product, new Set([id]));
+      if (from !== 'mul' || !isOwn) continue;
+      const other = factors.find(op === 'rfft' ? isFrame : isTransform);
       const window = factors.find((arg) => !isSignal(nodeOf(graph, arg)));
-      if (frame === undefined || window === undefined || nodeOf(graph, window).shape === 1)
+      if (other === undefined || window === undefined || nodeOf(graph, window).shape === 1)
         continue;
-      found.set(id, [frame, window]);
+      if (op === 'rfft') this.#windowed.set(id, [other, window]);
+      else {
+        if (this.#isNeeded(other, new Set([product]))) continue;
+        this.#windowed.set(id, [nodeOf(graph, other).args[0]!, window]);
+        this.#taken.add(other);
+      }
+      this.#taken.add(product);
     }
-    return found;
   }
 
   /** From lane to lane: a function that reads and writes memory. */
@@ -561,6 +572,13 @@ class FrameLoop {
     const { args } = nodeOf(graph, id);
     const { base, size } = storage.overlaps.get(id)!;
     const target = this.#target(id);
+    const product = this.#windowed.get(id);
+    if (target !== null && product !== undefined) {
+      const [spectrum, window] = product.map((arg) => this.#placeOf(arg)) as [Place, Place];
+      this.#body.code.push(...this.#address(spectrum), ...this.#address(target));
+      this.#body.code.push(...this.#address(window), call(this.#c.transform(size).added()));
+      return;
+    }
     if (target !== null) {
       this.#addArray(this.#placeOf(args[0]!), target, size);
       return;

@@ -35,6 +35,7 @@ import type { Room, Transforms } from './operands.ts';
 import { emitOnce, isWatchable } from './once.ts';
 import type { Watch } from './once.ts';
 import {
+  addedRfftTransposeFunction,
   fftScratch,
   fftTables,
   rfftFunction,
@@ -246,7 +247,11 @@ export function generate(
         room.routine(`rfft${size}windowed`, (name) =>
           windowedRfftFunction(name, size, address, scratch.address, fused, element),
         );
-      const made = { forward: first, transpose: first + 1, windowed };
+      const added = (): number =>
+        room.routine(`rfftT${size}added`, (name) =>
+          addedRfftTransposeFunction(name, size, address, scratch.address, fused, element),
+        );
+      const made = { forward: first, transpose: first + 1, windowed, added };
       transforms.set(size, made);
       return made;
     },

@@ -23,6 +23,8 @@ export interface Transforms {
   readonly transpose: number;
   /** Forward, of the signal times a window; made where it is called first. */
   readonly windowed: () => number;
+  /** Back, times a window, and added to what is there. */
+  readonly added: () => number;
 }
 
 export interface Room {

@@ -145,14 +145,22 @@ describe('frames in a stream', () => {
     isOracle(program, 400, [5, 90], 1e-5);
   });
 
-  test('a windowed frame may be read by more than its transform', () => {
+  test.each([
+    ['frame', 'alone'],
+    ['frame', 'heard too'],
+    ['result', 'heard too'],
+    ['windowed result', 'heard too'],
+  ])('a window before a transform and after it, the %s %s', (what, how) => {
     const b = new Builder('stream');
-    const window = hann(b, 64);
+    const window = b.node('mul', [hann(b, 64), b.real(1 / 8)]);
     const frame = b.node('mul', [window, b.node('frames', [b.node('input', [], [0])], [16, 64])]);
-    const again = b.node('rfftT', [b.node('rfft', [frame])]);
-    const sum = b.node('add', [b.node('mul', [again, b.real(1 / 32)]), frame]);
-    const y = b.node('overlap', [sum], [16]);
-    const program = plainProgram(optimise(b.finish([{ name: 'out:0', node: y }])), SIZES);
+    const result = b.node('rfftT', [b.node('mul', [b.node('rfft', [frame]), b.real(2)])]);
+    const windowed = b.node('mul', [result, window]);
+    const y = b.node('overlap', [windowed], [16]);
+    const heard = { frame, result, 'windowed result': windowed }[what]!;
+    const other = b.node('overlap', [heard], [16]);
+    const node = how === 'alone' ? y : b.node('add', [y, b.node('mul', [other, b.real(0.25)])]);
+    const program = plainProgram(optimise(b.finish([{ name: 'out:0', node }])), SIZES);
     isOracle(program, 500, [5, 90], 1e-5);
   });
 
