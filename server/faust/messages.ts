@@ -65,7 +65,7 @@ export interface Context {
 
 /** The diagnostic of a run that gave no form. */
 export function explain(dump: Exclude<Dump, { kind: 'form' }>, context: Context): Diagnostic {
-  if (dump.kind === 'broken') return explainBroken(dump.why);
+  if (dump.kind === 'broken') return explainBroken(dump.why, context.code);
   const { file, line, text } = placeOf(untag(dump.message).trim());
   const isOwn = file === undefined || file === PROGRAM;
   const problem = explainRefused(text, context, isOwn);
@@ -99,7 +99,7 @@ export function at(code: DspCode, message: string, hint?: string, line?: number)
   return line === undefined ? made : { ...made, line };
 }
 
-function explainBroken(why: 'stack' | 'memory' | 'fault'): Diagnostic {
+function explainBroken(why: 'stack' | 'memory' | 'fault', code: string): Diagnostic {
   switch (why) {
     case 'stack':
       return at(
@@ -110,7 +110,13 @@ function explainBroken(why: 'stack' | 'memory' | 'fault'): Diagnostic {
     case 'memory':
       return at('FAUST_UNSUPPORTED', 'the program needs more memory than its evaluation may use');
     case 'fault':
-      return at('FAUST_UNSUPPORTED', 'the Faust compiler failed at this program');
+      return at(
+        'FAUST_UNSUPPORTED',
+        'the Faust compiler failed at this program',
+        code.includes('"../')
+          ? 'Does a label have more "../" than there are groups around it?'
+          : undefined,
+      );
   }
 }
 

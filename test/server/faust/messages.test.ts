@@ -45,6 +45,14 @@ const cases: readonly Case[] = [
     expected: { hint: 'Does what is before it end with ";"?', line: 2 },
   })),
   {
+    what: 'a label that leaves more groups than there are',
+    code: 'process = vgroup("a", button("../../../../x"));',
+    expected: {
+      code: 'FAUST_UNSUPPORTED',
+      hint: 'Does a label have more "../" than there are groups around it?',
+    },
+  },
+  {
     what: 'an end before the end of the text',
     code: 'process = _;\n\0',
     expected: { message: 'a character of code 0 does not belong here', line: 2 },
