@@ -1,5 +1,5 @@
 /**
- * Reads the configuration, once: YAML file < environment < flags, through the one schema.
+ * Reads the configuration: YAML file < environment < flags, through the one schema.
  *
  * Invariant: everything that is wrong is reported together, and every report names its source
  * (file, variable or flag), its line in the file, the key, what was expected and what was found.

@@ -13,7 +13,13 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import type { Config } from '../config/schema.ts';
-import { isLoopback, loadConfig, printConfigDiagnostics, printConfigHelp } from '../config/load.ts';
+import {
+  isLoopback,
+  loadConfig,
+  printConfigDiagnostics,
+  printConfigHelp,
+  type LoadedConfig,
+} from '../config/load.ts';
 import { printDiagnostics, type Diagnostic, type Result } from '../dsp/diagnostic.ts';
 import { EXAMPLES } from '../dsp/examples/index.ts';
 import { parsePatch, type Patch } from '../dsp/patch/schema.ts';
@@ -29,6 +35,7 @@ import { Morph } from './control/morph.ts';
 import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts';
 import { Session, type Engine } from './control/session.ts';
 import { SnapshotFiles } from './control/snapshot-files.ts';
+import { Settings } from './control/settings.ts';
 import { Store } from './control/store.ts';
 import { readCertificate } from './control/tls.ts';
 import { readTokens, tokenFile } from './control/tokens.ts';
@@ -46,7 +53,19 @@ const { version: VERSION } = JSON.parse(
   readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'),
 ) as { version: string };
 
-async function run(config: Config): Promise<void> {
+const argv = process.argv.slice(2);
+
+/** File, variables and flags, as they are now. */
+function readConfig(): Result<LoadedConfig> {
+  const hasTokens = (stateDir: string): boolean => {
+    const tokens = readTokens(stateDir);
+    // A file that cannot be read is told as such where it is used.
+    return !tokens.ok || tokens.value.length > 0;
+  };
+  return loadConfig({ argv, env: process.env, hasTokens });
+}
+
+async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> {
   const tokens = readTokens(config.stateDir);
   if (!tokens.ok) {
     stopWith(EX_CONFIG, printDiagnostics(tokens.diagnostics));
@@ -184,6 +203,27 @@ async function run(config: Config): Promise<void> {
         onSave: (text) => session.reload(text.ok ? documentIn(text.value, file) : text, file),
       }),
     );
+  }
+  if (settingsFile !== undefined) {
+    const admit = ({ http }: Config): void => access.configure(http);
+    const settings = new Settings({
+      config,
+      log,
+      load: readConfig,
+      live: {
+        'http.token': admit,
+        'http.origins': admit,
+        'http.rateLimit': ({ http }) => app.limit(http.rateLimit),
+        'log.level': ({ log: { level } }) => void (log.level = level),
+      },
+      restart: (audio) => session.select(audio, undefined),
+    });
+    // One that is gone says nothing: it does not ask for all defaults.
+    const onSave = async (text: Result<string>): Promise<void> => {
+      if (text.ok) await settings.reload();
+      else log.warn(`${settingsFile} is gone: going on with what was there before`);
+    };
+    watches.push(new FileWatch({ file: settingsFile, onSave }));
   }
   store.follow(() => session.state);
   console.log(announce(session, reachable(address, host)));
@@ -341,16 +381,10 @@ function stopWith(code: number, message: string): void {
   process.exitCode = code;
 }
 
-const argv = process.argv.slice(2);
 if (argv.includes('--help')) {
   console.log(`livegrad ${VERSION}\n\n${printConfigHelp()}`);
 } else {
-  const hasTokens = (stateDir: string): boolean => {
-    const tokens = readTokens(stateDir);
-    // A file that cannot be read is told as such, below.
-    return !tokens.ok || tokens.value.length > 0;
-  };
-  const loaded = loadConfig({ argv, env: process.env, hasTokens });
-  if (loaded.ok) await run(loaded.value.config);
+  const loaded = readConfig();
+  if (loaded.ok) await run(loaded.value);
   else stopWith(EX_CONFIG, printConfigDiagnostics(loaded.diagnostics));
 }

@@ -48,19 +48,30 @@ const ANYONE: Grant = { name: '', role: 'admin', digest: Buffer.alloc(32) };
 export const digestOf = (token: string): Buffer => createHash('sha256').update(token).digest();
 
 export class Access {
-  readonly #fixed: readonly Grant[];
+  #fixed: readonly Grant[] = [];
+  #kept: readonly Grant[] = [];
   readonly #isLocal: boolean;
-  /** Of other pages that may call. */
-  readonly origins: readonly string[];
+  #origins: readonly string[] = [];
   readonly #listeners = new Set<() => void>();
   #grants: readonly Grant[] = [];
 
   constructor({ token, tokens = [], isLocal = true, origins = [] }: AccessOptions) {
+    this.#isLocal = isLocal;
+    this.configure({ token, origins });
+    this.keep(tokens);
+  }
+
+  /** What the configuration says from now on. */
+  configure({ token, origins }: Required<Pick<AccessOptions, 'token' | 'origins'>>): void {
     this.#fixed =
       token === '' ? [] : [{ name: 'http.token', role: 'admin', digest: digestOf(token) }];
-    this.#isLocal = isLocal;
-    this.origins = origins;
-    this.keep(tokens);
+    this.#origins = origins;
+    this.#grant();
+  }
+
+  /** Whether pages of another origin may call. */
+  allows(origin: string): boolean {
+    return this.#origins.includes(origin);
   }
 
   /** Whether a request needs a token. */
@@ -70,12 +81,16 @@ export class Access {
 
   /** The tokens that are known from now on, beside the configured one. */
   keep(tokens: readonly TokenRecord[]): void {
-    const kept = tokens.map(({ name, role, sha256 }) => ({
+    this.#kept = tokens.map(({ name, role, sha256 }) => ({
       name,
       role,
       digest: Buffer.from(sha256, 'hex'),
     }));
-    this.#grants = [...this.#fixed, ...kept];
+    this.#grant();
+  }
+
+  #grant(): void {
+    this.#grants = [...this.#fixed, ...this.#kept];
     for (const listener of this.#listeners) listener();
   }
 
@@ -120,7 +135,7 @@ export class Access {
     }
     const { origin } = headers;
     if (origin !== undefined) {
-      if (this.origins.includes(origin) || (host && hostOf(origin)?.host === host.host)) {
+      if (this.allows(origin) || (host && hostOf(origin)?.host === host.host)) {
         return undefined;
       }
       return problem(

@@ -65,6 +65,8 @@ export interface App {
   readonly sockets: Sockets;
   /** Presents another certificate to whoever connects from now on. */
   certify(certificate: Certificate): void;
+  /** Requests of a client per minute from now on; 0 for no limit. */
+  limit(perMinute: number): void;
 }
 
 export async function createApp(host: Host, options: AppOptions): Promise<App> {
@@ -98,9 +100,10 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
     const refusal = access.foreign(headers);
     return refusal && sendProblem(reply, refusal);
   });
-  if (access.origins.length > 0) {
-    await http.register(cors, { ...CORS, origin: [...access.origins] });
-  }
+  await http.register(cors, {
+    ...CORS,
+    origin: (origin, decide) => decide(null, origin !== undefined && access.allows(origin)),
+  });
   http.addHook('onRequest', async ({ ip }, reply) => {
     const refusal = limits.request(ip);
     return refusal && sendProblem(reply, refusal);
@@ -150,7 +153,7 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
   const certify = (next: Certificate): void => {
     if (http.server instanceof HttpsServer) http.server.setSecureContext(next);
   };
-  return { http, sockets, certify };
+  return { http, sockets, certify, limit: (perMinute) => limits.allow(perMinute) };
 }
 
 declare module 'fastify' {

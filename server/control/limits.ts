@@ -27,7 +27,7 @@ export interface LimitOptions {
 }
 
 export class Limits {
-  readonly #perMinute: number;
+  #perMinute: number;
   readonly #now: () => number;
   readonly #requests = new Tally();
   readonly #guesses = new Tally();
@@ -36,6 +36,11 @@ export class Limits {
   constructor({ perMinute, now = () => performance.now() }: LimitOptions) {
     this.#perMinute = perMinute;
     this.#now = now;
+  }
+
+  /** @param perMinute  requests of a client from now on; 0 for no limit */
+  allow(perMinute: number): void {
+    this.#perMinute = perMinute;
   }
 
   /** Counts a request of somebody: an address, or the name of a socket. Errors: RATE_LIMITED. */

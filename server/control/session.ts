@@ -27,7 +27,6 @@ import type {
   AheadOutput,
   PreviewInput,
   SchedulePosition,
-  Selection,
   SourceState,
   Status,
   TrainingState,
@@ -530,7 +529,10 @@ export class Session {
     });
   }
 
-  select(selection: Selection, origin: Origin): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
+  select(
+    selection: { readonly [K in keyof AudioSettings]?: AudioSettings[K] | undefined },
+    origin: Origin,
+  ): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
     return this.#serially(async () => {
       const audio: AudioSettings = { ...this.#audio, ...defined(selection) };
       this.#steering = true;

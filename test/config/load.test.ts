@@ -5,6 +5,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { EFFECT_DOCS, EFFECTS, type SettingKey } from '../../config/changes.ts';
 import {
   CONFIG_CODES,
   loadConfig,
@@ -410,7 +411,7 @@ test('the reference table lists exactly the keys of the schema', () => {
     (key) =>
       `| \`${key.key}\` | \`${key.variable}\` | ${key.expected.replaceAll(' | ', ', ')} | ${
         key.fallback === undefined || key.fallback === '' ? '' : `\`${key.fallback}\``
-      } | ${key.doc} |`,
+      } | ${EFFECT_DOCS[EFFECTS[key.key as SettingKey]]} | ${key.doc} |`,
   );
   expect(rows.map((row) => row.replace(/\s+/g, ' '))).toEqual(
     expected.map((row) => row.replace(/\s+/g, ' ')),

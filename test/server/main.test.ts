@@ -1,11 +1,20 @@
 /** The daemon as a process: start, learning on the virtual rig, messages, signals and restarts. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createSocket } from 'node:dgram';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { encode } from 'node-osc';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -232,6 +241,45 @@ test.each([
   const { code, stderr } = await launch('--patch', name).ended;
   expect(code).toBe(78);
   expect(stderr).toContain(reason);
+});
+
+test('a configuration file that is saved is taken while it runs, a wrong one is not', async () => {
+  const file = join(directory, 'livegrad.yaml');
+  writeFileSync(file, 'audio:\n  blockSize: 256\n');
+  const daemon = launch();
+  const client = await ready(daemon);
+  await vi.waitUntil(async () => (await client.status.get()).engine.state === 'running', {
+    timeout: 20_000,
+  });
+  writeFileSync(file, 'audio:\n  blokSize: 512\nhttp:\n  rateLimit: 7777\n');
+  await sleep(1500);
+  writeFileSync(file, 'audio:\n  blockSize: 512\nhttp:\n  port: 1234\npatch: one-pole\n');
+  await vi.waitUntil(async () => (await client.status.get()).engine.blockSize === 512, {
+    timeout: 20_000,
+    interval: 100,
+  });
+  expect((await client.status.get()).patch).toBe('gain');
+  daemon.child.kill('SIGTERM');
+  const { code, stderr } = await daemon.ended;
+  expect(code).toBe(0);
+  expect(stderr).toContain('Did you mean blockSize?');
+  expect(stderr).toContain('audio.blockSize is 512: the engine was started anew');
+  expect(stderr).toContain('patch is "one-pole", from the next start on');
+  // A flag says which port.
+  for (const unsaid of ['7777', '1234']) expect(stderr).not.toContain(`is ${unsaid}`);
+});
+
+test('a damaged certificate, or file of tokens, stops the start', async () => {
+  writeFileSync(join(directory, 'cert.pem'), 'no certificate');
+  const tls = ['--http-tls-cert', 'cert.pem', '--http-tls-key', 'cert.pem'];
+  const broken = await launch(...tls).ended;
+  expect([broken.code, broken.stdout]).toEqual([78, '']);
+  expect(broken.stderr).toContain('CERTIFICATE_UNUSABLE');
+  mkdirSync(join(directory, '.livegrad'));
+  writeFileSync(join(directory, '.livegrad', 'tokens.json'), '{}');
+  const damaged = await launch('--http-host', '0.0.0.0').ended;
+  expect([damaged.code, damaged.stdout]).toEqual([78, '']);
+  expect(damaged.stderr).toContain('TOKENS_UNREADABLE');
 });
 
 test('help names the settings and starts nothing', async () => {
