@@ -104,7 +104,12 @@ export function emitGraph(
   const i = func.local('i32');
   const whole = isStream ? func.local('i32') : null;
   const heads = new Map<Line, Local>();
-  if (isStream) for (const line of storage.allLines) heads.set(line, func.local('i32'));
+  /** Lines that move together: by where it is kept how far. */
+  const together = Map.groupBy(isStream ? storage.allLines : [], ({ head }) => head);
+  for (const lines of together.values()) {
+    const head = func.local('i32');
+    for (const line of lines) heads.set(line, head);
+  }
   /** Numbers that are not signals. */
   const values = new Map<NodeId, Local>();
   /** Vectors that are not signals: address of their lanes. */
@@ -682,21 +687,19 @@ export function emitGraph(
     // A vector of samples at a time to the end and over it: what is behind is written again.
     func.emit(get(length!), ['i32.const', 15], ['i32.add']);
     func.emit(['i32.const', -16], ['i32.and'], set(whole!));
-    for (const [line, head] of heads) {
-      func.emit(['i32.const', 0], ['i32.load', line.head], set(head));
-      func.emit(
-        get(head),
-        get(length!),
-        ['i32.add'],
-        ['i32.const', line.capacity - element.bytes * line.depth],
-      );
-      func.emit(['i32.gt_u'], ['if']);
-      func.emit(['i32.const', line.base]);
-      func.emit(get(head), ['i32.const', line.places], ['i32.mul']);
-      func.emit(['i32.const', line.base], ['i32.add']);
-      func.emit(['i32.const', element.bytes * line.places * line.depth], ['memory.copy']);
-      func.emit(['i32.const', 0], set(head));
-      func.emit(['end']);
+    for (const [kept, lines] of together) {
+      const [{ capacity, depth }] = lines as [Line, ...Line[]];
+      const head = heads.get(lines[0]!)!;
+      func.emit(['i32.const', 0], ['i32.load', kept], set(head));
+      func.emit(get(head), get(length!), ['i32.add']);
+      func.emit(['i32.const', capacity - element.bytes * depth], ['i32.gt_u'], ['if']);
+      for (const line of lines) {
+        func.emit(['i32.const', line.base]);
+        func.emit(get(head), ['i32.const', line.places], ['i32.mul']);
+        func.emit(['i32.const', line.base], ['i32.add']);
+        func.emit(['i32.const', element.bytes * line.places * line.depth], ['memory.copy']);
+      }
+      func.emit(['i32.const', 0], set(head), ['end']);
     }
   }
   const { stages } = schedule;
@@ -771,8 +774,9 @@ export function emitGraph(
       return body;
     });
   }
-  for (const [line, head] of heads) {
-    func.emit(['i32.const', 0], get(head), get(length!), ['i32.add'], ['i32.store', line.head]);
+  for (const [kept, [line]] of together) {
+    const head = heads.get(line!)!;
+    func.emit(['i32.const', 0], get(head), get(length!), ['i32.add'], ['i32.store', kept]);
   }
   if (left !== null) {
     const inDevice: Instr[] = isDouble ? [['i32.const', 1], ['i32.shr_u']] : [];

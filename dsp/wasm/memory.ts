@@ -48,7 +48,10 @@ export interface Line {
   readonly base: number;
   /** Bytes for samples of one place; all together are `places` times as many. */
   readonly capacity: number;
-  /** Where the byte offset of the oldest sample is kept between runs; 0 in a backward graph. */
+  /**
+   * Where the byte offset of the oldest sample is kept between runs; 0 in a backward graph. Lines
+   * that have one in common move together, and have as much room besides their longest delay.
+   */
   readonly head: number;
 }
 
@@ -152,10 +155,20 @@ export function placeState(
     tables.set(n as NodeId, { address: memory.take(bytes * size * places), size, places });
   });
   const made = new Map<string, Line>();
+  // Lines of about the same length move together: what says how far is one number for all of them.
+  const isStream = graph.domain === 'stream';
+  const roomFor = (reached: number): number => Math.max(reached, frames);
+  const likeOf = (reached: number): number => Math.ceil(Math.log2(roomFor(reached)));
+  const movedTogether = new Map<number, { room: number; readonly head: number }>();
+  for (const line of isStream ? depth.values() : []) {
+    const like = likeOf(line.depth);
+    const known = movedTogether.get(like) ?? { room: 0, head: memory.take(4) };
+    known.room = Math.max(known.room, roomFor(line.depth));
+    movedTogether.set(like, known);
+  }
   for (const [key, line] of depth) {
-    const room = graph.domain === 'stream' ? Math.max(line.depth, frames) : frames;
+    const { room, head } = movedTogether.get(likeOf(line.depth)) ?? { room: frames, head: 0 };
     const capacity = bytes * (line.depth + room);
-    const head = graph.domain === 'stream' ? memory.take(4) : 0;
     // A vector load at the end may reach over the last sample.
     made.set(key, { ...line, base: memory.take(capacity * line.places + 16), capacity, head });
   }
