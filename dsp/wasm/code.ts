@@ -94,6 +94,14 @@ export const toIntAlone = (form: 'f32' | 'f64', a: Code): Code => [
   ['i32x4.extract_lane', 0],
 ];
 
+/** An int as a real, as a lane for the reason of `inLanes`. */
+export const toRealAlone = (form: 'f32' | 'f64', a: Code): Code => [
+  ...a,
+  ['i32x4.splat'],
+  [form === 'f64' ? 'f64x2.convert_low_i32x4_s' : 'f32x4.convert_i32x4_s'],
+  [`${lanesOf(form)}.extract_lane`, 0],
+];
+
 export function arithmetic(s: Scope): Arithmetic {
   const { form } = s;
   const isDouble = form === 'f64' || form === 'f64x2';
@@ -145,7 +153,11 @@ export function arithmetic(s: Scope): Arithmetic {
     if (form === 'f64x2') {
       return [...a, s.real(WHOLE), op('i64x2.add'), s.real(WHOLE), op('f64x2.sub')];
     }
-    return [...a, op(isDouble ? 'f64.convert_i64_s' : 'f32.convert_i32_s')];
+    if (isDouble) {
+      const sum: Code = [...a, ['i64.const', WHOLE_BITS], op('i64.add')];
+      return [...sum, op('f64.reinterpret_i64'), s.real(WHOLE), op('f64.sub')];
+    }
+    return toRealAlone('f32', a);
   };
   const mantissaBits = isDouble ? 52 : 23;
   const signBit = (): Instr => (isDouble ? s.real(-0) : s.int(-2147483648));
@@ -217,3 +229,4 @@ const SQRT_HALF_BITS_64 = 0x3fe6a09e667f3c00;
 const SQRT_HALF_64 = new Float64Array(BigInt64Array.of(BigInt(SQRT_HALF_BITS_64)).buffer)[0]!;
 /** 1.5·2⁵²: a whole number that is added to it stands in the lowest bits. */
 const WHOLE = 1.5 * 2 ** 52;
+const WHOLE_BITS = 0x4338000000000000;

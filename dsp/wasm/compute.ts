@@ -92,6 +92,7 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
   const isWide = (body: Body, id: NodeId): boolean => {
     const { op, args, type, shape } = nodeOf(graph, id);
     if (!body.wide || shape > 1 || type === 'int' || !isValueOp(op)) return false;
+    if (op === 'toReal') return true;
     const { vector }: FormRules = WASM_RULES[op];
     return vector !== null && args.every((arg) => typeOf(arg) === 'real');
   };

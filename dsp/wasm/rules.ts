@@ -9,7 +9,7 @@
 
 import type { ValueOp } from '../interpret/rules.ts';
 import type { Mnemonic } from './instructions.ts';
-import { arithmetic, inLanes, pairInLanes, toIntAlone } from './code.ts';
+import { arithmetic, inLanes, pairInLanes, toIntAlone, toRealAlone } from './code.ts';
 import type { Arithmetic, Code } from './code.ts';
 import { SINGLE, shuffle } from './element.ts';
 import type { Element, Form } from './element.ts';
@@ -206,7 +206,7 @@ export const WASM_RULES = {
     ([a], s) => [get(a!), op(TO_INTS[s.form as Element['vector']]), ...turned(s)],
   ),
   toReal: intOnly(
-    ([a], s) => [get(a!), op(s.form === 'f64' ? 'f64.convert_i32_s' : 'f32.convert_i32_s')],
+    ([a], s) => toRealAlone(s.form === 'f64' ? 'f64' : 'f32', [get(a!)]),
     ([a], s) => [get(a!), ...turned(s), op(TO_REALS[s.form as Element['vector']])],
   ),
   and: intOnly(directInt('and'), (x) => [...x.map(get), ['v128.and']]),
