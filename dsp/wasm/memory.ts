@@ -233,8 +233,9 @@ function heldPasts(
     const source = graph.delays.get(delays[0]!)!;
     const depth = Math.max(...delays.map((id) => nodeOf(graph, id).attrs[0] ?? 1));
     const { shape, hop } = nodeOf(graph, source);
-    const loop = loopOf(source);
-    const isShort = depth <= LONGEST_HELD && shape === 1 && hop === 1;
+    // What is no signal has no loop.
+    const loop = loopOf(hop === 0 ? delays[0]! : source);
+    const isShort = depth <= LONGEST_HELD && shape === 1 && hop <= 1;
     if (!isShort || loop === null || read.has(source)) continue;
     // One sample alone is a carry.
     if (depth === 1 && delays.every((id) => schedule.circling.has(id))) continue;
