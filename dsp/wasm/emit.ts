@@ -18,6 +18,8 @@ import { isStructureOp, isValueOp } from '../interpret/rules.ts';
 import { makeBody } from './body.ts';
 import type { Body, Value } from './body.ts';
 import { fromDevice } from './border.ts';
+import { branchesOf } from './branches.ts';
+import type { Branch } from './branches.ts';
 import { computerOf } from './compute.ts';
 import {
   SINGLE,
@@ -131,6 +133,7 @@ export function emitGraph(
   const chunks = (lanes: number): number => chunksOf(element, lanes);
   /** Frames that a later stage reads. */
   const recorded = new Map<NodeId, number>();
+  const delayedSources = new Set(graph.delays.values());
   const recursiveLines = new Set(
     [...schedule.recursive].flatMap((id) => {
       const line = storage.lines.get(id) ?? storage.framed.get(id);
@@ -261,10 +264,19 @@ export function emitGraph(
     const lastUse = new Map<NodeId, number>();
     const readBy = (id: NodeId): readonly NodeId[] =>
       nodeOf(graph, id).args.flatMap((arg) => products.get(arg) ?? [arg]);
+    const isVisible = (id: NodeId): boolean =>
+      sites.sinks.has(id) || shown.has(id) || delayedSources.has(id);
+    const branches: ReadonlyMap<NodeId, Branch> =
+      isSerial && isStream ? branchesOf(graph, members, isVisible) : new Map();
+    const placeOf = new Map(members.map((id, n) => [id, n]));
     members.forEach((id, n) => {
       if (products.has(id)) return;
-      lastUse.set(id, n);
-      for (const arg of readBy(id)) lastUse.set(arg, n);
+      lastUse.set(id, Math.max(n, lastUse.get(id) ?? 0));
+      for (const arg of readBy(id)) {
+        // What lies in front of a choice is kept until the choice is made.
+        const user = outermost(branches, id, arg);
+        lastUse.set(arg, Math.max(placeOf.get(user)!, lastUse.get(arg) ?? 0));
+      }
     });
     for (const id of states.keys()) lastUse.set(graph.delays.get(id)!, Infinity);
     const pasts = isSerial ? pastsIn(members) : [];
@@ -285,6 +297,14 @@ export function emitGraph(
     const delayedBy = new Map(
       pasts.flatMap((past) => past.delays.map((id) => [id, past] as const)),
     );
+
+    /** What waits behind each choice, in order. */
+    const waiting = new Map<NodeId, NodeId[]>();
+    for (const id of members) {
+      const { select } = branches.get(id) ?? {};
+      if (select !== undefined) waiting.set(select, [...(waiting.get(select) ?? []), id]);
+    }
+    const isChoice = new Set(waiting.keys());
 
     /** What this loop leaves of the signals that are shown. */
     const ends = new Map<NodeId, Local>();
@@ -325,8 +345,13 @@ export function emitGraph(
       }
       const delayed = new Map(recent.flatMap((one) => one.delays.map((id) => [id, one] as const)));
       for (const id of copied) keep(id, valueIn(body, id));
-      members.forEach((id, n) => {
+      const make = (id: NodeId, n: number): void => {
         if (products.has(id)) return;
+        if (isChoice.has(id)) {
+          choose(id);
+          forgetAfter(id, n);
+          return;
+        }
         const past = delayed.get(id);
         if (past !== undefined) {
           const now = valueIn(body, past.source)[0]!;
@@ -353,9 +378,49 @@ export function emitGraph(
         } else {
           keep(id, isDelay(node.op) || isFraming(node.op) ? heldIn(id) : compute(body, id));
         }
-        for (const used of new Set([id, ...readBy(id)])) {
+        forgetAfter(id, n);
+      };
+      const forgetAfter = (id: NodeId, n: number): void => {
+        const all = isChoice.has(id) ? behind(id) : [id];
+        for (const used of new Set(all.flatMap((one) => [one, ...readBy(one)]))) {
           if (lastUse.get(used) === n) forget(body, used);
         }
+      };
+      /** A choice and all that waits behind it, in order. */
+      const behind = (select: NodeId): NodeId[] => [
+        ...(waiting.get(select) ?? []).flatMap((id) => (isChoice.has(id) ? behind(id) : [id])),
+        select,
+      ];
+      /** One side of a choice or the other, with what only that side needs. */
+      const choose = (select: NodeId): void => {
+        const { args, type } = nodeOf(graph, select);
+        const isSpread = wide && type === 'real';
+        const result = func.local(isSpread ? 'v128' : numberType(element, type));
+        body.code.push(get(valueIn(body, args[0]!)[0]!), ['if']);
+        for (const side of [1, 2] as const) {
+          if (side === 2) body.code.push(['else']);
+          const maps = [body.known, body.splats, body.masks, body.offsets] as Map<
+            unknown,
+            unknown
+          >[];
+          const before = maps.map((map) => new Set(map.keys()));
+          for (const id of waiting.get(select) ?? []) {
+            if (branches.get(id)!.side === side) make(id, placeOf.get(id)!);
+          }
+          const value = isSpread ? lanesOf(body, args[side]!, 0) : valueIn(body, args[side]!)[0]!;
+          body.code.push(get(value), set(result));
+          // What one side has found is unknown to the other and to what comes after.
+          maps.forEach((map, k) => {
+            for (const key of map.keys()) if (!before[k]!.has(key)) map.delete(key);
+          });
+        }
+        body.code.push(['end']);
+        if (isSpread) body.splats.set(select, result);
+        else body.known.set(select, [result]);
+        keep(select, [result]);
+      };
+      members.forEach((id, n) => {
+        if (!branches.has(id)) make(id, n);
       });
       for (const { source, before } of recent) {
         const newest = [...valueIn(body, source), ...before];
@@ -813,6 +878,21 @@ interface Recent {
   readonly delays: readonly NodeId[];
   /** The vectors of samples before this one, the last one first. */
   readonly before: readonly Local[];
+}
+
+/** Where a node counts as read by another one: by the outermost choice that keeps the two apart. */
+function outermost(branches: ReadonlyMap<NodeId, Branch>, user: NodeId, operand: NodeId): NodeId {
+  const around = new Set<Branch>();
+  for (let at = branches.get(operand); at !== undefined; at = branches.get(at.select)) {
+    around.add(at);
+  }
+  let found = user;
+  for (let at = branches.get(user); at !== undefined; at = branches.get(at.select)) {
+    const { select, side } = at;
+    if ([...around].some((one) => one.select === select && one.side === side)) break;
+    found = select;
+  }
+  return found;
 }
 
 /** For a graph that only passes on what it hears. */
