@@ -76,6 +76,8 @@ export function vjp(
   for (const [id, from] of source.delays) {
     if (!active.has(id) || !active.has(from)) continue;
     const { attrs, shape, hop } = nodeOf(source, id);
+    // From beyond the end of the window comes nothing.
+    if (attrs[0]! * Math.max(1, hop) >= window) continue;
     const share = b.feedback('real', attrs[0]!, 0, shape, hop);
     promised.set(id, share);
     give(from, share, hop);
