@@ -230,7 +230,7 @@ export function differentiate(
 
   const reverse = through('reverse');
   if (reverse.size > 0) {
-    const primal = recompute(stream, backward, tape, isConstant);
+    const primal = recompute(stream, backward, tape, (id) => indexOf.has(id), isConstant);
     // A carry-over may reach back to before the first sample, where recordings hold zeros: no
     // parameter has done anything there.
     const hasRun = (hop: number): NodeId => {
@@ -368,6 +368,7 @@ function recompute(
   stream: Graph,
   backward: Builder,
   tape: Record,
+  isRecorded: (id: NodeId) => boolean,
   isConstant: (id: NodeId) => boolean,
 ): (id: NodeId, hop: number) => NodeId {
   const known = new Map<NodeId, NodeId>();
@@ -425,8 +426,25 @@ function recompute(
     known.set(id, made);
     return made;
   };
+  /** What would have to be recorded, and is not yet, for a number to be computed again. */
+  const missing = (id: NodeId, depth: number, into: Set<NodeId>): Set<NodeId> => {
+    if (known.has(id)) return into;
+    const { op, args, attrs, hop } = nodeOf(stream, id);
+    const isPast = isDelay(op) && hop === 1 && Object.is(attrs[1], 0);
+    const isDear = OPS[op].cost > RECOMPUTE_COST || isFraming(op) || isOverlap(op);
+    if (isPast || isDear || args.length === 0 || depth >= RECOMPUTE_DEPTH) {
+      const from = isPast ? stream.delays.get(id)! : id;
+      if (!isRecorded(from)) into.add(from);
+    } else for (const arg of args) missing(arg, depth + 1, into);
+    return into;
+  };
   return (id, hop) => {
-    const isMoved = !isSignal(nodeOf(stream, id)) && !isConstant(id);
-    return isMoved && hop > 1 ? atFrames(id, hop) : value(id, 0);
+    const { hop: own, shape } = nodeOf(stream, id);
+    const isMoved = own === 0 && !isConstant(id);
+    if (isMoved && hop > 1) return atFrames(id, hop);
+    // One recording instead of several.
+    const isSampled = own === 1 && shape === 1 && !known.has(id);
+    if (isSampled && missing(id, 0, new Set()).size > 1) known.set(id, tape(id));
+    return value(id, 0);
   };
 }
