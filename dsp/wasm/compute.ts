@@ -11,7 +11,7 @@ import { isStructureOp, isValueOp } from '../interpret/rules.ts';
 import type { StructureOp } from '../interpret/rules.ts';
 import type { Body, Value } from './body.ts';
 import { chunksOf, intType, isVector as isVectorForm, placesOf, realType } from './element.ts';
-import { addBack, addFrame, placeReturns, readLine, readSteadily } from './lines.ts';
+import { addBack, addFrame, addSteadily, placeReturns, readLine, readSteadily } from './lines.ts';
 import type { Returns } from './lines.ts';
 import { call, get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
@@ -322,10 +322,12 @@ export function computerOf(c: FunctionContext, o: Operands): Computer {
         }
         case 'lineT': {
           const v = valueIn(body, args[0]!);
-          const d = index(1);
           const kept = returns.get(id)!;
           const here = at(body, { address: 0, base: null, places: kept.places });
-          return addBack(w, s, kept, here, v, shape, d);
+          const steady = steadyIndex(args[1]!);
+          return steady === null
+            ? addBack(w, s, kept, here, v, shape, index(1))
+            : addSteadily(w, body, kept, here, v, shape, steady);
         }
         case 'rwtable': {
           const written = valueIn(body, args[1]!);

@@ -122,12 +122,7 @@ export function readSteadily(
   const { bytes, scalar, loadSplat } = w.func.element;
   const back = w.func.fresh('i32');
   hoisted.push(back);
-  const [top, low]: Instr[] = [
-    ['i32.const', max],
-    ['i32.const', 0],
-  ];
-  before.push(d, top!, d, top!, ['i32.lt_s'], ['select'], set(back));
-  before.push(get(back), low!, get(back), low!, ['i32.gt_s'], ['select'], set(back));
+  holdSteadily(before, back, d, max);
   before.push(['i32.const', line.depth], get(back), ['i32.sub']);
   before.push(['i32.const', bytes * line.places], ['i32.mul']);
   if (head !== null) before.push(get(head), ['i32.const', line.places], ['i32.mul'], ['i32.add']);
@@ -140,6 +135,16 @@ export function readSteadily(
     w.into.push(...here, get(back), ['i32.add'], [how, line.base + 16 * c], set(value));
     return value;
   });
+}
+
+/** An index held to 0 … top before a loop. */
+function holdSteadily(before: Instr[], held: Local, d: Instr, max: number): void {
+  const [top, low]: [Instr, Instr] = [
+    ['i32.const', max],
+    ['i32.const', 0],
+  ];
+  before.push(d, top, d, top, ['i32.lt_s'], ['select'], set(held));
+  before.push(get(held), low, get(held), low, ['i32.gt_s'], ['select'], set(held));
 }
 
 /** All lanes from an address: what a local holds, and a static part. */
@@ -228,10 +233,44 @@ export function addBack(
   lanes: number,
   d: Local,
 ): Value {
-  const { address, lead, places } = returns;
+  const { lead, places } = returns;
   const width = w.func.element.bytes * places;
   const at = heldIndex(w, s, d, lead);
   w.into.push(s.int(lead), get(at), ['i32.sub'], ['i32.const', width], ['i32.mul']);
+  return addAndRead(w, returns, at, here, v, lanes);
+}
+
+/** As `addBack`, at a place that stays where it is in a loop. @param body, d  as in `readSteadily` */
+export function addSteadily(
+  w: Writer,
+  { prologue, hoisted }: { readonly prologue: Instr[]; readonly hoisted: Local[] },
+  returns: Returns,
+  here: readonly Instr[],
+  v: Value,
+  lanes: number,
+  d: Instr,
+): Value {
+  const { lead, places } = returns;
+  const back = w.func.fresh('i32');
+  hoisted.push(back);
+  holdSteadily(prologue, back, d, lead);
+  prologue.push(['i32.const', lead], get(back), ['i32.sub']);
+  prologue.push(['i32.const', w.func.element.bytes * places], ['i32.mul'], set(back));
+  const at = w.func.local('i32');
+  w.into.push(get(back));
+  return addAndRead(w, returns, at, here, v, lanes);
+}
+
+/** @param at  takes where it is added: what lies on the stack, from this frame */
+function addAndRead(
+  w: Writer,
+  { address, lead, places }: Returns,
+  at: Local,
+  here: readonly Instr[],
+  v: Value,
+  lanes: number,
+): Value {
+  const width = w.func.element.bytes * places;
   for (const instr of here) w.into.push(instr);
   w.into.push(['i32.add'], set(at));
   addToPlace(w, at, address, v);
