@@ -311,9 +311,9 @@ export function emitGraph(
     const recent = isSerial ? [] : recentIn(members, copied);
     for (const { source } of recent) lastUse.set(source, Infinity);
     run(kind, (form) => {
-      const held = [...states.values(), ...pasts.map(({ before }) => before)].flat().length;
+      const count = [...states.values(), ...pasts.map(({ before }) => before)].flat().length;
       // Where the states alone are too many, nothing is gained.
-      const registers = isSerial && held < REGISTERS ? REGISTERS - held : Infinity;
+      const registers = isSerial && count < REGISTERS ? REGISTERS - count : Infinity;
       const body = makeBody(func, form, { wide, registers });
       /** The locals of a number or a vector, as this body has them. */
       const heldIn = (id: NodeId): Value =>
@@ -337,13 +337,18 @@ export function emitGraph(
         body.code.push(get(last), set(end));
         ends.set(id, end);
       };
-      for (const { line, before } of recent) {
+      const held = isVector(form) ? recent : [];
+      for (const { line, before } of held) {
+        const { base, depth } = line;
+        const head: Instr = isStream ? get(heads.get(line)!) : ['i32.const', 0];
         before.forEach((local, k) => {
-          const address = line.base + element.bytes * line.depth - 16 * (k + 1);
-          body.prologue.push(get(heads.get(line)!), ['v128.load', address], set(local));
+          const address = isStream
+            ? base + element.bytes * depth - 16 * (k + 1)
+            : base + vectorBytes + 16 * k;
+          body.prologue.push(head, ['v128.load', address], set(local));
         });
       }
-      const delayed = new Map(recent.flatMap((one) => one.delays.map((id) => [id, one] as const)));
+      const delayed = new Map(held.flatMap((one) => one.delays.map((id) => [id, one] as const)));
       for (const id of copied) keep(id, valueIn(body, id));
       const make = (id: NodeId, n: number): void => {
         if (products.has(id)) return;
@@ -422,7 +427,7 @@ export function emitGraph(
       members.forEach((id, n) => {
         if (!branches.has(id)) make(id, n);
       });
-      for (const { source, before } of recent) {
+      for (const { source, before } of held) {
         const newest = [...valueIn(body, source), ...before];
         before.forEach((_, k) => {
           const place = before.length - 1 - k;
@@ -515,7 +520,7 @@ export function emitGraph(
    * in locals. What has been stored just now as two vectors cannot be loaded as one without waiting.
    */
   const recentIn = (members: readonly NodeId[], copied: readonly NodeId[]): Recent[] => {
-    if (!isStream) return [];
+    if (graph.domain === 'once') return [];
     const here = new Set([...members, ...copied]);
     const found = new Map<Line, NodeId[]>();
     for (const id of members) {
@@ -535,16 +540,19 @@ export function emitGraph(
     });
   };
 
-  /** A vector of samples that lies so many samples back. */
+  /** A vector of samples that lies so many samples back, backwards in time so many on. */
   const earlier = (body: Body, frames: number, now: Local, before: readonly Local[]): Local => {
     const { width } = element;
     const all = [now, ...before];
     const [whole, part] = [Math.floor(frames / width), frames % width];
     const value = func.local('v128');
-    body.code.push(get(all[part === 0 ? whole : whole + 1]!));
-    if (part > 0) {
-      const lanes = Array.from({ length: width }, (_, lane) => width - part + lane);
-      body.code.push(get(all[whole]!), shuffle(element, ...lanes));
+    if (part === 0) body.code.push(get(all[whole]!));
+    else {
+      const pair = [all[whole]!, all[whole + 1]!] as const;
+      const [low, high] = isStream ? [pair[1], pair[0]] : pair;
+      const from = isStream ? width - part : part;
+      const lanes = Array.from({ length: width }, (_, lane) => from + lane);
+      body.code.push(get(low), get(high), shuffle(element, ...lanes));
     }
     body.code.push(set(value));
     return value;
