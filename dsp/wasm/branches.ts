@@ -25,6 +25,8 @@ export interface Branch {
 
 /** What is skipped has to cost more than a jump, in units of `OpSpec.cost`. */
 const LEAST_COST = 8;
+/** Jumps within jumps. */
+const DEEPEST = 12;
 
 /**
  * @param members    of a loop of one sample
@@ -52,13 +54,20 @@ export function branchesOf(
   const mayWait = (id: NodeId): boolean =>
     here.has(id) && isValueOp(nodeOf(graph, id).op) && isNumber(id) && !isVisible(id);
 
+  /** Jumps within the sides of a choice, the longest way in. */
+  const depths = new Map<NodeId, number>();
   for (const select of selects) {
     const { args } = nodeOf(graph, select);
     if (!foreseen(args[0]!)) continue;
     for (const side of [1, 2] as const) {
       const found = neededBy(select, side);
-      const cost = [...found].reduce((sum, id) => sum + OPS[nodeOf(graph, id).op].cost, 0);
-      if (cost < LEAST_COST) continue;
+      let [cost, depth] = [0, 1];
+      for (const id of found) {
+        cost += OPS[nodeOf(graph, id).op].cost;
+        depth = Math.max(depth, 1 + (depths.get(id) ?? 0));
+      }
+      if (cost < LEAST_COST || depth > DEEPEST) continue;
+      depths.set(select, Math.max(depth, depths.get(select) ?? 0));
       for (const id of found) if (!branches.has(id)) branches.set(id, { select, side });
     }
   }

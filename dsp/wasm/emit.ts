@@ -302,7 +302,10 @@ export function emitGraph(
     const waiting = new Map<NodeId, NodeId[]>();
     for (const id of members) {
       const { select } = branches.get(id) ?? {};
-      if (select !== undefined) waiting.set(select, [...(waiting.get(select) ?? []), id]);
+      if (select === undefined) continue;
+      const others = waiting.get(select);
+      if (others === undefined) waiting.set(select, [id]);
+      else others.push(id);
     }
     const isChoice = new Set(waiting.keys());
 
