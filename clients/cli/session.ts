@@ -34,6 +34,9 @@ export async function withClient(
 
 const protocolOf = (url: string): string => (URL.canParse(url) ? new URL(url).protocol : '');
 
+const NEEDS_TOKEN =
+  'give one with --token or LIVEGRAD_TOKEN; "livegrad token add NAME" makes one on its machine';
+
 /** What to do where the line fails, by what OpenSSL says. */
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [
@@ -50,7 +53,7 @@ function refusalOf(error: LivegradError): Refusal {
     return refuse([finding('CLI_HOST_UNREACHABLE', '', error.message, hint)], EXIT.unreachable);
   }
   const diagnostics = error.diagnostics.filter((d) => d.message !== error.message);
-  const hint = error.code === 'UNAUTHORIZED' ? { hint: 'give it with --token' } : {};
+  const hint = error.code === 'UNAUTHORIZED' ? { hint: NEEDS_TOKEN } : {};
   const findings =
     diagnostics.length > 0
       ? diagnostics
