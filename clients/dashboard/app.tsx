@@ -153,7 +153,10 @@ function stateOf({ connection, live, lostAt, host }: Model): string {
     return `Connection lost at ${since}; trying again. What is shown is from then.`;
   }
   if (!live) return `Engine ${engine.state}${engine.reason === null ? '' : `: ${engine.reason}`}`;
-  return `Live · ${engine.device?.input ?? engine.backend} · ${engine.sampleRate} Hz${engine.muted ? ' · muted' : ''}`;
+  const parts = ['Live', engine.device?.input ?? engine.backend, `${engine.sampleRate} Hz`];
+  if (engine.muted) parts.push('muted');
+  if (host.status.role === 'view') parts.push('view only');
+  return parts.join(' · ');
 }
 
 function TokenForm() {

@@ -10,6 +10,7 @@ import uPlot from 'uplot';
 import { number } from './format.ts';
 import { useFrame } from './hooks.ts';
 import type { Model } from './model.ts';
+import { csvOf, pictureOf, save } from './save.ts';
 
 const SPAN = 60;
 const HEIGHT = { wide: 220, narrow: 150 };
@@ -41,12 +42,37 @@ export function LossPlot({ model }: { readonly model: Model }) {
 
   useFrame(model, () => plot.current?.setData(dataOf(model)), calm.matches ? 2 : 15);
 
+  const savePicture = async (): Promise<void> => {
+    const canvas = plot.current?.ctx.canvas;
+    if (canvas === undefined) return;
+    const ground = getComputedStyle(document.documentElement).getPropertyValue('--panel');
+    save('loss.png', await pictureOf(canvas, ground));
+  };
+
   return (
     <figure class="plot">
-      <figcaption class="sr">Loss and learning rate over the last minute</figcaption>
+      <figcaption>
+        <span class="said">Loss and learning rate over the last minute</span>
+        <button type="button" class="quiet" onClick={() => save('loss.csv', table(model))}>
+          Save CSV
+        </button>
+        <button type="button" class="quiet" onClick={() => model.run(savePicture)}>
+          Save PNG
+        </button>
+      </figcaption>
       <div ref={ref} aria-hidden="true" />
     </figure>
   );
+}
+
+/** Seconds since the host started, so that two tables can be laid side by side. */
+function table({ losses }: Model): Blob {
+  const columns = {
+    seconds: losses.column(0),
+    loss: losses.column(1),
+    'learning rate': losses.column(2),
+  };
+  return new Blob([csvOf(columns)], { type: 'text/csv' });
 }
 
 /** Of a loss of exactly 0, which a logarithmic axis has no place for. */

@@ -13,6 +13,7 @@ import { createEditor, type Editor } from './editor.ts';
 import { number, plural } from './format.ts';
 import { useModel } from './hooks.ts';
 import type { Model } from './model.ts';
+import { save } from './save.ts';
 import type { Example, PatchInfo, Source } from './types.ts';
 
 /** After the last key, before the host is asked, milliseconds. */
@@ -347,10 +348,6 @@ function marksOf(text: string, findings: readonly Finding[]): Mark[] {
 
 async function download(model: Model): Promise<void> {
   const { file, text, notes } = await model.client.patch.export();
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
-  link.download = file;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  save(file, new Blob([text], { type: 'text/plain' }));
   if (notes.length > 0) model.say(notes.join(' '), 'said');
 }

@@ -1,6 +1,7 @@
 /** Numbers as the dashboard writes and reads them. */
 
 import { expect, it } from 'vitest';
+import { csvOf } from '../../../clients/dashboard/save.ts';
 import {
   decibels,
   duration,
@@ -33,6 +34,11 @@ it('what a person types is a number with a sign, a comma, a k or a unit, or it i
   expect(['', 'x', '1 2', '--1', '1.2.3', 'Infinity'].map(parseNumber)).toEqual(
     Array(6).fill(undefined),
   );
+});
+
+it('a table has its names first, and nothing where a number is unknown', () => {
+  const columns = { seconds: Float64Array.of(0, 0.5, 1), loss: [1e-7, NaN, -2] };
+  expect(csvOf(columns)).toBe('seconds,loss\n0,1e-7\n0.5,\n1,-2\n');
 });
 
 it('times, levels and counts read as speech', () => {
