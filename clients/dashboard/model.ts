@@ -111,16 +111,7 @@ export class Model {
   }
 
   async open(onRefused: () => void): Promise<void> {
-    try {
-      await this.client.status.get();
-    } catch (error) {
-      if (error instanceof LivegradError && error.code === 'UNAUTHORIZED') {
-        onRefused();
-        this.connection = 'refused';
-        this.#changed();
-        return;
-      }
-    }
+    if (await this.#isRefused(onRefused)) return;
     this.client.on('state', (state) => {
       if (state === 'closed' && this.connection === 'open') this.lostAt = Date.now();
       if (state === 'closed' && this.connection !== 'lost') {
@@ -128,6 +119,8 @@ export class Model {
         this.connection = 'lost';
         this.#changed();
       }
+      // A socket does not say why it closed: the token may have been removed.
+      if (state === 'closed') void this.#isRefused(onRefused);
     });
     this.client.on('snapshot', (snapshot) => {
       this.connection = 'open';
@@ -146,6 +139,20 @@ export class Model {
       this.#wasLive = this.live;
       this.#changed();
     }, 250);
+  }
+
+  async #isRefused(onRefused: () => void): Promise<boolean> {
+    try {
+      await this.client.status.get();
+      return false;
+    } catch (error) {
+      if (!(error instanceof LivegradError && error.code === 'UNAUTHORIZED')) return false;
+    }
+    this.client.close();
+    if (this.connection !== 'refused') onRefused();
+    this.connection = 'refused';
+    this.#changed();
+    return true;
   }
 
   /** Called when what there is changes. @returns a function that ends it */

@@ -41,8 +41,10 @@ function host() {
   );
   const list = vi.fn(async () => snapshot(1).params);
   const answers = snapshot(1);
+  const status = vi.fn(async (): Promise<unknown> => answers.status);
   const client = {
-    status: { get: async () => answers.status },
+    status: { get: status },
+    close: () => {},
     patch: { get: async () => answers.patch },
     training: { get: async () => answers.training },
     meters: { list: async () => answers.meters },
@@ -65,7 +67,7 @@ function host() {
       learning: true,
       fault: false,
     });
-  return { model: new Model(client as unknown as Client), emit, frame, update, list };
+  return { model: new Model(client as unknown as Client), emit, frame, update, list, status };
 }
 
 async function opened() {
@@ -168,10 +170,22 @@ it('what can be undone is known from the start, and told since', async () => {
   expect(model.edits).toEqual({ undo: null, redo: 'set a to 1' });
 });
 
+it('a token that was removed while it was used is asked for again', async () => {
+  const { model, emit, status } = await opened();
+  emit('state', 'closed');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(model.connection).toBe('lost');
+  status.mockRejectedValue(new LivegradError('UNAUTHORIZED', 'unknown', 401));
+  emit('state', 'closed');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(model.connection).toBe('refused');
+});
+
 it('a wrong token asks for another one', async () => {
   const refused = vi.fn();
   const client = {
     status: { get: () => Promise.reject(new LivegradError('UNAUTHORIZED', 'wrong', 401)) },
+    close: vi.fn(),
   };
   const model = new Model(client as unknown as Client);
   await model.open(refused);
