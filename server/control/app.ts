@@ -110,6 +110,9 @@ export async function createApp(host: Host, options: AppOptions): Promise<App> {
   });
   http.decorateRequest('role');
   const guard: Guard = async (request, reply) => {
+    // A state is of now, and of whoever asks: a browser also waits with a request while another of the
+    // same address may fill its cache.
+    reply.header('cache-control', 'no-store');
     const granted = access.admit(limits, request.ip, bearerOf(request.headers));
     if (!granted.ok) return sendProblem(reply, granted.problem);
     request.role = granted.value.role;

@@ -32,6 +32,6 @@ export function addHealth(http: FastifyInstance, health: Health): void {
   });
   http.get('/metrics', { schema, onRequest: guard }, async (_, reply) => {
     const text = await metrics.text(health);
-    return reply.type(metrics.contentType).header('cache-control', 'no-store').send(text);
+    return reply.type(metrics.contentType).send(text);
   });
 }

@@ -379,6 +379,16 @@ test('answers tell browsers to take them for nothing else', async () => {
   expect(page.headers['content-security-policy']).toContain("script-src 'self'");
 });
 
+test('no browser keeps an answer, whether it was granted or not', async () => {
+  const { http } = await start({ token: 'secret' });
+  for (const url of ['/api/v1/status', '/metrics']) {
+    for (const authorization of ['Bearer secret', 'Bearer wrong']) {
+      const { headers } = await http.inject({ url, headers: { authorization } });
+      expect(headers['cache-control'], `${url} ${authorization}`).toBe('no-store');
+    }
+  }
+});
+
 test('who guesses tokens is not heard for a while, not even with a right one', async () => {
   const host = await start({ tokens: TOKENS });
   for (let i = 0; i < GUESSES; i++) {
