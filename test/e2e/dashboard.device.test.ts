@@ -284,6 +284,8 @@ describeWith(['chromium'], 'the dashboard', () => {
       page.setDefaultTimeout(15_000);
       await page.goto(`${guarded.address}/#mixer`);
       const entry = page.getByLabel('This host asks for a token');
+      await entry.fill('lg_wrong');
+      await Promise.all([page.waitForEvent('load'), entry.press('Enter')]);
       await entry.fill(token.value);
       await entry.press('Enter');
       await page.getByText(/^Live · .* · view only$/u).waitFor();
