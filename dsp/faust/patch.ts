@@ -46,7 +46,8 @@ export function precisionOf(
  *
  * @param document  any JSON with `faust`; its `training` may be a part of one
  * @returns         the patch, with the program inside; all diagnostics of `marksOf`, `controlsOf` and
- *   `parsePatch`, or FAUST_UNSUPPORTED for a normal form that cannot be read. Cost: linear in both.
+ *   `parsePatch`, or FAUST_UNSUPPORTED for a normal form that cannot be read, or more outputs than a
+ *   device may have where the document does not say which are played. Cost: linear in both.
  */
 export function patchOf(program: FaustProgram, document: unknown): Result<Patch> {
   const form = formOf(program);
@@ -76,6 +77,11 @@ export function patchOf(program: FaustProgram, document: unknown): Result<Patch>
   const { training: _partial, ...rest } = given;
   const settings = training === undefined || isTraining ? merged : training;
   const played = Array.isArray(rest['outputs']) && rest['outputs'].length > 0;
+  if (!played && outputs > MAX_CHANNELS) {
+    const message = `too many outputs to play: expected at most ${MAX_CHANNELS}, got ${outputs}`;
+    const hint = 'name those to be played in "outputs" of the patch';
+    return fail(diagnostic('FAUST_UNSUPPORTED', 'outputs', message, hint));
+  }
   const parsed = parsePatch({
     ...made,
     precision: program.double ? 'double' : 'single',
@@ -109,7 +115,7 @@ export function channelsOf(patch: Patch, program: FaustProgram): readonly number
 }
 
 const channels = (count: number): readonly string[] =>
-  Array.from({ length: Math.min(count, MAX_CHANNELS) }, (_, k) => `out${k + 1}`);
+  Array.from({ length: count }, (_, k) => `out${k + 1}`);
 
 /** What a patch names of its program, and where. */
 function signalsOf(

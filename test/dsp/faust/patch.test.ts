@@ -152,6 +152,14 @@ describe('a patch of a program', () => {
     expect(problems(change)).toContain(problem);
   });
 
+  it('with more outputs than a device may have plays those that the document names', () => {
+    const outputs = Array.from({ length: 65 }, () => 'ID_7').join(', ');
+    const form = [...LINES, `SIG = (${outputs});`].join('\n');
+    const wide = program({ form, declares: [] });
+    expect(problems({}, wide)).toEqual(['FAUST_UNSUPPORTED outputs']);
+    expect(made({ outputs: ['out65'] }, wide).outputs).toEqual(['out65']);
+  });
+
   it('of a form that is none is refused', () => {
     expect(problems({}, program({ form: 'nonsense' }))).toEqual(['FAUST_UNSUPPORTED ']);
   });
