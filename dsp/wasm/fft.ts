@@ -72,6 +72,8 @@ const tableBytes = (size: number, { bytes }: Element): number => ((6 * size) / 8
  * @param tablesAddress   where `fftTables(size)` lies, a multiple of 16
  * @param scratchAddress  where `fftScratch(size)` bytes are free, a multiple of 16
  * @param fused           may it multiply and add with one rounding, where the machine can?
+ * @param isWindowed      of x times a window, rounded in between: a third Wasm parameter is its
+ *                        address, [size], of the element. Cost: a loop less than one after the other
  * Error: at most 1.5e-7 (double precision: 1e-15) of the result's RMS, in RMS.
  * Cost: 0.42·size·log₂(size) vector operations; 0.63 µs for 1024 samples, transposed
  * 0.66 µs (Node 24.21, Emerald Rapids).
@@ -84,34 +86,10 @@ export function rfftFunction(
   scratchAddress: number,
   fused = false,
   element: Element = SINGLE,
+  isWindowed = false,
 ): Func {
-  return fftFunction(
-    new Func(name, PARAMS, { internal: true, fused, element }),
-    size,
-    [tablesAddress, scratchAddress],
-    true,
-  );
-}
-
-/**
- * Spectrum of x times a window, rounded in between: `rfftFunction`, with a third Wasm parameter, the
- * address of the window, [size], of the element. Cost: a loop less than the two one after the other.
- */
-export function windowedRfftFunction(
-  name: string,
-  size: number,
-  tablesAddress: number,
-  scratchAddress: number,
-  fused = false,
-  element: Element = SINGLE,
-): Func {
-  return fftFunction(
-    new Func(name, [...PARAMS, 'i32'], { internal: true, fused, element }),
-    size,
-    [tablesAddress, scratchAddress],
-    true,
-    true,
-  );
+  const func = new Func(name, paramsOf(isWindowed), { internal: true, fused, element });
+  return fftFunction(func, size, [tablesAddress, scratchAddress], true, isWindowed);
 }
 
 /**
@@ -121,7 +99,8 @@ export function windowedRfftFunction(
  *
  * It is the inverse transform of bins that were weighted by 1/size (the first and the last) or
  * 2/size (all others). Wasm parameters: src, address of bins as `rfftFunction` writes them (the
- * imaginary parts of the first and the last do not count); dst, address of x. All else as there.
+ * imaginary parts of the first and the last do not count); dst, address of x. All else as there, but
+ * that what a window was multiplied with is added to what is at dst.
  */
 export function rfftTransposeFunction(
   name: string,
@@ -130,34 +109,10 @@ export function rfftTransposeFunction(
   scratchAddress: number,
   fused = false,
   element: Element = SINGLE,
+  isWindowed = false,
 ): Func {
-  return fftFunction(
-    new Func(name, PARAMS, { internal: true, fused, element }),
-    size,
-    [tablesAddress, scratchAddress],
-    false,
-  );
-}
-
-/**
- * Samples times a window, added to what is there, rounded in between: `rfftTransposeFunction`, with a
- * third Wasm parameter, the address of the window, [size], of the element.
- */
-export function addedRfftTransposeFunction(
-  name: string,
-  size: number,
-  tablesAddress: number,
-  scratchAddress: number,
-  fused = false,
-  element: Element = SINGLE,
-): Func {
-  return fftFunction(
-    new Func(name, [...PARAMS, 'i32'], { internal: true, fused, element }),
-    size,
-    [tablesAddress, scratchAddress],
-    false,
-    true,
-  );
+  const func = new Func(name, paramsOf(isWindowed), { internal: true, fused, element });
+  return fftFunction(func, size, [tablesAddress, scratchAddress], false, isWindowed);
 }
 
 /** What all passes of a function share. */
@@ -181,15 +136,16 @@ interface Plane {
 
 const start = (plane: Plane): Instr => (plane.base === null ? ['i32.const', 0] : get(plane.base));
 
-/** Addresses of source and destination. */
-const PARAMS = ['i32', 'i32'] as const;
+/** Addresses of source and destination, and of a window. */
+const paramsOf = (isWindowed: boolean) =>
+  isWindowed ? (['i32', 'i32', 'i32'] as const) : (['i32', 'i32'] as const);
 
 function fftFunction(
   func: Func,
   size: number,
   [tables, scratch]: readonly [number, number],
   isForward: boolean,
-  isWindowed = false,
+  isWindowed: boolean,
 ): Func {
   if (!isTransformSize(size)) throw new Error(`there is no transform of ${size} samples`);
   const { element } = func;

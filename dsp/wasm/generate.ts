@@ -34,14 +34,7 @@ import type { Ports, Span } from './emit.ts';
 import type { Room, Transforms } from './operands.ts';
 import { emitOnce, isWatchable } from './once.ts';
 import type { Watch } from './once.ts';
-import {
-  addedRfftTransposeFunction,
-  fftScratch,
-  fftTables,
-  rfftFunction,
-  rfftTransposeFunction,
-  windowedRfftFunction,
-} from './fft.ts';
+import { fftScratch, fftTables, rfftFunction, rfftTransposeFunction } from './fft.ts';
 import { Memory, placeState } from './memory.ts';
 import type { Storage } from './memory.ts';
 import { Func, call, get, set } from './module.ts';
@@ -245,11 +238,11 @@ export function generate(
       );
       const windowed = (): number =>
         room.routine(`rfft${size}windowed`, (name) =>
-          windowedRfftFunction(name, size, address, scratch.address, fused, element),
+          rfftFunction(name, size, address, scratch.address, fused, element, true),
         );
       const added = (): number =>
         room.routine(`rfftT${size}added`, (name) =>
-          addedRfftTransposeFunction(name, size, address, scratch.address, fused, element),
+          rfftTransposeFunction(name, size, address, scratch.address, fused, element, true),
         );
       const made = { forward: first, transpose: first + 1, windowed, added };
       transforms.set(size, made);

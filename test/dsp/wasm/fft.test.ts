@@ -7,12 +7,10 @@ import { LEAST_TRANSFORM, MOST_TRANSFORM } from '../../../dsp/ir/builder.ts';
 import { describe, expect, test } from 'vitest';
 import { rfft, rfftTranspose } from '../../../dsp/interpret/fourier.ts';
 import {
-  addedRfftTransposeFunction,
   fftScratch,
   fftTables,
   rfftFunction,
   rfftTransposeFunction,
-  windowedRfftFunction,
 } from '../../../dsp/wasm/fft.ts';
 import { DOUBLE, SINGLE, elementOf } from '../../../dsp/wasm/element.ts';
 import type { Element } from '../../../dsp/wasm/element.ts';
@@ -42,8 +40,8 @@ function moduleOf(
   const functions = [
     rfftFunction('rfft', size, TABLES, scratch, fused, element),
     rfftTransposeFunction('rfftTranspose', size, TABLES, scratch, fused, element),
-    windowedRfftFunction('rfftOfSquares', size, TABLES, scratch, fused, element),
-    addedRfftTransposeFunction('rfftTransposeAdded', size, TABLES, scratch, fused, element),
+    rfftFunction('rfftOfSquares', size, TABLES, scratch, fused, element, true),
+    rfftTransposeFunction('rfftTransposeAdded', size, TABLES, scratch, fused, element, true),
   ];
   functions.push(
     ...functions.map(({ name }, index) => {
