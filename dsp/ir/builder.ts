@@ -18,7 +18,8 @@ import {
   nodeOf,
 } from './graph.ts';
 import type { Domain, Graph, Node, NodeId, Output, Rate } from './graph.ts';
-import { ListKeys, kept, numberKey } from './lists.ts';
+import { Interning } from './interning.ts';
+import { areEqual, hashOf, kept, mixed } from './lists.ts';
 import { ATTR_DEFAULTS, OPS } from './ops.ts';
 import type { OpKind, OpSpec, ValueType } from './ops.ts';
 
@@ -38,8 +39,7 @@ export class Builder {
   readonly domain: Domain;
   readonly nodes: Node[] = [];
   readonly #delays = new Map<NodeId, NodeId>();
-  readonly #known = new Map<string, NodeId>();
-  readonly #lists = new ListKeys();
+  readonly #known = new Interning();
   readonly #open = new Set<NodeId>();
   readonly #states = new Map<NodeId, readonly string[]>();
   /** Names the states that are made, and counts them. */
@@ -89,8 +89,13 @@ export class Builder {
   node(op: OpKind, args: readonly NodeId[] = [], attrs: readonly number[] = []): NodeId {
     if (isDelay(op)) throw new Error('delays are made by delay() and feedback()');
     const all = withDefaults(op, attrs);
-    const key = `${op}|${args.join()}|${this.#lists.keyOf(all)}`;
-    const id = this.#known.get(key) ?? this.#add(key, op, args, all);
+    const hash = hashOfNode(op, args, all);
+    const known = this.#known.find(hash, (id) => {
+      const node = this.nodes[id]!;
+      return node.op === op && areEqual(node.args, args) && areEqual(node.attrs, all);
+    });
+    const id = known ?? this.#add(op, args, all);
+    if (known === undefined) this.#known.add(hash, id);
     return hasState(op) ? this.#named(id) : id;
   }
 
@@ -116,11 +121,17 @@ export class Builder {
   delay(source: NodeId, frames: number, init = 0, hop = 1): NodeId {
     const type = this.type(source);
     const own = this.hop(source) || hop;
-    const key = `delay|${source}|${frames}|${numberKey(init)}|${own}`;
-    const known = this.#known.get(key);
-    if (known !== undefined) return this.#named(known);
     const op = type === 'int' ? 'delayInt' : 'delay';
-    const id = this.#add(key, op, [], [frames, init], this.shape(source), own);
+    const attrs = [frames, init];
+    const hash = mixed(hashOfNode(op, [source], attrs), own);
+    const known = this.#known.find(hash, (id) => {
+      const node = this.nodes[id]!;
+      const isDelayOf = node.op === op && this.#delays.get(id) === source;
+      return isDelayOf && (node.hop || own) === own && areEqual(node.attrs, attrs);
+    });
+    if (known !== undefined) return this.#named(known);
+    const id = this.#add(op, [], attrs, this.shape(source), own);
+    this.#known.add(hash, id);
     this.#delays.set(id, source);
     return this.#named(id);
   }
@@ -128,7 +139,7 @@ export class Builder {
   /** A delay whose source comes later, by `close`: this is how recursion is written. */
   feedback(type: ValueType, frames: number, init = 0, lanes = 1, hop = 1): NodeId {
     const op = type === 'int' ? 'delayInt' : 'delay';
-    const id = this.#add(undefined, op, [], [frames, init], lanes, hop);
+    const id = this.#add(op, [], [frames, init], lanes, hop);
     this.#open.add(id);
     return this.#named(id);
   }
@@ -212,7 +223,6 @@ export class Builder {
   }
 
   #add(
-    key: string | undefined,
     op: OpKind,
     args: readonly NodeId[],
     attrs: readonly number[],
@@ -251,7 +261,6 @@ export class Builder {
       shape,
       hop,
     });
-    if (key !== undefined) this.#known.set(key, id);
     return id;
   }
 
@@ -266,7 +275,9 @@ export class Builder {
     if (isOverlap(op)) return 'sample';
     if (isMemory(op)) return 'sample';
     if (op in LEAF_RATE) return LEAF_RATE[op as keyof typeof LEAF_RATE];
-    return RATES[Math.max(0, ...args.map((a) => RATES.indexOf(this.rate(a))))]!;
+    let fastest = 0;
+    for (const a of args) fastest = Math.max(fastest, RATES.indexOf(this.rate(a)));
+    return RATES[fastest]!;
   }
 
   /** Signals of different hops do not meet but in `frames` and `overlap`. */
@@ -280,21 +291,29 @@ export class Builder {
     if (rate !== 'frame' && rate !== 'sample') return 0;
     if (isDelay(op)) return delayHop;
     if (isTape(op)) return attrs[2]!;
-    const hops = new Set(args.map((a) => nodeOf(this, a).hop).filter((hop) => hop > 0));
+    let hop = 0;
+    let others = false;
+    for (const a of args) {
+      const its = nodeOf(this, a).hop;
+      if (its > 0 && hop > 0 && its !== hop) others = true;
+      if (its > 0) hop = its;
+    }
+    const fails = (): never => {
+      const hops = [...new Set(args.map((a) => nodeOf(this, a).hop).filter((its) => its > 0))];
+      const on = isFraming(op) || isOverlap(op) ? ` with hop ${attrs[0]}` : '';
+      throw new Error(
+        `${op}${on} cannot take ${others ? 'signals of hops' : 'a signal of hop'} ${hops.join(', ')}`,
+      );
+    };
+    if (others) return fails();
     if (isFraming(op) || isOverlap(op)) {
-      const [hop = 1] = attrs;
-      const wanted = isFraming(op) ? 1 : hop;
-      if ([...hops].some((h) => h !== wanted) || !Number.isInteger(hop) || hop < 1) {
-        throw new Error(`${op} with hop ${hop} cannot take a signal of hop ${[...hops].join()}`);
-      }
-      return isFraming(op) ? hop : 1;
+      const [made = 1] = attrs;
+      const wanted = isFraming(op) ? 1 : made;
+      if ((hop > 0 && hop !== wanted) || !Number.isInteger(made) || made < 1) return fails();
+      return isFraming(op) ? made : 1;
     }
-    if (isMemory(op) && [...hops].some((hop) => hop > 1)) {
-      throw new Error(`${op} cannot take a signal of hop ${[...hops].join()}`);
-    }
-    if (hops.size > 1) throw new Error(`${op} cannot take signals of hops ${[...hops].join(', ')}`);
-    const [hop = 1] = hops;
-    return hop;
+    if (isMemory(op) && hop > 1) return fails();
+    return hop || 1;
   }
 }
 
@@ -311,29 +330,30 @@ const same: Rule = (builder, { op, attrs }, args) => builder.node(op, args, attr
  */
 export function rewrite(graph: Graph, rule: Rule = same, live?: ReadonlySet<NodeId>): Graph {
   const builder = new Builder(graph.domain);
-  const copy = new Map<NodeId, NodeId>();
+  /** By node of the graph; nothing for one that is left out. */
+  const copy: (NodeId | undefined)[] = new Array<undefined>(graph.nodes.length).fill(undefined);
   const open: { readonly delay: NodeId; readonly source: NodeId }[] = [];
   graph.nodes.forEach((node, i) => {
     const id = i as NodeId;
     if (live?.has(id) === false) return;
     if (!isDelay(node.op)) {
-      const args = node.args.map((a) => copy.get(a)!);
-      copy.set(id, rule(builder, node, args));
+      const args = node.args.map((a) => copy[a]!);
+      copy[id] = rule(builder, node, args);
       return;
     }
     const source = graph.delays.get(id)!;
     const [frames = 1, init = 0] = node.attrs;
     if (source < id) {
-      copy.set(id, builder.delay(copy.get(source)!, frames, init, node.hop));
+      copy[id] = builder.delay(copy[source]!, frames, init, node.hop);
     } else {
       const delay = builder.feedback(node.type, frames, init, node.shape, node.hop);
       open.push({ delay, source });
-      copy.set(id, delay);
+      copy[id] = delay;
     }
   });
-  for (const { delay, source } of open) builder.close(delay, copy.get(source)!);
+  for (const { delay, source } of open) builder.close(delay, copy[source]!);
   for (const [id, names] of graph.states) {
-    const made = copy.get(id);
+    const made = copy[id];
     if (made === undefined) continue;
     const { op, args } = nodeOf(graph, id);
     const { op: is, args: its } = nodeOf(builder, made);
@@ -341,11 +361,11 @@ export function rewrite(graph: Graph, rule: Rule = same, live?: ReadonlySet<Node
     const isSame = isDelay(op)
       ? isDelay(is)
       : op === is
-        ? args.every((a, k) => copy.get(a) === its[k])
-        : isDelay(is) && builder.sourceOf(made) === copy.get(args[0]!);
+        ? args.every((a, k) => copy[a] === its[k])
+        : isDelay(is) && builder.sourceOf(made) === copy[args[0]!];
     if (isSame) builder.nameState(made, names);
   }
-  return builder.finish(graph.outputs.map(({ name, node }) => ({ name, node: copy.get(node)! })));
+  return builder.finish(graph.outputs.map(({ name, node }) => ({ name, node: copy[node]! })));
 }
 
 /** The type of an operation's result, or undefined where the operands do not fit. */
@@ -455,6 +475,17 @@ const TO_LANES: ReadonlySet<OpKind> = new Set(['splat', 'scatter', 'sumScatter']
 export function fits(spec: OpSpec, operands: number, attrs: number): boolean {
   if (spec.arity === 'any' ? operands < 1 : operands !== spec.arity) return false;
   return spec.lanes === 'values' ? attrs >= 1 : attrs === spec.attrs.length;
+}
+
+const OP_NUMBERS: ReadonlyMap<OpKind, number> = new Map(
+  (Object.keys(OPS) as OpKind[]).map((op, number) => [op, number]),
+);
+
+/** Equal for equal operations. */
+function hashOfNode(op: OpKind, args: readonly NodeId[], attrs: readonly number[]): number {
+  let hash = mixed(OP_NUMBERS.get(op)!, hashOf(attrs));
+  for (let k = 0; k < args.length; k++) hash = mixed(hash, args[k]!);
+  return hash;
 }
 
 function withDefaults(op: OpKind, attrs: readonly number[]): readonly number[] {

@@ -15,18 +15,21 @@ const hashes = new WeakMap<readonly number[], number>();
 const bits = new Float64Array(1);
 const words = new Int32Array(bits.buffer);
 
-/** A hash of 32 bits; equal for equal numbers, −0 and 0 not being equal. */
+/** Mixes a number into a hash of 32 bits; −0 and 0 are different numbers. */
+export function mixed(hash: number, value: number): number {
+  bits[0] = value;
+  // The multipliers and the shifts of MurmurHash3's mixing step (public domain).
+  let mix = Math.imul(hash ^ words[0]!, 0x85ebca6b);
+  mix = Math.imul(mix ^ (mix >>> 13) ^ words[1]!, 0xc2b2ae35);
+  return mix ^ (mix >>> 16);
+}
+
+/** A hash of 32 bits; equal for equal numbers. Cost: linear for a long list that no node holds yet. */
 export function hashOf(values: readonly number[]): number {
-  const known = hashes.get(values);
+  const known = values.length > SHORT ? hashes.get(values) : undefined;
   if (known !== undefined) return known;
   let hash = values.length | 0;
-  for (let k = 0; k < values.length; k++) {
-    bits[0] = values[k]!;
-    // The multiplier and the shifts of MurmurHash3's mixing step (public domain).
-    hash = Math.imul(hash ^ words[0]!, 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13) ^ words[1]!, 0xc2b2ae35);
-    hash ^= hash >>> 16;
-  }
+  for (let k = 0; k < values.length; k++) hash = mixed(hash, values[k]!);
   return hash >>> 0;
 }
 
@@ -39,7 +42,15 @@ export function kept(values: readonly number[]): readonly number[] {
   return copy;
 }
 
-/** Keys that are equal for equal lists, in one graph or module. */
+/** Are two lists the same numbers, −0 and 0 being different? */
+export function areEqual(a: readonly number[], b: readonly number[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let k = 0; k < a.length; k++) if (!Object.is(a[k], b[k])) return false;
+  return true;
+}
+
+/** Keys that are equal for equal lists, in one module. */
 export class ListKeys {
   readonly #byHash = new Map<number, (readonly number[])[]>();
 
@@ -48,7 +59,7 @@ export class ListKeys {
     if (values.length <= SHORT) return values.map(numberKey).join();
     const hash = hashOf(values);
     const alike = this.#byHash.get(hash) ?? [];
-    let place = alike.findIndex((other) => other === values || areEqual(other, values));
+    let place = alike.findIndex((other) => areEqual(other, values));
     if (place < 0) {
       place = alike.length;
       this.#byHash.set(hash, [...alike, kept(values)]);
@@ -57,8 +68,5 @@ export class ListKeys {
   }
 }
 
-const areEqual = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((value, k) => Object.is(value, b[k]));
-
 /** Text that tells all numbers apart, −0 from 0 too. */
-export const numberKey = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));
+const numberKey = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));
