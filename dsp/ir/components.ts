@@ -14,37 +14,47 @@ export function components<Id extends number>(
   count: number,
   dependencies: (id: Id) => readonly Id[],
 ): Id[][] {
-  const index = new Map<Id, number>();
-  const low = new Map<Id, number>();
+  /** When a node was met, from 1; 0 for one that was not. */
+  const index = new Int32Array(count);
+  const low = new Int32Array(count);
+  const isOpen = new Uint8Array(count);
   const open: Id[] = [];
-  const isOpen = new Set<Id>();
   const result: Id[][] = [];
+  let met = 0;
+  /** The way to the node that is looked at, and how many of its dependencies have been. */
+  const trail: Id[] = [];
+  const needs: (readonly Id[])[] = [];
+  const next: number[] = [];
+  const enter = (id: Id): void => {
+    index[id] = low[id] = ++met;
+    open.push(id);
+    isOpen[id] = 1;
+    trail.push(id);
+    needs.push(dependencies(id));
+    next.push(0);
+  };
 
   for (let root = 0; root < count; root++) {
-    if (index.has(root as Id)) continue;
-    const trail = [{ id: root as Id, next: 0 }];
-    for (let top = trail.at(-1); top !== undefined; top = trail.at(-1)) {
-      const { id } = top;
-      if (top.next === 0) {
-        index.set(id, index.size);
-        low.set(id, index.get(id)!);
-        open.push(id);
-        isOpen.add(id);
-      }
-      const next = dependencies(id)[top.next++];
-      if (next !== undefined) {
-        if (!index.has(next)) trail.push({ id: next, next: 0 });
-        else if (isOpen.has(next)) low.set(id, Math.min(low.get(id)!, index.get(next)!));
+    if (index[root] === 0) enter(root as Id);
+    while (trail.length > 0) {
+      const top = trail.length - 1;
+      const id = trail[top]!;
+      const dependency = needs[top]![next[top]!++];
+      if (dependency !== undefined) {
+        if (index[dependency] === 0) enter(dependency);
+        else if (isOpen[dependency] === 1) low[id] = Math.min(low[id]!, index[dependency]!);
         continue;
       }
       trail.pop();
-      const parent = trail.at(-1)?.id;
-      if (parent !== undefined) low.set(parent, Math.min(low.get(parent)!, low.get(id)!));
-      if (low.get(id) === index.get(id)) {
+      needs.pop();
+      next.pop();
+      const parent = trail.at(-1);
+      if (parent !== undefined) low[parent] = Math.min(low[parent]!, low[id]!);
+      if (low[id] === index[id]) {
         const component: Id[] = [];
         for (;;) {
           const member = open.pop()!;
-          isOpen.delete(member);
+          isOpen[member] = 0;
           component.push(member);
           if (member === id) break;
         }
