@@ -39,7 +39,7 @@ import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import { operandsOf } from './operands.ts';
 import type { Room } from './operands.ts';
-import type { Schedule, Stage } from './schedule.ts';
+import type { Schedule, Stage } from './stages.ts';
 import { placeSignals } from './sites.ts';
 import type { Channels, Site } from './sites.ts';
 import { storeResults } from './results.ts';

@@ -12,7 +12,9 @@ import { isDelay, isSignal, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
-import type { Needs, Schedule } from './schedule.ts';
+import type { Needs } from './schedule.ts';
+import { loopNumber } from './stages.ts';
+import type { Schedule } from './stages.ts';
 
 /** Of an instruction, where enough others are under way; of one number at a time. */
 const BUSY = 0.4;
@@ -64,12 +66,12 @@ export function estimate(
   width: number,
 ): number {
   const waits = waitsOf(graph, needs);
-  const loopOf = (id: NodeId): string | undefined => {
+  const loopOf = (id: NodeId): number | undefined => {
     const at = place.get(id);
-    return at === undefined ? undefined : `${at.stage} ${at.kind}`;
+    return at === undefined ? undefined : loopNumber(at);
   };
   /** What is read by other loops than the one that makes it, and by which. */
-  const readers = new Map<NodeId, Set<string>>();
+  const readers = new Map<NodeId, Set<number>>();
   graph.nodes.forEach(({ args }, n) => {
     const reader = loopOf(n as NodeId);
     if (reader === undefined) return;

@@ -44,7 +44,7 @@ import { pieceOf } from './pieces.ts';
 import { schedule } from './schedule.ts';
 import { move, splatInt } from './snippets.ts';
 import { statesOf } from './states.ts';
-import type { Schedule } from './schedule.ts';
+import type { Schedule } from './stages.ts';
 import { fillTable } from './tables.ts';
 
 export interface Generated {

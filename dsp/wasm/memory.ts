@@ -10,7 +10,7 @@ import { isDelay, isFraming, isOverlap, isTape, nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { SINGLE, placesOf } from './element.ts';
 import type { Element } from './element.ts';
-import type { Schedule } from './schedule.ts';
+import type { Schedule } from './stages.ts';
 import type { Table } from './tables.ts';
 
 /** Hands out addresses upwards. */

@@ -12,7 +12,7 @@ import { printNode } from '../ir/print.ts';
 import type { Plan } from './generate.ts';
 import type { Storage } from './memory.ts';
 import { isLong } from './schedule.ts';
-import type { Stage } from './schedule.ts';
+import type { Stage } from './stages.ts';
 import { placeSignals } from './sites.ts';
 import type { Sites } from './sites.ts';
 

@@ -36,35 +36,8 @@ import type { OpKind } from '../ir/ops.ts';
 import { estimate } from './estimate.ts';
 import { WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
-
-export type Kind = 'value' | 'vector' | 'serial' | 'product' | 'frame';
-
-export interface Stage {
-  readonly value: readonly NodeId[];
-  readonly vector: readonly NodeId[];
-  readonly serial: readonly NodeId[];
-  readonly product: readonly NodeId[];
-  /** With what is put together from frames, and sums of frames. */
-  readonly frame: readonly NodeId[];
-}
-
-export interface Schedule {
-  readonly stages: readonly Stage[];
-  /** Stage and kind of each scheduled node. Leaves that are memory already are not scheduled. */
-  readonly place: ReadonlyMap<NodeId, { readonly stage: number; readonly kind: Kind }>;
-  /** Delays, frames and lines that are part of a recursion. */
-  readonly recursive: ReadonlySet<NodeId>;
-  /** Delays of a recursion that goes round within a run. */
-  readonly circling: ReadonlySet<NodeId>;
-}
-
-const ORDER: Readonly<Record<Kind, number>> = {
-  value: 0,
-  vector: 1,
-  serial: 2,
-  product: 3,
-  frame: 4,
-};
+import { ORDER } from './stages.ts';
+import type { Kind, Place, Schedule } from './stages.ts';
 
 /** Signals that lie in memory before any loop starts: each loop reads them where it needs them. */
 const isResident = (graph: Graph, id: NodeId, frames: number): boolean => {
@@ -102,7 +75,7 @@ export function schedule(graph: Graph, frames: number, width: number, isShort = 
 function arrange(graph: Graph, frames: number, joining: Joining, isShort: boolean): Schedule {
   const needs = needsOf(graph, frames);
   const order = components(graph.nodes.length, needs);
-  const place = new Map<NodeId, { stage: number; kind: Kind }>();
+  const place = new Map<NodeId, Place>();
   const recursive = new Set<NodeId>();
   const circling = new Set<NodeId>();
   const stages: Record<Kind, NodeId[]>[] = [];

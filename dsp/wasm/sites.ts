@@ -12,7 +12,8 @@ import type { Graph, NodeId } from '../ir/graph.ts';
 import { placesOf } from './element.ts';
 import type { Line, Storage } from './memory.ts';
 import type { Local } from './module.ts';
-import type { Schedule } from './schedule.ts';
+import { loopNumber } from './stages.ts';
+import type { Schedule } from './stages.ts';
 
 /** A place in memory for a signal: static address plus, maybe, a local that moves it by frames. */
 export interface Site {
@@ -133,9 +134,9 @@ export function placeSignals(
     }
   });
 
-  const loopOf = (id: NodeId): string | undefined => {
+  const loopOf = (id: NodeId): number | undefined => {
     const at = schedule.place.get(id);
-    return at === undefined ? undefined : `${at.stage} ${at.kind}`;
+    return at === undefined ? undefined : loopNumber(at);
   };
   /** Signals that cross from one loop to another, and the last stage that reads them. */
   const crossing = new Map<NodeId, number>();
@@ -217,21 +218,32 @@ function originOf(
 /** Arrays that serve one signal after the other: free again when the last stage has read them. */
 class Room {
   readonly #temps: (bytes: number) => number;
-  readonly #arrays: { readonly address: number; readonly bytes: number; until: number }[] = [];
+  /** By size. */
+  readonly #arrays = new Map<number, Arrays>();
 
   constructor(temps: (bytes: number) => number) {
     this.#temps = temps;
   }
 
-  /** @param from  stage that writes; @param until  last stage that reads */
+  /** @param from  stage that writes, never one before the last time; @param until  last stage that reads */
   take(bytes: number, from: number, until: number): number {
-    const free = this.#arrays.find((array) => array.bytes === bytes && array.until < from);
-    if (free !== undefined) {
-      free.until = until;
-      return free.address;
+    const arrays: Arrays = this.#arrays.get(bytes) ?? { free: [], busy: new Map() };
+    this.#arrays.set(bytes, arrays);
+    for (const [stage, addresses] of arrays.busy) {
+      if (stage >= from) continue;
+      arrays.free.push(...addresses);
+      arrays.busy.delete(stage);
     }
-    const address = this.#temps(bytes);
-    this.#arrays.push({ address, bytes, until });
+    const address = arrays.free.pop() ?? this.#temps(bytes);
+    const others = arrays.busy.get(until);
+    if (others === undefined) arrays.busy.set(until, [address]);
+    else others.push(address);
     return address;
   }
+}
+
+interface Arrays {
+  readonly free: number[];
+  /** By the last stage that reads them. */
+  readonly busy: Map<number, number[]>;
 }
