@@ -14,15 +14,12 @@ import { withoutProgram } from '../../dsp/patch/faust.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
 import { COALESCING, MAX_EDITS, type EditsState, type NextEdits } from '../api/edits.ts';
 import type { Origin } from './session.ts';
-import { learnablesOf, rateOf, specOf, type ParamChange, type State } from './state.ts';
+import { learnablesOf, rateOf, type State } from './state.ts';
 
 /** Numbers in all steps together: a network has many, and learning touches each. */
 const MAX_VALUES = 1_000_000;
 /** Between two notices of a step that grows, ms. */
 const NOTICE = 250;
-/** Names in words. */
-const SHOWN = 3;
-
 /** One side of a step: what is to be set for it. */
 export interface Side {
   readonly patch?: Patch;
@@ -245,41 +242,3 @@ const joined = (second: Side, first: Side): Side => ({
   frozen: { ...second.frozen, ...first.frozen },
   rates: { ...second.rates, ...first.rates },
 });
-
-// --- words -------------------------------------------------------------------------------------
-
-/** What a change of values does: "set cutoff to 1000 Hz", "freeze gain". */
-export function wordsOf({ patch }: State, change: ParamChange): string {
-  const { values = {}, frozen = {}, rates = {} } = change;
-  const [set, kept, paced] = [values, frozen, rates].map((part) => Object.keys(part));
-  const parts = [
-    ...wordsFor(set!, 'set', (id) => ` to ${quantity(values[id]!, specOf(patch, id)?.unit)}`),
-    ...wordsFor(
-      kept!.filter((id) => frozen[id]),
-      'freeze',
-    ),
-    ...wordsFor(
-      kept!.filter((id) => !frozen[id]),
-      'unfreeze',
-    ),
-    ...wordsFor(paced!, 'set the rate of', (id) => ` to ${quantity(rates[id]!)}`),
-  ];
-  return parts.join(', ');
-}
-
-function wordsFor(
-  ids: readonly string[],
-  verb: string,
-  end: (id: string) => string = () => '',
-): string[] {
-  const [first] = ids;
-  if (first === undefined) return [];
-  if (ids.length === 1) return [`${verb} ${first}${end(first)}`];
-  return [`${verb} ${namedOf(ids)}`];
-}
-
-export const namedOf = (ids: readonly string[]): string =>
-  ids.length > SHOWN ? `${ids.length} parameters` : ids.join(', ');
-
-const quantity = (value: number, unit?: string): string =>
-  [String(Number(value.toPrecision(5))), ...(unit === undefined ? [] : [unit])].join(' ');

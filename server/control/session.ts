@@ -15,7 +15,6 @@ import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Diagnostic, Result } from '../../dsp/diagnostic.ts';
 import { MAX_FOLLOWED, goOver, preview, remembered } from '../../dsp/learn/schedules/schedule.ts';
 import type { Schedule, ScheduleChange } from '../../dsp/learn/schedules/schedule.ts';
-import { withoutProgram } from '../../dsp/patch/faust.ts';
 import type { Patch, Training } from '../../dsp/patch/schema.ts';
 import { causeOf } from '../../dsp/run/faults.ts';
 import type { EditsState } from '../api/edits.ts';
@@ -36,10 +35,13 @@ import type { Change, ChangeKind, Changes } from '../api/socket.ts';
 import type { Compiled, Written } from '../compile/compiler.ts';
 import type { Logger, Supervisor } from '../engine/supervisor.ts';
 import type { EngineStatus, Measurement } from '../engine/types.ts';
+import { defined, idsIn, keyOf, only, without } from './change.ts';
 import { discreet, nameOf, withoutFolders } from './discreet.ts';
-import { Edits, namedOf, wordsOf, type Deed, type Direction, type Side } from './edits.ts';
+import { Edits, type Deed, type Direction, type Side } from './edits.ts';
+import { exportOf } from './export.ts';
 import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import * as s from './state.ts';
+import { lessonWords, PLAY, SCHEDULE, wordsOf } from './words.ts';
 
 /** What the session needs of the supervisor. */
 export type Engine = Pick<
@@ -255,47 +257,8 @@ export class Session {
   }
 
   /** The patch with the values of now as its initial ones, as text. */
-  async export(format?: Exported['format']): Promise<Outcome<Exported>> {
-    const { patch, values } = this.#state;
-    const { name, faust } = patch;
-    if (faust === undefined) {
-      if (format === 'faust') {
-        const detail = `patch ${name} is no Faust program: expected the format "patch"`;
-        return refuse('NOT_EXPORTABLE', detail);
-      }
-      return answer(s.exportedPatch(patch, values));
-    }
-    const written = await this.#compiler.exportFaust(withoutProgram(patch), values);
-    if (written.kind === 'failed') {
-      return refuse('COMPILE_FAILED', `the compiler gave up: ${withoutFolders(written.reason)}`);
-    }
-    if (written.kind === 'refused') {
-      return refuse('NOT_EXPORTABLE', summary(written.diagnostics), written.diagnostics);
-    }
-    const { code, expandedFor, lost } = written;
-    const notes = [
-      ...(expandedFor.length === 0
-        ? []
-        : [`imports and definitions are put in, for the sake of ${expandedFor.join(', ')}`]),
-      ...lost.map((id) => `${id} is on: no program can say so`),
-    ];
-    if (format !== 'patch') {
-      const asked = Object.keys(faust.learn ?? {});
-      const unsaid =
-        asked.length === 0
-          ? []
-          : [
-              `the program does not say of ${asked.join(', ')} what was asked for while it played: whether it is learnable`,
-            ];
-      return answer({
-        format: 'faust',
-        file: `${name}.dsp`,
-        text: code,
-        notes: [...notes, ...unsaid],
-      });
-    }
-    const exported = s.exportedPatch({ ...patch, faust: { ...faust, code } }, values);
-    return answer({ ...exported, notes });
+  export(format?: Exported['format']): Promise<Outcome<Exported>> {
+    return exportOf(this.#state, this.#compiler, format);
   }
 
   // --- values and output: at once ------------------------------------------------------------
@@ -886,10 +849,6 @@ const LASTING = [
   'reason',
 ] as const satisfies readonly (keyof EngineStatus)[];
 
-/** Words of steps that are told once it is known what they mean. */
-const PLAY = '*play';
-const SCHEDULE = '*schedule';
-
 /** How a patch comes to play. */
 interface Installation {
   readonly origin: Origin;
@@ -912,52 +871,4 @@ interface Installation {
 /** What a client says of the lesson. */
 interface Teaching extends Pick<s.Lesson, 'learn'> {
   readonly training?: TrainingUpdate | undefined;
-}
-
-const idsIn = ({ values = {}, frozen = {}, rates = {} }: s.ParamChange): Set<string> =>
-  new Set([values, frozen, rates].flatMap((part) => Object.keys(part)));
-
-/** The controls of a change: a drag is at the same ones again and again. */
-const keyOf = ({ values = {}, frozen = {}, rates = {} }: s.ParamChange): string =>
-  JSON.stringify([values, frozen, rates].map((part) => Object.keys(part).toSorted()));
-
-/** What a change of the lesson does. */
-function lessonWords(learn: s.Lesson['learn'] = {}, training: TrainingUpdate = {}): string {
-  const { running: _running, ...settings } = training;
-  const [on, off] = [true, false].map((wanted) =>
-    Object.keys(learn).filter((id) => (learn[id] !== false) === wanted),
-  );
-  const keys = Object.keys(defined(settings));
-  return [
-    ...(on!.length === 0 ? [] : [`make ${namedOf(on!)} learnable`]),
-    ...(off!.length === 0 ? [] : [`make ${namedOf(off!)} no longer learnable`]),
-    ...(keys.length === 0 ? [] : [`change the training: ${keys.join(', ')}`]),
-  ].join(', ');
-}
-
-/** A change that leaves some alone. */
-function without(change: s.ParamChange, ids: ReadonlySet<string>): s.ParamChange {
-  const rest = <T>(part: Readonly<Record<string, T>> = {}): Record<string, T> =>
-    Object.fromEntries(Object.entries(part).filter(([id]) => !ids.has(id)));
-  return { values: rest(change.values), frozen: rest(change.frozen), rates: rest(change.rates) };
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** Without the fields that are undefined. */
-const defined = <T extends object>(fields: T): Defined<T> =>
-  Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as Defined<T>;
-
-/** What clients have set of a state, by the ids that they touched. */
-function only(
-  { values, frozen, rates }: s.State,
-  ids: ReadonlySet<string>,
-): Pick<s.Kept, 'values' | 'frozen' | 'rates'> {
-  return {
-    values: new Map([...values].filter(([id]) => ids.has(id))),
-    frozen: new Set([...frozen].filter((id) => ids.has(id))),
-    rates: new Map([...rates].filter(([id]) => ids.has(id))),
-  };
 }
