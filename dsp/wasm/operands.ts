@@ -222,12 +222,12 @@ export function operandsOf(c: FunctionContext): Operands {
       body.splats.set(id, local);
       return local;
     }
-    const value = valueIn(body, id);
     if (op === 'const' || op === 'constInt') {
       const [number = 0] = attrs;
       const [, index] = op === 'const' ? body.lanes.real(number) : body.lanes.int(number);
       return { index: index!, type: 'v128' };
     }
+    const value = valueIn(body, id);
     const splat: Instr = [type === 'int' ? 'i32x4.splat' : `${element.vector}.splat`];
     if (!isSignal(id) && !body.once && body.registers-- <= 0) {
       const address = room.temps(16);
