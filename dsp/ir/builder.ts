@@ -42,6 +42,9 @@ export class Builder {
   readonly #known = new Interning();
   readonly #open = new Set<NodeId>();
   readonly #states = new Map<NodeId, readonly string[]>();
+  /** Of the operands of the node that is being added. */
+  readonly #types: ValueType[] = [];
+  readonly #shapes: number[] = [];
   /** Names the states that are made, and counts them. */
   #scope: { readonly name: string; count: number } | null = null;
 
@@ -235,16 +238,17 @@ export class Builder {
         `${op} takes ${spec.arity} operands and ${spec.attrs.length} attributes, got ${args.length} and ${attrs.length}`,
       );
     }
-    const type = resultType(
-      op,
-      args.map((a) => this.type(a)),
-    );
-    if (type === undefined) {
-      throw new Error(
-        `${op} cannot take operands of type ${args.map((a) => this.type(a)).join(', ')}`,
-      );
+    const [types, shapes] = [this.#types, this.#shapes];
+    types.length = shapes.length = args.length;
+    for (let k = 0; k < args.length; k++) {
+      const operand = nodeOf(this, args[k]!);
+      types[k] = operand.type;
+      shapes[k] = operand.shape;
     }
-    const shapes = args.map((a) => this.shape(a));
+    const type = resultType(op, types);
+    if (type === undefined) {
+      throw new Error(`${op} cannot take operands of type ${types.join(', ')}`);
+    }
     const shape = isDelay(op) ? lanes : resultShape(op, shapes, attrs);
     if (shape === undefined) {
       throw new Error(`${op} cannot take operands of ${shapes.join(', ')} lanes`);
