@@ -118,13 +118,15 @@ export function dependencies(graph: Graph, id: NodeId): readonly NodeId[] {
 export function reach(graph: Graph, roots: Iterable<NodeId>): ReadonlySet<NodeId> {
   const seen = new Set<NodeId>(roots);
   const open = [...seen];
+  const visit = (id: NodeId): void => {
+    if (seen.has(id)) return;
+    seen.add(id);
+    open.push(id);
+  };
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    for (const next of dependencies(graph, id)) {
-      if (!seen.has(next)) {
-        seen.add(next);
-        open.push(next);
-      }
-    }
+    const source = graph.delays.get(id);
+    if (source === undefined) nodeOf(graph, id).args.forEach(visit);
+    else visit(source);
   }
   return seen;
 }

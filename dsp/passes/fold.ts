@@ -20,6 +20,7 @@ import { STRUCTURES, evaluate, isStructureOp, isValueOp } from '../interpret/rul
 import type { StructureOp, ValueOp } from '../interpret/rules.ts';
 import { OPS } from '../ir/ops.ts';
 import type { OpKind } from '../ir/ops.ts';
+import { prune } from './prune.ts';
 
 const ROUNDS = 8;
 
@@ -28,7 +29,8 @@ export function fold(graph: Graph): Graph {
   for (let round = 0; round < ROUNDS; round++) {
     const next = rewrite(constantDelays(current), simplify);
     if (next.nodes.length === current.nodes.length && sameShape(next, current)) return next;
-    current = next;
+    // What has become useless need not be folded again.
+    current = prune(next);
   }
   return current;
 }

@@ -40,9 +40,9 @@ interface Sum {
 export function late(graph: Graph): Graph {
   const plans = plan(graph);
   if (plans.size === 0) return graph;
-  const copies = new Map<NodeId, NodeId>();
+  const copies: NodeId[] = [];
   return rewrite(graph, (b, node, args) => {
-    node.args.forEach((arg, k) => copies.set(arg, args[k]!));
+    for (let k = 0; k < args.length; k++) copies[node.args[k]!] = args[k]!;
     const total = plans.get(node);
     if (total === undefined) return b.node(node.op, args, node.attrs);
     const made = write(b, total, copies);
@@ -51,8 +51,8 @@ export function late(graph: Graph): Graph {
 }
 
 /** A term without its sign. */
-function write(b: Builder, { made }: Term, copies: ReadonlyMap<NodeId, NodeId>): NodeId {
-  if (typeof made === 'number') return copies.get(made)!;
+function write(b: Builder, { made }: Term, copies: readonly NodeId[]): NodeId {
+  if (typeof made === 'number') return copies[made]!;
   const [x, y] = [write(b, made.first, copies), write(b, made.second, copies)];
   if (made.first.isNegative === made.second.isNegative) return b.node('add', [x, y]);
   return made.first.isNegative ? b.node('sub', [y, x]) : b.node('sub', [x, y]);
@@ -60,14 +60,15 @@ function write(b: Builder, { made }: Term, copies: ReadonlyMap<NodeId, NodeId>):
 
 /** What to write instead of which sums. */
 function plan(graph: Graph): ReadonlyMap<Node, Term> {
-  const loop = new Map<NodeId, number>();
-  components(graph.nodes.length, (id: NodeId) => dependencies(graph, id)).forEach((members, k) => {
-    const isLoop = members.length > 1;
-    if (isLoop) for (const id of members) loop.set(id, k);
+  const count = graph.nodes.length;
+  /** Which recursion a node is part of, from 1; 0 for none. */
+  const loop = new Int32Array(count);
+  components(count, (id: NodeId) => dependencies(graph, id)).forEach((members, k) => {
+    if (members.length > 1) for (const id of members) loop[id] = k + 1;
   });
-  const uses = new Map<NodeId, number>();
+  const uses = new Int32Array(count);
   const use = (id: NodeId): void => {
-    uses.set(id, (uses.get(id) ?? 0) + 1);
+    uses[id]!++;
   };
   for (const { args } of graph.nodes) args.forEach(use);
   for (const source of graph.delays.values()) use(source);
@@ -75,10 +76,10 @@ function plan(graph: Graph): ReadonlyMap<Node, Term> {
 
   const isSum = (id: NodeId): boolean => {
     const { op, type } = nodeOf(graph, id);
-    return type === 'real' && (op === 'add' || op === 'sub') && loop.has(id);
+    return type === 'real' && (op === 'add' || op === 'sub') && loop[id] !== 0;
   };
   /** When a node of the same recursion is there. */
-  const ready = new Map<NodeId, number>();
+  const ready = new Float64Array(count);
   const stateReady = (id: NodeId): number => {
     let at = 0;
     const seen = new Set<NodeId>();
@@ -90,8 +91,8 @@ function plan(graph: Graph): ReadonlyMap<Node, Term> {
     return at + SAMPLE;
   };
   const readyIn = (id: NodeId, own: number | undefined): number => {
-    if (loop.get(id) !== own) return -Infinity;
-    return isDelay(nodeOf(graph, id).op) ? stateReady(id) : ready.get(id)!;
+    if (loop[id] !== own) return -Infinity;
+    return isDelay(nodeOf(graph, id).op) ? stateReady(id) : ready[id]!;
   };
   const latency = (id: NodeId): number => STEP * OPS[nodeOf(graph, id).op].cost;
 
@@ -99,9 +100,9 @@ function plan(graph: Graph): ReadonlyMap<Node, Term> {
   const terms = (id: NodeId, isNegative: boolean, into: Term[]): Term[] => {
     nodeOf(graph, id).args.forEach((arg, k) => {
       const sign = isNegative !== (k === 1 && nodeOf(graph, id).op === 'sub');
-      const isInner = isSum(arg) && uses.get(arg) === 1 && loop.get(arg) === loop.get(id);
+      const isInner = isSum(arg) && uses[arg] === 1 && loop[arg] === loop[id];
       if (isInner) terms(arg, sign, into);
-      else into.push({ made: arg, ready: readyIn(arg, loop.get(id)), isNegative: sign });
+      else into.push({ made: arg, ready: readyIn(arg, loop[id]), isNegative: sign });
     });
     return into;
   };
@@ -119,16 +120,16 @@ function plan(graph: Graph): ReadonlyMap<Node, Term> {
   const plans = new Map<Node, Term>();
   graph.nodes.forEach((node, n) => {
     const id = n as NodeId;
-    if (!loop.has(id) || isDelay(node.op)) return;
-    const own = loop.get(id);
+    if (loop[id] === 0 || isDelay(node.op)) return;
+    const own = loop[id];
     const now = Math.max(...node.args.map((arg) => readyIn(arg, own))) + latency(id);
-    ready.set(id, now);
+    ready[id] = now;
     if (!isSum(id)) return;
     const parts = terms(id, false, []);
     if (parts.length < 3 || isDeliberate(parts)) return;
     const total = arranged(parts);
     if (total.ready >= now) return;
-    ready.set(id, total.ready);
+    ready[id] = total.ready;
     plans.set(node, total);
   });
   return plans;

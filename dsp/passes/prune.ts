@@ -1,8 +1,8 @@
 /**
  * Dead code: drops every node that no output depends on.
  *
- * When: first, because later passes are linear in the nodes, and last, after the others have made
- * nodes useless. Outputs keep their names and order. Cost: linear.
+ * When: first, because later passes are linear in the nodes, between the rounds of `fold`, and last,
+ * after the others have made nodes useless. Outputs keep their names and order. Cost: linear.
  */
 
 import { rewrite } from '../ir/builder.ts';
