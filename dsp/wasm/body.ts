@@ -2,7 +2,7 @@
  * A piece of a function in one form: the code of a loop, or the values between loops.
  *
  * A body holds numbers in its own form, and the lanes of vectors as many at a time as fit. Invariant: constants
- * are in locals before the code starts, each once; a local that code may read ahead of where it is
+ * are in locals before the code starts, each once, as far as there are not thousands; a local that code may read ahead of where it is
  * written is a fresh one, never one that other code of the body uses as well.
  */
 
@@ -45,6 +45,9 @@ export interface Body {
   readonly lanes: Scope;
 }
 
+/** Constants that a body has locals for; others stand where they are needed. */
+const MOST_CONSTANTS = 8192;
+
 export interface BodyOptions {
   readonly once?: boolean;
   readonly wide?: boolean;
@@ -67,6 +70,7 @@ export function makeBody(
   const hoist = (key: string, type: Local['type'], make: Instr): Instr => {
     let local = constants.get(key);
     if (local === undefined) {
+      if (constants.size >= MOST_CONSTANTS) return make;
       local = func.fresh(type);
       constants.set(key, local);
       hoisted.push(local);

@@ -604,8 +604,21 @@ export function emitGraph(
     }
   };
 
+  const readLater = readBeyond(graph, schedule);
   const emitValues = (members: readonly NodeId[]): void => {
     const body = newBody(element.scalar, true);
+    const lastUser = new Map<NodeId, NodeId>();
+    for (const id of members) for (const arg of nodeOf(graph, id).args) lastUser.set(arg, id);
+    /** Locals of a number that nothing else needs are free for others. */
+    const drop = (id: NodeId): void => {
+      const { op, shape } = nodeOf(graph, id);
+      if (!isValueOp(op) || shape > 1 || readLater.has(id)) return;
+      const { index } = values.get(id)!;
+      const held = [values.get(id), body.splats.get(id), body.masks.get(index)];
+      for (const local of held) if (local !== undefined) func.release(local);
+      for (const map of [values, body.known, body.splats]) map.delete(id);
+      body.masks.delete(index);
+    };
     for (const id of members) {
       const node = nodeOf(graph, id);
       if (node.op === 'const' || node.op === 'constInt') continue;
@@ -613,6 +626,7 @@ export function emitGraph(
         const value = compute(body, id);
         if (node.shape === 1) values.set(id, value[0]!);
         else keepArray(body, id, value);
+        for (const arg of new Set(node.args)) if (lastUser.get(arg) === id) drop(arg);
         continue;
       }
       if (node.shape > 1) {
@@ -904,6 +918,23 @@ function outermost(branches: ReadonlyMap<NodeId, Branch>, user: NodeId, operand:
     found = select;
   }
   return found;
+}
+
+/** What is read by more than the values of its own stage. */
+function readBeyond(graph: Graph, { place }: Schedule): ReadonlySet<NodeId> {
+  const read = new Set<NodeId>([
+    ...graph.delays.values(),
+    ...graph.outputs.map(({ node }) => node),
+  ]);
+  graph.nodes.forEach(({ args }, n) => {
+    const user = place.get(n as NodeId);
+    for (const arg of args) {
+      const made = place.get(arg);
+      const isSame = user?.kind === 'value' && user.stage === made?.stage && made.kind === 'value';
+      if (!isSame) read.add(arg);
+    }
+  });
+  return read;
 }
 
 /** For a graph that only passes on what it hears. */

@@ -12,7 +12,8 @@ import { fromDevice, toDevice } from './border.ts';
 import { chunksOf, intType, isVector, numberType, packed, realType } from './element.ts';
 import type { Line, Storage } from './memory.ts';
 import { get, set } from './module.ts';
-import type { Func, Instr, Local } from './module.ts';
+import type { Func, Instr, Local, WasmType } from './module.ts';
+import type { Scope } from './rules.ts';
 import type { Site, Sites } from './sites.ts';
 import { spill } from './structures.ts';
 
@@ -151,9 +152,7 @@ export function operandsOf(c: FunctionContext): Operands {
     const node = nodeOf(graph, id);
     const type = node.type === 'int' ? intType(body.form) : realType(body.form);
     if (node.op === 'const' || node.op === 'constInt') {
-      const [value = 0] = node.attrs;
-      const [, index] = node.op === 'const' ? body.numbers.real(value) : body.numbers.int(value);
-      return { value: [{ index: index!, type }], keep: true };
+      return constantIn(body, body.numbers, node.op, node.attrs[0]!, type);
     }
     if (isSignal(id)) {
       const site = sites.sources.get(id);
@@ -171,6 +170,21 @@ export function operandsOf(c: FunctionContext): Operands {
     const splat = node.type === 'int' ? 'i32x4.splat' : (`${element.vector}.splat` as const);
     body.prologue.push(get(scalar), [splat], set(local));
     return { value: [local], keep: true };
+  };
+
+  /** A constant, where the body has a local for it, or one for now. */
+  const constantIn = (
+    body: Body,
+    scope: Scope,
+    op: 'const' | 'constInt',
+    value: number,
+    type: WasmType,
+  ): { value: readonly [Local]; keep: boolean } => {
+    const made = op === 'const' ? scope.real(value) : scope.int(value);
+    if (made[0] === 'local.get') return { value: [{ index: made[1]!, type }], keep: true };
+    const local = scope.local(type);
+    body.code.push(made, set(local));
+    return { value: [local], keep: false };
   };
 
   const vectorIn = (body: Body, id: NodeId): { value: Value; keep: boolean } => {
@@ -223,9 +237,7 @@ export function operandsOf(c: FunctionContext): Operands {
       return local;
     }
     if (op === 'const' || op === 'constInt') {
-      const [number = 0] = attrs;
-      const [, index] = op === 'const' ? body.lanes.real(number) : body.lanes.int(number);
-      return { index: index!, type: 'v128' };
+      return constantIn(body, body.lanes, op, attrs[0]!, 'v128').value[0];
     }
     const value = valueIn(body, id);
     const splat: Instr = [type === 'int' ? 'i32x4.splat' : `${element.vector}.splat`];
