@@ -6,6 +6,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PRECISIONS } from '../support/program.ts';
+import { compilingReport, measureCompiling, totalOf } from './compiling.ts';
 import { faustHead, faustJson, faustRow, faustSummary } from './faust-report.ts';
 import { measureFaust } from './faust.ts';
 import { KERNELS } from './kernels/index.ts';
@@ -73,6 +74,22 @@ describe.runIf(hasCompiler())('a kernel of the bench in C', () => {
     }
     const columns = measured.map((one) => tableRow(one).split('|').length);
     expect(new Set(columns).size).toBe(1);
+  });
+});
+
+describe('the bench of the compiler', () => {
+  it('compiles graphs of every shape as large as asked, and reports them', () => {
+    const measured = measureCompiling(1, 3000);
+    for (const { nodes, bytes, ...times } of measured.large) {
+      expect(nodes).toBeGreaterThan(2000);
+      expect(nodes).toBeLessThan(4000);
+      expect(bytes).toBeGreaterThan(nodes);
+      expect(totalOf({ nodes, bytes, ...times })).toBeGreaterThan(0);
+    }
+    const rows = compilingReport(measured).split('\n');
+    for (const { name } of measured.large) {
+      expect(rows.some((row) => row.startsWith(`| ${name} |`))).toBe(true);
+    }
   });
 });
 

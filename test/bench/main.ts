@@ -3,7 +3,8 @@
  * precision, then against the same by hand in JavaScript. Prints Markdown; with `-- --json` the kernels
  * alone, as JSON (fields in report.ts). `-- --only TEXT` measures the kernels whose name contains it,
  * `-- --smoke` all of them for a moment, on our side alone where there is no g++. `-- --only faust`, or
- * `faust/TEXT`, measures Faust programs against libfaust's own code instead (faust-report.ts).
+ * `faust/TEXT`, measures Faust programs against libfaust's own code instead (faust-report.ts);
+ * `-- --only compile` measures how long the compiler takes (compiling.ts).
  *
  * Exit status: 1 where there is no g++, or a kernel's two sides do not compute the same; 2 for an
  * unknown argument. The ratio is what counts: machines differ, and this one may be busy.
@@ -11,6 +12,7 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { say } from '../../server/launch/paths.mjs';
+import { compilingReport, measureCompiling } from './compiling.ts';
 import { faustHead, faustJson, faustRow, faustSummary } from './faust-report.ts';
 import { measureFaust } from './faust.ts';
 import { KERNELS } from './kernels/index.ts';
@@ -29,8 +31,16 @@ const SMOKE: Effort = { rounds: 1, seconds: 0.001 };
 
 const options = readOptions();
 const FAUST = 'faust';
+const COMPILE = 'compile';
 if (options.only === FAUST || options.only.startsWith(`${FAUST}/`)) {
   await benchFaust(options.only.slice(FAUST.length + 1));
+  process.exit();
+}
+if (options.only === COMPILE) {
+  const { turns, nodes } = options.smoke
+    ? { turns: 1, nodes: 2_000 }
+    : { turns: 5, nodes: 100_000 };
+  say(`${heading()}\n${compilingReport(measureCompiling(turns, nodes))}`);
   process.exit();
 }
 if (!hasCompiler() && !options.smoke) {
