@@ -26,6 +26,7 @@ import { parsePatch, type Patch } from '../dsp/patch/schema.ts';
 import { Compiler } from './compile/compiler.ts';
 import { Access } from './control/access.ts';
 import { createApp, type App } from './control/app.ts';
+import { EventTail } from './control/event-tail.ts';
 import { FileWatch } from './control/file-watch.ts';
 import { History } from './control/history/history.ts';
 import { createLog, type Log } from './control/log.ts';
@@ -34,6 +35,7 @@ import { Metrics } from './control/metrics.ts';
 import { Morph } from './control/morph.ts';
 import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts';
 import { Session, type Engine } from './control/session.ts';
+import { Signals, type SignalEngine } from './control/signals.ts';
 import { SnapshotFiles } from './control/snapshot-files.ts';
 import { Settings } from './control/settings.ts';
 import { Store } from './control/store.ts';
@@ -41,7 +43,7 @@ import { readCertificate } from './control/tls.ts';
 import { readTokens, tokenFile } from './control/tokens.ts';
 import { listDevices, Supervisor } from './engine/supervisor.ts';
 import { openOsc, type OscServer } from './osc/server.ts';
-import type { EngineEvent, EngineStatus, Measurement } from './engine/types.ts';
+import type { EngineEvent, EngineStatus, Measurement, Picture } from './engine/types.ts';
 
 /** Of sysexits.h: the configuration is wrong. */
 const EX_CONFIG = 78;
@@ -98,7 +100,8 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   const store = new Store(config.stateDir, document, log, file);
   const restored = store.restore();
   // The engine reports to the session, and the session steers the engine.
-  const engine: Engine = new Supervisor({
+  const events = new EventTail();
+  const engine: Engine & SignalEngine = new Supervisor({
     audio: config.audio,
     revectorize: config.engine.revectorize,
     log,
@@ -108,7 +111,11 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
       history.feed(session.state, measurement);
       app.sockets.feed(measurement);
     },
-    onEvent: (event) => logEvent(log, event),
+    onPicture: (picture: Picture) => app.sockets.show(picture),
+    onEvent: (event) => {
+      logEvent(log, event);
+      events.write(event);
+    },
   });
   const history = new History({
     stateDir: config.stateDir,
@@ -137,6 +144,8 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     morph: new Morph(session),
     history,
     logs,
+    events,
+    signals: new Signals(engine, session),
     listDevices: coalesced(listDevices),
   };
   const app = await createApp(operations, {

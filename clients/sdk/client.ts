@@ -30,6 +30,15 @@ export { LivegradError, type FailureCode } from './errors.ts';
 export { keysOf, locator, positions, type Position } from './json-position.ts';
 export type { Events, Snapshot } from './live.ts';
 export type { Methods, Target } from './methods.ts';
-export { decodeFrame, decodeLevels, type Frame, type Levels } from '../../server/api/frame.ts';
+export {
+  decodeFrame,
+  decodeLevels,
+  decodeScope,
+  decodeSpectrum,
+  type Frame,
+  type Levels,
+  type Scope,
+  type Spectrum,
+} from '../../server/api/frame.ts';
 export { MAX_RATE, TOPICS, type Change, type Topic } from '../../server/api/socket.ts';
 export type { Input, Output } from '../../server/api/operations.ts';

@@ -11,12 +11,15 @@
 import type { Output } from '../../server/api/operations.ts';
 import { SOCKET_PATH } from '../../server/api/routes.ts';
 import { decodeFrame, type Frame } from '../../server/api/frame.ts';
+import type { EventEntry } from '../../server/api/events.ts';
 import type { LogEntry } from '../../server/api/logs.ts';
 import {
+  EVENT_TOPIC,
   LOG_TOPIC,
   type Change,
   type LogWritten,
   type Subscription,
+  type ToldTopic,
   type Topic,
 } from '../../server/api/socket.ts';
 import { errorOf, isProblem, LivegradError } from './errors.ts';
@@ -38,6 +41,8 @@ export interface Events {
   readonly state: 'open' | 'closed';
   /** What the daemon logs while somebody listens; numbers that are missing were too many. */
   readonly log: LogEntry;
+  /** What happens to the engine while somebody listens. */
+  readonly engine: EventEntry;
 }
 
 interface Subscriber extends Subscription {
@@ -63,6 +68,7 @@ export class Live {
     dropped: new Set(),
     state: new Set(),
     log: new Set(),
+    engine: new Set(),
   };
   readonly #pending = new Map<number, Pending>();
   #socket: WebSocket | undefined;
@@ -74,7 +80,7 @@ export class Live {
   #revision: number | undefined;
   #early: Change[] = [];
   /** What the daemon was asked for on this socket. */
-  #rates = new Map<Topic | typeof LOG_TOPIC, number>();
+  #rates = new Map<Topic | ToldTopic, number>();
 
   constructor(target: Target) {
     this.#target = target;
@@ -198,6 +204,8 @@ export class Live {
       for (const entry of (message.params as unknown as LogWritten).entries) {
         this.#emit('log', entry);
       }
+    } else if (message.method === 'engine.event') {
+      this.#emit('engine', message.params as unknown as EventEntry);
     } else if (message.method !== undefined) {
       const { revision, ...rest } = message.params ?? {};
       this.#deliver({ kind: message.method, revision, data: rest } as unknown as Change);
@@ -222,8 +230,9 @@ export class Live {
   /** Asks the daemon for what the subscribers want, where that is not what it sends. */
   #renew(): void {
     if (this.#socket?.readyState !== 1) return;
-    const wanted = new Map<Topic | typeof LOG_TOPIC, number>();
+    const wanted = new Map<Topic | ToldTopic, number>();
     if (this.#listeners.log.size > 0) wanted.set(LOG_TOPIC, 1);
+    if (this.#listeners.engine.size > 0) wanted.set(EVENT_TOPIC, 1);
     for (const { topics, rate } of this.#subscribers) {
       for (const topic of topics) wanted.set(topic, Math.max(rate, wanted.get(topic) ?? 0));
     }

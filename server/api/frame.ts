@@ -102,3 +102,43 @@ export function decodeLevels(values: Float32Array): Levels {
   }));
   return { inputs: channels.slice(0, inputs), outputs: channels.slice(inputs) };
 }
+
+/** Some signals over the newest samples, at the same times. */
+export interface Scope {
+  /** From point to point. */
+  readonly samplesPerPoint: number;
+  /** [signal][point], in the order of `signals.list`. */
+  readonly signals: readonly Float32Array[];
+}
+
+/**
+ * The values of a `scope` frame: numbers of signals and of points, samples per point; then signal
+ * after signal. What is cut off is not there.
+ */
+export function decodeScope(values: Float32Array): Scope {
+  const [count = 0, points = 0, samplesPerPoint = 1] = values;
+  return { samplesPerPoint, signals: rowsOf(values, count, points) };
+}
+
+/** Power by frequency of some signals. */
+export interface Spectrum {
+  /** Hz from bin to bin; bin 0 is at 0 Hz. */
+  readonly binHz: number;
+  /** dB, 0 for a sine of full scale; [signal][bin], in the order of `signals.list`. */
+  readonly signals: readonly Float32Array[];
+}
+
+/** The values of a `spectrum` frame: numbers of signals and of bins, Hz per bin; then signal after signal. */
+export function decodeSpectrum(values: Float32Array): Spectrum {
+  const [count = 0, bins = 0, binHz = 0] = values;
+  return { binHz, signals: rowsOf(values, count, bins) };
+}
+
+/** Views of what follows three numbers, row by row. */
+function rowsOf(values: Float32Array, rows: number, length: number): Float32Array[] {
+  if (length < 1) return [];
+  const whole = Math.min(rows, Math.floor((values.length - 3) / length));
+  return Array.from({ length: Math.max(0, whole) }, (_, k) =>
+    values.subarray(3 + k * length, 3 + (k + 1) * length),
+  );
+}

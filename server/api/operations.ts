@@ -13,12 +13,14 @@ import { scheduleChangeSchema } from '../../dsp/learn/schedules/schedule.ts';
 import { patchSchema } from '../../dsp/patch/schema.ts';
 import { EDIT_OPERATIONS } from './edits.ts';
 import type { ErrorCode } from './errors.ts';
+import { EVENT_OPERATIONS } from './events.ts';
 import { HISTORY_OPERATIONS } from './history.ts';
 import { LOG_OPERATIONS } from './logs.ts';
 import { nothing, type OperationSpec } from './operation.ts';
 import { ROLES } from './roles.ts';
 import type { OperationId } from './routes.ts';
 import * as s from './schemas.ts';
+import { SIGNAL_OPERATIONS } from './signals.ts';
 import { SNAPSHOT_OPERATIONS } from './snapshots.ts';
 
 export const COMMON_ERRORS = [
@@ -268,6 +270,8 @@ export const OPERATIONS = {
   ...EDIT_OPERATIONS,
   ...HISTORY_OPERATIONS,
   ...LOG_OPERATIONS,
+  ...EVENT_OPERATIONS,
+  ...SIGNAL_OPERATIONS,
 } as const satisfies { readonly [K in OperationId]: OperationSpec };
 
 type Operations = typeof OPERATIONS;

@@ -60,6 +60,8 @@ export const ROUTES = {
   'history.export': ['GET', '/history/{run}/export', 'view'],
   'history.delete': ['DELETE', '/history/{run}', 'control'],
   'logs.tail': ['GET', '/logs', 'admin'],
+  'events.list': ['GET', '/events', 'view'],
+  'signals.list': ['GET', '/signals', 'view'],
 } as const satisfies Record<
   string,
   readonly ['GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE', string, Role]

@@ -27,11 +27,24 @@ export const TOPICS = [
   'levels',
   'load',
   'meters',
+  'updates',
+  'xruns',
+  'scope',
+  'spectrum',
 ] as const;
 export type Topic = (typeof TOPICS)[number];
 
+/** Topics that are made only while somebody listens: pictures of the signals (`signals.ts`). */
+export const SIGNAL_TOPICS = ['scope', 'spectrum'] as const;
+export type SignalTopic = (typeof SIGNAL_TOPICS)[number];
+
 /** Not measured, and told as text, `log.written`: what the daemon logs. */
 export const LOG_TOPIC = 'log';
+/** Likewise, `engine.event`: what happens to the engine. */
+export const EVENT_TOPIC = 'events';
+/** Topics that are text. */
+export const TOLD_TOPICS = [LOG_TOPIC, EVENT_TOPIC] as const;
+export type ToldTopic = (typeof TOLD_TOPICS)[number];
 
 /** Frames per second and topic, at most. */
 export const MAX_RATE = 60;

@@ -21,6 +21,7 @@ import type { Selection } from '../api/schemas.ts';
 import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
 import { withoutFolders } from './discreet.ts';
+import type { EventTail } from './event-tail.ts';
 import type { History } from './history/history.ts';
 import type { LogTail } from './log-tail.ts';
 import type { Morph } from './morph.ts';
@@ -28,8 +29,10 @@ import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import { EDIT_RUNNERS } from './runners/edits.ts';
 import { HISTORY_RUNNERS } from './runners/history.ts';
 import { LOG_RUNNERS } from './runners/logs.ts';
+import { SIGNAL_RUNNERS } from './runners/signals.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
 import type { Origin, Session } from './session.ts';
+import type { Signals } from './signals.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 import { infoOf, metersOf, paramOf, paramsOf } from './state.ts';
 
@@ -41,6 +44,8 @@ export interface Host {
   readonly morph: Morph;
   readonly history: History;
   readonly logs: LogTail;
+  readonly events: EventTail;
+  readonly signals: Signals;
   listDevices(): Promise<Result<AudioDevice[]>>;
 }
 
@@ -157,6 +162,7 @@ const RUNNERS: Runners = {
   ...EDIT_RUNNERS,
   ...HISTORY_RUNNERS,
   ...LOG_RUNNERS,
+  ...SIGNAL_RUNNERS,
 };
 
 /** Checks that the caller may do so, and the input of an operation, and runs it. Never rejects. */

@@ -12,18 +12,22 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { z } from 'zod';
 import { problem, type Problem } from '../api/errors.ts';
+import type { EventEntry } from '../api/events.ts';
 import type { LogEntry } from '../api/logs.ts';
 import { includes } from '../api/roles.ts';
 import { OPERATION_IDS, ROUTES, SOCKET_PATH, type OperationId } from '../api/routes.ts';
 import {
+  EVENT_TOPIC,
   LOG_TOPIC,
   MAX_MESSAGE,
   MAX_RATE,
+  TOLD_TOPICS,
   TOPICS,
   type Change,
+  type ToldTopic,
   type Topic,
 } from '../api/socket.ts';
-import type { Measurement } from '../engine/types.ts';
+import type { Measurement, Picture } from '../engine/types.ts';
 import { bearerOf, type Access, type Grant } from './access.ts';
 import { errorText, notification, respond } from './jsonrpc.ts';
 import type { Limits } from './limits.ts';
@@ -63,9 +67,9 @@ const LOG_DELAY = 100;
 const MAX_TOLD = 100;
 
 const topics = z
-  .array(z.enum([...TOPICS, LOG_TOPIC]))
+  .array(z.enum([...TOPICS, ...TOLD_TOPICS]))
   .min(1)
-  .max(TOPICS.length + 1);
+  .max(TOPICS.length + TOLD_TOPICS.length);
 const subscribeSchema = z.strictObject({
   topics,
   rate: z.number().min(0.1).max(MAX_RATE).default(30),
@@ -79,8 +83,8 @@ interface Client {
   readonly socket: WebSocket;
   readonly outbox: Outbox;
   readonly telemetry: Telemetry;
-  /** Whether it wants the log as well. */
-  readsLog: boolean;
+  /** What it wants to be told in words. */
+  readonly reads: Set<ToldTopic>;
   alive: boolean;
   pending: number;
   tail: Promise<void>;
@@ -112,6 +116,7 @@ export class Sockets {
     this.#unlisten = [
       host.session.listen((change, origin) => this.#tell(change, origin)),
       host.logs.listen((entry) => this.#log(entry)),
+      host.events.listen((event) => this.#happened(event)),
     ];
     options.access.listen(() => this.#review());
     this.#heartbeat = setInterval(() => this.#ping(), options.heartbeat);
@@ -179,6 +184,15 @@ export class Sockets {
     }
   }
 
+  /** Gives a picture of the signals to everyone who is due one. */
+  show(picture: Picture): void {
+    const now = performance.now();
+    for (const { telemetry, outbox } of this.#clients) {
+      const frame = telemetry.picture(picture, now);
+      if (frame !== undefined) outbox.telemetry(frame);
+    }
+  }
+
   close(): void {
     clearInterval(this.#heartbeat);
     for (const unlisten of this.#unlisten) unlisten();
@@ -194,7 +208,7 @@ export class Sockets {
       socket,
       outbox: new Outbox(socket, this.#options.queueLimit),
       telemetry: new Telemetry(),
-      readsLog: false,
+      reads: new Set(),
       alive: true,
       pending: 0,
       tail: Promise.resolve(),
@@ -215,6 +229,12 @@ export class Sockets {
 
   #forget(client: Client): void {
     if (this.#clients.delete(client)) this.#droppedBefore += client.outbox.dropped;
+    this.#look();
+  }
+
+  /** Pictures are made of what somebody looks at. */
+  #look(): void {
+    this.#host.signals.want([...this.#clients].map(({ telemetry }) => telemetry.rates));
   }
 
   #receive(client: Client, text: string | undefined): void {
@@ -254,8 +274,11 @@ export class Sockets {
     if (!this.#options.access.holds(client.grant)) {
       return refuse('UNAUTHORIZED', 'the token was removed');
     }
-    if (method === 'subscribe') return subscribe(client, params);
-    if (method === 'unsubscribe') return unsubscribe(client, params);
+    if (method === 'subscribe' || method === 'unsubscribe') {
+      const outcome = (method === 'subscribe' ? subscribe : unsubscribe)(client, params);
+      this.#look();
+      return outcome;
+    }
     const id = OPERATION_IDS.find((operation) => operation === method);
     return id && dispatch(this.#host, id satisfies OperationId, params, client, client.grant.role);
   }
@@ -284,10 +307,18 @@ export class Sockets {
       this.#telling = undefined;
       const text = notification('log.written', { entries: this.#logged });
       this.#logged = [];
-      for (const { readsLog, outbox } of this.#clients) {
-        if (readsLog && outbox.clear) outbox.command(text);
+      for (const { reads, outbox } of this.#clients) {
+        if (reads.has(LOG_TOPIC) && outbox.clear) outbox.command(text);
       }
     }, LOG_DELAY).unref();
+  }
+
+  /** A slow client asks `events.list` for what it has missed. */
+  #happened(event: EventEntry): void {
+    const text = notification('engine.event', event);
+    for (const { reads, outbox } of this.#clients) {
+      if (reads.has(EVENT_TOPIC) && outbox.clear) outbox.command(text);
+    }
   }
 
   #ping(): void {
@@ -314,21 +345,23 @@ function subscribe(client: Client, params: unknown): Outcome<unknown> {
     return refuse('FORBIDDEN_ROLE', `the topic log needs the role ${needed}`);
   }
   client.telemetry.subscribe(measured(wanted), rate);
-  if (wanted.includes(LOG_TOPIC)) client.readsLog = true;
+  for (const topic of told(wanted)) client.reads.add(topic);
   return answer({ rates: client.telemetry.rates });
 }
 
 function unsubscribe(client: Client, params: unknown): Outcome<unknown> {
   const parsed = unsubscribeSchema.safeParse(params ?? {}, { reportInput: true });
   if (!parsed.success) return invalidInput(parsed.error, Object.keys(unsubscribeSchema.shape));
-  const { topics: unwanted = [...TOPICS, LOG_TOPIC] } = parsed.data;
+  const { topics: unwanted = [...TOPICS, ...TOLD_TOPICS] } = parsed.data;
   client.telemetry.unsubscribe(measured(unwanted));
-  if (unwanted.includes(LOG_TOPIC)) client.readsLog = false;
+  for (const topic of told(unwanted)) client.reads.delete(topic);
   return answer({ rates: client.telemetry.rates });
 }
 
-const measured = (wanted: readonly (Topic | typeof LOG_TOPIC)[]): Topic[] =>
-  wanted.filter((topic) => topic !== LOG_TOPIC);
+const told = (wanted: readonly (Topic | ToldTopic)[]): ToldTopic[] =>
+  TOLD_TOPICS.filter((topic) => wanted.includes(topic));
+const measured = (wanted: readonly (Topic | ToldTopic)[]): Topic[] =>
+  TOPICS.filter((topic) => wanted.includes(topic));
 
 function refuseUpgrade(stream: Duplex, refusal: Problem): void {
   stream.on('error', () => stream.destroy());

@@ -1,13 +1,13 @@
 /**
- * Turns measurements into frames for one subscriber, at the rate it asked for.
+ * Turns measurements and pictures of the signals into frames for one subscriber, at the rate it asked for.
  *
  * Invariant: each topic has its own rate and its own sequence; a frame is made only when it is due,
  * so nothing is averaged or made up. It does not send: `outbox.ts` does.
  */
 
-import { encodeFrame } from '../api/frame.ts';
-import { TOPICS, type Topic } from '../api/socket.ts';
-import type { Measurement } from '../engine/types.ts';
+import { encodeFrame, type Frame } from '../api/frame.ts';
+import { TOPICS, type SignalTopic, type Topic } from '../api/socket.ts';
+import type { Measurement, Picture } from '../engine/types.ts';
 
 interface Subscribed {
   readonly rate: number;
@@ -21,6 +21,8 @@ const EARLY = 4;
 export class Telemetry {
   readonly #topics = new Map<Topic, Subscribed>();
   readonly #sequence = new Map<Topic, number>();
+  /** What pictures do not say themselves. */
+  #newest: Pick<Frame, 'learning' | 'fault' | 'step'> = { learning: false, fault: false, step: 0 };
 
   subscribe(topics: readonly Topic[], rate: number): void {
     for (const topic of topics) this.#topics.set(topic, { rate, due: 0 });
@@ -42,31 +44,40 @@ export class Telemetry {
 
   /** @param now  milliseconds of any steady clock */
   frames(measurement: Measurement, now: number): Uint8Array[] {
+    const { learning, fault, step, program, frames: time } = measurement;
+    this.#newest = { learning, fault: fault !== 0, step };
     const frames: Uint8Array[] = [];
-    for (const [topic, subscribed] of this.#topics) {
-      if (now < subscribed.due - EARLY) continue;
-      const period = 1000 / subscribed.rate;
-      subscribed.due += period;
-      if (subscribed.due < now) subscribed.due = now + period;
-      const sequence = this.#sequence.get(topic) ?? 0;
-      this.#sequence.set(topic, (sequence + 1) % 2 ** 32);
-      frames.push(
-        encodeFrame({
-          topic,
-          learning: measurement.learning,
-          fault: measurement.fault !== 0,
-          gap: false,
-          sequence,
-          program: measurement.program,
-          time: measurement.frames,
-          step: measurement.step,
-          values: VALUES[topic](measurement),
-        }),
-      );
+    for (const topic of this.#topics.keys()) {
+      if (!isMeasured(topic) || !this.#isDue(topic, now)) continue;
+      frames.push(this.#encode(topic, { program, time, values: VALUES[topic](measurement) }));
     }
     return frames;
   }
+
+  /** A picture of the signals, where it is wanted and due. */
+  picture({ topic, program, frames, values }: Picture, now: number): Uint8Array | undefined {
+    if (!this.#topics.has(topic) || !this.#isDue(topic, now)) return undefined;
+    return this.#encode(topic, { program, time: frames, values });
+  }
+
+  #isDue(topic: Topic, now: number): boolean {
+    const subscribed = this.#topics.get(topic);
+    if (subscribed === undefined || now < subscribed.due - EARLY) return false;
+    const period = 1000 / subscribed.rate;
+    subscribed.due += period;
+    if (subscribed.due < now) subscribed.due = now + period;
+    return true;
+  }
+
+  #encode(topic: Topic, of: Pick<Frame, 'program' | 'time' | 'values'>): Uint8Array {
+    const sequence = this.#sequence.get(topic) ?? 0;
+    this.#sequence.set(topic, (sequence + 1) % 2 ** 32);
+    return encodeFrame({ topic, gap: false, sequence, ...this.#newest, ...of });
+  }
 }
+
+type MeasuredTopic = Exclude<Topic, SignalTopic>;
+const isMeasured = (topic: Topic): topic is MeasuredTopic => topic in VALUES;
 
 const VALUES = {
   loss: (m) => Float32Array.of(m.loss),
@@ -85,4 +96,6 @@ const VALUES = {
   load: (m) => Float32Array.of(m.load.mean, m.load.p99, m.load.max, m.xruns),
   meters: (m) =>
     Float32Array.from(m.meters, (value) => (Number.isFinite(Math.fround(value)) ? value : NaN)),
-} as const satisfies { readonly [K in Topic]: (m: Measurement) => Float32Array };
+  updates: (m) => Float32Array.from(m.updates),
+  xruns: (m) => Float32Array.of(m.xruns, m.lateBlocks, m.nanBlocks),
+} as const satisfies { readonly [K in MeasuredTopic]: (m: Measurement) => Float32Array };

@@ -21,6 +21,7 @@ import { rehearse } from './rehearse.ts';
 import { tryRevectorize } from './revectorize.ts';
 import type { Inheritance, Mail, OpenSettings, Ready, ThreadData, ThreadReport } from './thread.ts';
 import { translate } from './translate.ts';
+import { UpdateRatios } from './updates.ts';
 import type {
   Artifact,
   Command,
@@ -41,6 +42,7 @@ interface Playing {
   readonly controls: ProgramControls | null;
   readonly ring: Ring;
   readonly layout: RecordLayout;
+  readonly updates: UpdateRatios;
 }
 
 const switches = new Switches();
@@ -111,7 +113,8 @@ function onThread(report: ThreadReport, load: Loading | null): void {
       device = report.device;
       const layout = recordLayout(0, device.inputs, device.outputs);
       const ring = new Ring(report.ring, layout.length);
-      playing = { generation: 0, artifact: null, controls: null, ring, layout };
+      const updates = new UpdateRatios([]);
+      playing = { generation: 0, artifact: null, controls: null, ring, layout, updates };
       send({ kind: 'opened', device, realtime: report.realtime });
       setInterval(tick, TICK);
       if (load !== null) install(load);
@@ -175,7 +178,8 @@ function install({ generation, program }: Loading): void {
     const ring = Ring.create(layout.length, SLOTS);
     const controls = new ProgramControls(start.sliders, params.length);
     const inherits = inheritance(ready, device);
-    next = { generation, artifact, controls, ring, layout };
+    const updates = new UpdateRatios(params);
+    next = { generation, artifact, controls, ring, layout, updates };
     const [{ buffer }, rows] = [controls, ring.buffer];
     post({ kind: 'program', generation, ready, start, inherits, controls: buffer, ring: rows });
   } catch (error) {
@@ -223,10 +227,12 @@ function tick(): void {
 /** Rows are dropped, not queued, while the supervisor does not take them. */
 let congested = false;
 
-function drain({ ring, layout }: Playing): void {
+function drain({ ring, layout, updates }: Playing): void {
   for (let row = ring.peek(); row !== null; row = ring.peek()) {
     if (!congested) {
-      const report: Report = { kind: 'measurement', measurement: decode(row, layout) };
+      const seen = decode(row, layout);
+      const measurement = { ...seen, updates: updates.measure(seen.step, seen.params) };
+      const report: Report = { kind: 'measurement', measurement };
       congested = process.send?.(report, undefined, undefined, () => (congested = false)) === false;
     }
     ring.pop();
@@ -311,6 +317,11 @@ function obey(command: Command): void {
       break;
     case 'calibrate':
       calibrate();
+      break;
+    case 'watch':
+      break;
+    case 'lag':
+      send({ kind: 'lag', lag: { delay: null, confidence: 0 } });
       break;
     case 'stop':
       switches.requestStop();

@@ -61,7 +61,8 @@ export function recordLayout(
   };
 }
 
-export function decode(row: Float64Array, layout: RecordLayout): Measurement {
+/** @returns all but what is told from several rows */
+export function decode(row: Float64Array, layout: RecordLayout): Omit<Measurement, 'updates'> {
   const load = FIELD.load;
   return {
     frames: row[FIELD.frames]!,

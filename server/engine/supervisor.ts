@@ -24,7 +24,10 @@ import type {
   Diagnostic,
   EngineEvent,
   EngineStatus,
+  Lag,
   Measurement,
+  Picture,
+  PictureRates,
   Program,
   Report,
   Schedule,
@@ -41,6 +44,7 @@ const WATCH = 50;
 const RETRY = 1000;
 const GRACE = 1000;
 const CALIBRATION = 10_000;
+const LAG = 2000;
 /** Xruns come in bursts: all are counted, one a second is told. */
 const XRUN_EVENTS = 1000;
 /** Waits before respawning, by consecutive failures; a healthy spell starts over. */
@@ -61,6 +65,7 @@ export interface SupervisorOptions {
   readonly revectorize: Config['engine']['revectorize'];
   readonly log: Logger;
   onMeasurement(measurement: Measurement): void;
+  onPicture(picture: Picture): void;
   onStatus(status: EngineStatus): void;
   onEvent(event: EngineEvent): void;
 }
@@ -75,6 +80,9 @@ interface Waiter<T> {
   resolve(result: Result<T>): void;
 }
 
+/** Where nothing was measured. */
+const NO_LAG: Lag = { delay: null, confidence: 0 };
+
 type Phase = 'booting' | 'opening' | 'flowing';
 
 export class Supervisor {
@@ -88,6 +96,10 @@ export class Supervisor {
   #generation = 0;
   #loading: (Waiter<number> & { readonly memory: Memory }) | null = null;
   #calibrating: (Waiter<Calibration> & { readonly timer: NodeJS.Timeout }) | null = null;
+  /** Who waits for the next measurement of the lag: one is for all of them. */
+  #measuring: Promise<Lag> | null = null;
+  #onLag: ((lag: Lag) => void) | null = null;
+  #pictures: PictureRates = { scope: 0, spectrum: 0 };
   /** null: not chosen, so muted on hardware only. */
   #mutedByUser: boolean | null = null;
   #lastProgress = 0;
@@ -295,6 +307,29 @@ export class Supervisor {
     });
   }
 
+  /** Pictures of the signals, so many a second from now on, whatever becomes of the engine. */
+  watchSignals(rates: PictureRates): void {
+    this.#pictures = rates;
+    this.#engine?.send({ kind: 'watch', rates });
+  }
+
+  /** How late the estimate is behind the target, in the newest second. */
+  measureLag(): Promise<Lag> {
+    const engine = this.#engine;
+    if (this.#status.state !== 'running' || engine === null) return Promise.resolve(NO_LAG);
+    this.#measuring ??= new Promise<Lag>((resolve) => {
+      const timer = setTimeout(() => this.#onLag?.(NO_LAG), LAG);
+      this.#onLag = (lag) => {
+        clearTimeout(timer);
+        this.#measuring = null;
+        this.#onLag = null;
+        resolve(lag);
+      };
+      engine.send({ kind: 'lag' });
+    });
+    return this.#measuring;
+  }
+
   #enqueue<T>(task: () => Promise<T>): Promise<T> {
     const run = this.#queue.then(task);
     this.#queue = run.catch(() => undefined);
@@ -386,6 +421,15 @@ export class Supervisor {
       case 'measurement':
         this.#onMeasurement(report.measurement);
         break;
+      case 'picture': {
+        const { picture } = report;
+        const frames = this.#earlier.frames + picture.frames;
+        if (!this.#stopping) this.#options.onPicture({ ...picture, frames });
+        break;
+      }
+      case 'lag':
+        this.#onLag?.(report.lag);
+        break;
       case 'calibrated':
         this.#set({ latency: report.calibration.latency });
         this.#finishCalibration(success(report.calibration));
@@ -411,6 +455,7 @@ export class Supervisor {
       gainDb,
       load: this.#memory,
     });
+    if (isLookedAt(this.#pictures)) this.#engine?.send({ kind: 'watch', rates: this.#pictures });
   }
 
   #onOpened(device: DeviceInfo): void {
@@ -529,6 +574,7 @@ export class Supervisor {
     this.#earlier = add(this.#earlier, this.#counted);
     this.#counted = NOTHING;
     this.#finishCalibration(failure('ENGINE_STOPPED', '', 'the engine ended during calibration'));
+    this.#onLag?.(NO_LAG);
     if (this.#stopping) {
       this.#whenGone?.();
       return;
@@ -639,6 +685,8 @@ function add(a: Counters, b: Counters): Counters {
     nanBlocks: a.nanBlocks + b.nanBlocks,
   };
 }
+
+const isLookedAt = ({ scope, spectrum }: PictureRates): boolean => scope + spectrum > 0;
 
 function describe(
   engine: EngineProcess | null,

@@ -96,6 +96,8 @@ export interface Measurement {
   readonly paceMemory: Float64Array;
   readonly params: Float64Array;
   readonly gradients: Float64Array;
+  /** Of each parameter how large its last step was beside it: see updates.ts. */
+  readonly updates: Float64Array;
   readonly inputPeak: Float32Array;
   readonly inputRms: Float32Array;
   readonly outputPeak: Float32Array;
@@ -108,6 +110,29 @@ export interface Measurement {
   readonly nanBlocks: number;
   /** Generation of the program it belongs to, 0 when none is loaded. */
   readonly program: number;
+}
+
+export const PICTURES = ['scope', 'spectrum'] as const;
+export type PictureTopic = (typeof PICTURES)[number];
+/** Pictures a second; 0 where nobody looks. */
+export type PictureRates = Readonly<Record<PictureTopic, number>>;
+
+/** Signals at one moment, as the telemetry has them: three numbers, then signal after signal. */
+export interface Picture {
+  readonly topic: PictureTopic;
+  /** Frames since the supervisor started, at its newest sample. */
+  readonly frames: number;
+  /** Generation of the program it belongs to, 0 when none is loaded. */
+  readonly program: number;
+  readonly values: Float32Array;
+}
+
+/** How late the estimate is. */
+export interface Lag {
+  /** Frames from target to estimate; null where it is not clear. */
+  readonly delay: number | null;
+  /** Height of the peak of the normalised cross-correlation, 0 to 1. */
+  readonly confidence: number;
 }
 
 /** Something worth telling a user once; status carries the lasting part. */
@@ -190,6 +215,8 @@ export type Command =
   | ({ readonly kind: 'steer'; readonly generation: number } & Steering)
   | { readonly kind: 'output'; readonly muted: boolean; readonly gainDb: number }
   | { readonly kind: 'calibrate' }
+  | { readonly kind: 'watch'; readonly rates: PictureRates }
+  | { readonly kind: 'lag' }
   | { readonly kind: 'stop' };
 
 /** What became of the request for real-time scheduling. */
@@ -211,6 +238,8 @@ export type Report =
       readonly diagnostics: readonly Diagnostic[];
     }
   | { readonly kind: 'measurement'; readonly measurement: Measurement }
+  | { readonly kind: 'picture'; readonly picture: Picture }
+  | { readonly kind: 'lag'; readonly lag: Lag }
   | { readonly kind: 'calibrated'; readonly calibration: Calibration }
   | { readonly kind: 'uncalibrated'; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: 'ended'; readonly message: string };

@@ -15,6 +15,7 @@ import type {
   EngineEvent,
   EngineStatus,
   Measurement,
+  Picture,
   Program,
 } from '../../server/engine/types.ts';
 
@@ -35,6 +36,8 @@ export interface Supervised {
   readonly supervisor: Supervisor;
   readonly events: EngineEvent[];
   readonly states: string[];
+  /** Of the signals, the oldest first. */
+  readonly pictures: Picture[];
   /** The newest measurement. */
   readonly last: () => Measurement;
   /** Resolves when the condition holds; throws with what is known after `seconds`. */
@@ -49,6 +52,7 @@ export async function supervise(
 ): Promise<Supervised> {
   const events: EngineEvent[] = [];
   const states: string[] = [];
+  const pictures: Picture[] = [];
   let last: Measurement | null = null;
   const log = () => undefined;
   const supervisor = new Supervisor({
@@ -56,6 +60,7 @@ export async function supervise(
     revectorize,
     log: { debug: log, info: log, warn: log, error: log },
     onMeasurement: (measurement) => (last = measurement),
+    onPicture: (picture) => pictures.push(picture),
     onStatus: ({ state }: EngineStatus) => {
       if (states.at(-1) !== state) states.push(state);
     },
@@ -66,6 +71,7 @@ export async function supervise(
     supervisor,
     events,
     states,
+    pictures,
     last: () => {
       if (last === null) throw new Error('nothing was measured yet');
       return last;

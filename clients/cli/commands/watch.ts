@@ -7,7 +7,7 @@
  */
 
 import type { Client } from '../../sdk/client.ts';
-import { TOPICS } from '../../sdk/client.ts';
+import type { Topic } from '../../sdk/client.ts';
 import { LivegradError } from '../../sdk/errors.ts';
 import { answer } from '../answer.ts';
 import type { Answer, Exit } from '../answer.ts';
@@ -21,6 +21,16 @@ import { logLine, view } from '../watch/view.ts';
 
 /** How long --json waits for telemetry, ms: without a device there is none. */
 const PATIENCE = 3000;
+/** What it shows. */
+const SHOWN: readonly Topic[] = [
+  'loss',
+  'learningRate',
+  'params',
+  'gradients',
+  'levels',
+  'load',
+  'meters',
+];
 /** Counters that no topic carries are asked for this often, ms. */
 const POLL = 1000;
 
@@ -80,14 +90,14 @@ function follow(client: Client, state: WatchState): () => void {
   client.on('change', (change) => {
     if (!takeChange(state, change)) void refresh();
   });
-  client.subscribe({ topics: TOPICS, rate: RATE }, (frame) => takeFrame(state, frame));
+  client.subscribe({ topics: SHOWN, rate: RATE }, (frame) => takeFrame(state, frame));
   const timer = setInterval(() => void refresh(), POLL);
   return () => clearInterval(timer);
 }
 
 async function snapshot(client: Client, state: WatchState): Promise<Answer> {
   const stop = follow(client, state);
-  const complete = (): boolean => TOPICS.every((topic) => state.heard.has(topic));
+  const complete = (): boolean => SHOWN.every((topic) => state.heard.has(topic));
   const end = performance.now() + PATIENCE;
   while (!complete() && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -3,7 +3,14 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeFrame, decodeLevels, encodeFrame, markGap } from '../../../server/api/frame.ts';
+import {
+  decodeFrame,
+  decodeLevels,
+  decodeScope,
+  decodeSpectrum,
+  encodeFrame,
+  markGap,
+} from '../../../server/api/frame.ts';
 import { TOPICS } from '../../../server/api/socket.ts';
 
 const documented = {
@@ -28,7 +35,7 @@ test('the worked example of the documentation is what the encoder makes', () => 
 
 test('the documentation has a row for every topic', () => {
   const readme = readFileSync(new URL('../../../server/api/README.md', import.meta.url), 'utf8');
-  const rows = [...readme.matchAll(/^\|\s*(\d)\s*\|\s*`(\w+)`\s*\|/gm)].map((row) => [
+  const rows = [...readme.matchAll(/^\|\s*(\d+)\s*\|\s*`(\w+)`\s*\|/gm)].map((row) => [
     row[1],
     row[2],
   ]);
@@ -81,4 +88,26 @@ test('levels are read by channel', () => {
       { peak: 1, rms: 0.5 },
     ],
   });
+});
+
+test('the worked example of a scope is what is decoded', () => {
+  const readme = readFileSync(new URL('../../../server/api/README.md', import.meta.url), 'utf8');
+  const dump = [...readme.matchAll(/^ {6}((?:[0-9a-f]{2} )+)/gm)]
+    .flatMap((match) => (match[1] ?? '').trim().split(' '))
+    .map((byte) => Number.parseInt(byte, 16));
+  const values = new Float32Array(Uint8Array.from(dump).buffer);
+  expect(decodeScope(values)).toEqual({
+    samplesPerPoint: 1,
+    signals: [Float32Array.of(0.5, -0.25)],
+  });
+});
+
+test('scope and spectrum are read signal by signal, and what is cut off is not there', () => {
+  const values = Float32Array.of(2, 3, 93.75, 1, 2, 3, 4, 5, 6);
+  expect(decodeSpectrum(values)).toEqual({
+    binHz: 93.75,
+    signals: [Float32Array.of(1, 2, 3), Float32Array.of(4, 5, 6)],
+  });
+  expect(decodeSpectrum(values.subarray(0, 8)).signals).toHaveLength(1);
+  expect(decodeScope(new Float32Array()).signals).toEqual([]);
 });

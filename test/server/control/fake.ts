@@ -17,12 +17,14 @@ import { configSchema } from '../../../config/schema.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import { Access, type AccessOptions } from '../../../server/control/access.ts';
 import { createApp, type App, type AppOptions } from '../../../server/control/app.ts';
+import { EventTail } from '../../../server/control/event-tail.ts';
 import { History } from '../../../server/control/history/history.ts';
 import { LogTail } from '../../../server/control/log-tail.ts';
 import { Metrics } from '../../../server/control/metrics.ts';
 import { Morph } from '../../../server/control/morph.ts';
 import type { Host } from '../../../server/control/operations.ts';
 import { Session, type Engine, type PatchCompiler } from '../../../server/control/session.ts';
+import { Signals, type SignalEngine } from '../../../server/control/signals.ts';
 import { SnapshotFiles } from '../../../server/control/snapshot-files.ts';
 import type { Role } from '../../../server/api/roles.ts';
 import type { TokenRecord } from '../../../server/control/tokens.ts';
@@ -30,7 +32,10 @@ import type { Kept } from '../../../server/control/state.ts';
 import type {
   AudioDevice,
   EngineStatus,
+  Lag,
   Measurement,
+  Picture,
+  PictureRates,
   Program,
 } from '../../../server/engine/types.ts';
 
@@ -39,7 +44,7 @@ export const refusal = (message: string): Result<never> => ({
   diagnostics: [{ code: 'FAKE', path: '', message }],
 });
 
-export class FakeEngine implements Engine {
+export class FakeEngine implements Engine, SignalEngine {
   status: EngineStatus = {
     state: 'stopped',
     pid: null,
@@ -76,6 +81,8 @@ export class FakeEngine implements Engine {
   loading: Promise<void> = Promise.resolve();
   onStatus: (status: EngineStatus) => void = () => {};
   onMeasurement: (measurement: Measurement) => void = () => {};
+  onPicture: (picture: Picture) => void = () => {};
+  lag: Lag = { delay: 12, confidence: 0.9 };
 
   set(change: Partial<EngineStatus>): void {
     this.status = { ...this.status, ...change };
@@ -147,6 +154,20 @@ export class FakeEngine implements Engine {
     return { ok: true, value: { latency: 512, confidence: 9, input: 0 } };
   }
 
+  watchSignals({ scope, spectrum }: PictureRates): void {
+    this.calls.push(`watch ${scope} ${spectrum}`);
+  }
+
+  async measureLag(): Promise<Lag> {
+    this.calls.push('lag');
+    return this.lag;
+  }
+
+  /** A picture comes. */
+  show(topic: Picture['topic'], values: Float32Array): void {
+    this.onPicture({ topic, frames: this.frames, program: this.generation, values });
+  }
+
   /** A sixtieth of a second goes by. */
   crank(change: Partial<Measurement> = {}): void {
     this.frames += 800;
@@ -163,6 +184,7 @@ export class FakeEngine implements Engine {
       paceMemory: new Float64Array(6),
       params: Float64Array.from(params),
       gradients: Float64Array.from(params, (_, i) => -0.25 * (i + 1)),
+      updates: Float64Array.from(params, (_, i) => 0.001 * (i + 1)),
       inputPeak: Float32Array.of(0.5, 0.25),
       inputRms: Float32Array.of(0.125, 0.0625),
       outputPeak: Float32Array.of(0.75, 0.5),
@@ -259,6 +281,8 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     morph: new Morph(session),
     history,
     logs: new LogTail(),
+    events: new EventTail(),
+    signals: new Signals(engine, session),
     devices: { ok: true, value: [...DEVICES] },
     listDevices: async () => host.devices,
   };
@@ -274,6 +298,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     if (options.isRecorded === true) history.feed(session.state, measurement);
     app.sockets.feed(measurement);
   };
+  engine.onPicture = (picture) => app.sockets.show(picture);
   const opened = await session.open();
   if (!opened.ok) throw new Error(opened.problem.detail);
   return {

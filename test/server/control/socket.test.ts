@@ -437,6 +437,8 @@ test('telemetry has every topic, with the values of the measurement', async () =
   const { result } = await peer.ask('subscribe', { topics: TOPICS, rate: 60 });
   expect(result).toEqual({ rates: Object.fromEntries(TOPICS.map((topic) => [topic, 60])) });
   engine.crank();
+  engine.show('scope', Float32Array.of(1, 1, 1, 0.5));
+  engine.show('spectrum', Float32Array.of(1, 1, 93.75, -160));
   await vi.waitUntil(() => peer.frames.length === TOPICS.length);
   const values = (topic: string): number[] => [
     ...(peer.frames.find((frame) => frame.topic === topic)?.values ?? []),
@@ -448,6 +450,10 @@ test('telemetry has every topic, with the values of the measurement', async () =
   expect(values('params')).toEqual([1]);
   expect(values('gradients')).toEqual([-0.25]);
   expect(values('load')).toEqual([0.1, 0.2, 0.3, 0].map(Math.fround));
+  expect(values('updates')).toEqual([Math.fround(0.001)]);
+  expect(values('xruns')).toEqual([0, 0, 0]);
+  expect(values('scope')).toEqual([1, 1, 1, 0.5]);
+  expect(values('spectrum')).toEqual([1, 1, 93.75, -160]);
   expect(decodeLevels(Float32Array.from(values('levels')))).toEqual({
     inputs: [
       { peak: 0.5, rms: 0.125 },

@@ -116,8 +116,10 @@ function play(count: number, x = 0.5): number[][] {
   return heard;
 }
 
-function rows(from: Deck): Measurement[] {
-  const found: Measurement[] = [];
+type Row = Omit<Measurement, 'updates'>;
+
+function rows(from: Deck): Row[] {
+  const found: Row[] = [];
   for (let row = from.ring.peek(); row !== null; row = from.ring.peek()) {
     found.push(decode(row, from.layout));
     from.ring.pop();
