@@ -416,6 +416,7 @@ export class Model {
         this.load = [...values.subarray(0, 3)];
         this.loads.push(values[1] ?? 0);
         break;
+      default:
     }
     if (frame.learning !== host.training.running || frame.fault !== host.training.fault) {
       void this.refresh();

@@ -198,6 +198,7 @@ export function takeFrame(state: WatchState, frame: Frame): void {
     case 'load':
       state.load = { mean: values[0] ?? 0, p99: values[1] ?? 0, max: values[2] ?? 0 };
       break;
+    default:
   }
 }
 
