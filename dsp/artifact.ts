@@ -49,11 +49,21 @@ export interface JudgedLayout {
   readonly sums: number;
 }
 
+/**
+ * Byte addresses of what the first term of the loss compares: channels, some of which may be those of
+ * an input or output. Null where it is no plain signal, or there is no target.
+ */
+export interface ComparedLayout {
+  readonly estimate: number | null;
+  readonly target: number | null;
+}
+
 /** Byte addresses in the module's memory. */
 export interface Layout {
   /** First byte of each input and output channel: `maxBlock` binary32 values each. */
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  readonly compared: ComparedLayout;
   /** Banks of binary64 values. */
   readonly sliders: number;
   readonly params: number;

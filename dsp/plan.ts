@@ -15,9 +15,10 @@ import type { Control, Meter } from './control.ts';
 import { diagnostic, fail, ok, pathOf } from './diagnostic.ts';
 import type { Result } from './diagnostic.ts';
 import { isDelay, isSignal, nodeOf } from './ir/graph.ts';
-import type { Graph, NodeId } from './ir/graph.ts';
+import type { Graph, NodeId, Output } from './ir/graph.ts';
 import { OPS } from './ir/ops.ts';
-import type { GraphName, Program } from './ir/program.ts';
+import { comparedName } from './ir/program.ts';
+import type { COMPARED, GraphName, Program } from './ir/program.ts';
 import { lossOf, wrongOptions, wrongWindow } from './learn/losses/table.ts';
 import { guardsOf } from './learn/guards.ts';
 import type { Lowered } from './patch/lower.ts';
@@ -198,7 +199,8 @@ export function plan(
   }
   const reach = training.window + carried;
   const blind = way === 'forward' ? [] : unseenDelays(graph, active, reach);
-  const made = differentiate(graph, { ...objective, carry: carried }, active, choice.wayOf);
+  const seen = { ...graph, outputs: [...graph.outputs, ...comparedIn(graph, terms[0]!)] };
+  const made = differentiate(seen, { ...objective, carry: carried }, active, choice.wayOf);
   const stepOf = (isFree: boolean): Graph =>
     updateGraph(training.optimiser, base.params, training.window, isFree);
   watch.done?.('differentiate');
@@ -221,6 +223,20 @@ export function plan(
     idle: idleOf(graph, active, base.params),
     reasons: [...choice.reasons, ...blind],
   });
+}
+
+/** What a term compares, where that is one number of every sample. */
+function comparedIn(
+  graph: Graph,
+  { estimate, target }: Pick<Lowered['terms'][number], (typeof COMPARED)[number]>,
+): Output[] {
+  const isSeen = (id: NodeId): boolean => {
+    const { shape, hop } = nodeOf(graph, id);
+    return shape === 1 && hop <= 1;
+  };
+  if (!isSeen(estimate) || (target !== null && !isSeen(target))) return [];
+  const seen = [{ name: comparedName('estimate'), node: estimate }];
+  return target === null ? seen : [...seen, { name: comparedName('target'), node: target }];
 }
 
 /** Meters without what they show, which is an output of the graph. */

@@ -8,7 +8,8 @@
  * update    runs after it, once in `every` windows: the optimiser
  *
  * Invariant: graphs meet by output name only. `out:K` is output channel K; of `meter:K`, a real
- * number, the last value of a run is kept; `tape:K` is recorded for
+ * number, the last value of a run is kept; `compared:K` is what the loss compares, for who looks on;
+ * `tape:K` is recorded for
  * the backward graph's `tape` K; `loss`, `gradient:K` and `param:K` go into the banks, a vector into
  * as many places from K on; `measure:NAME` goes behind the banks, where the update graph finds it.
  */
@@ -128,6 +129,10 @@ export const updateScalars = {
 
 export const outName = (channel: number): string => `out:${channel}`;
 export const meterName = (index: number): string => `meter:${index}`;
+/** Of the first term of the loss, where they are signals; their places are the numbers of outputs. */
+export const COMPARED = ['estimate', 'target'] as const;
+export const comparedName = (which: (typeof COMPARED)[number]): string =>
+  `compared:${COMPARED.indexOf(which)}`;
 export const tapeName = (index: number): string => `tape:${index}`;
 export const gradientName = (param: number): string => `gradient:${param}`;
 export const tangentName = (index: number): string => `tangent:${index}`;

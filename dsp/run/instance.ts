@@ -21,7 +21,7 @@ import type { Adoption } from './adopt.ts';
 import { DETAIL, FAULT } from './faults.ts';
 import { ParameterGuard } from './guards.ts';
 import { NOT_FINITE } from './kernel.ts';
-import type { Kernel, Samples } from './kernel.ts';
+import type { ComparedSamples, Kernel, Samples } from './kernel.ts';
 import { wasmKernel } from './wasm-kernel.ts';
 
 export class Instance {
@@ -29,6 +29,8 @@ export class Instance {
   /** [channel], `maxBlock` frames each: fill, process, read. */
   readonly inputs: readonly Samples[];
   readonly outputs: readonly Samples[];
+  /** What the first term of the loss compares, over the frames last processed. */
+  readonly compared: ComparedSamples;
   readonly sliders: Float64Array;
   readonly params: Float64Array;
   readonly gradients: Float64Array;
@@ -73,6 +75,7 @@ export class Instance {
     this.#kernel = 'stream' in code ? code : wasmKernel(artifact, code);
     this.inputs = this.#kernel.inputs;
     this.outputs = this.#kernel.outputs;
+    this.compared = this.#kernel.compared;
     this.#silence = new Int32Array(Float32Array.of(artifact.guards.silence).buffer)[0]!;
     this.sliders = this.#kernel.sliders;
     this.params = this.#kernel.params;

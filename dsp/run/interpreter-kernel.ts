@@ -8,6 +8,8 @@
 import { Interpreter } from '../interpret/interpret.ts';
 import type { Leaves } from '../interpret/interpret.ts';
 import {
+  COMPARED,
+  comparedName,
   gradientName,
   measureName,
   meterName,
@@ -53,9 +55,16 @@ export function interpreterKernel(
   );
   const bank = (values: readonly { initial: number }[]): Float64Array =>
     Float64Array.from(values, (v) => v.initial);
+  const compared = COMPARED.map((which) => {
+    const name = comparedName(which);
+    return program.stream.outputs.some((output) => output.name === name)
+      ? { name, samples: new Float64Array(maxBlock) }
+      : null;
+  });
   const kernel: Kernel = {
     inputs: Array.from({ length: program.inputs }, () => new Float64Array(maxBlock)),
     outputs: Array.from({ length: program.outputs }, () => new Float64Array(maxBlock)),
+    compared: { estimate: compared[0]?.samples ?? null, target: compared[1]?.samples ?? null },
     sliders: bank(program.sliders),
     params: bank(program.params),
     gradients: new Float64Array(P),
@@ -75,6 +84,10 @@ export function interpreterKernel(
         const values = results.get(outName(channel));
         for (let n = 0; n < frames; n++) out[offset + n] = valueAt(values, n);
       });
+      for (const shown of compared) {
+        const values = results.get(shown?.name ?? '');
+        for (let n = 0; shown && n < frames; n++) shown.samples[offset + n] = valueAt(values, n);
+      }
       for (let k = 0; k < kernel.meters.length; k++) {
         // Without a frame in this run the last one still counts.
         kernel.meters[k] = results.get(meterName(k))?.at(-1) ?? kernel.meters[k]!;

@@ -50,10 +50,17 @@ export interface Course {
   readonly run: (offset: number, position: number, frames: number) => void;
 }
 
+/** What the first term of the loss compares, `maxBlock` frames each; null where there is none. */
+export interface ComparedSamples {
+  readonly estimate: Samples | null;
+  readonly target: Samples | null;
+}
+
 export interface Kernel {
   /** [channel][frame], `maxBlock` frames each. */
   readonly inputs: readonly Samples[];
   readonly outputs: readonly Samples[];
+  readonly compared: ComparedSamples;
   readonly sliders: Float64Array;
   readonly params: Float64Array;
   readonly gradients: Float64Array;

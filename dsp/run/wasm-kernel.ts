@@ -42,10 +42,15 @@ export function wasmKernel(artifact: Artifact, module: WebAssembly.Module): Kern
     Float64Array,
     Float64Array,
   ];
-  const { judged, course } = layout;
+  const { judged, course, compared } = layout;
+  const channel = (at: number): Float32Array => new Float32Array(buffer, at, maxBlock);
   return {
-    inputs: layout.inputs.map((at) => new Float32Array(buffer, at, maxBlock)),
-    outputs: layout.outputs.map((at) => new Float32Array(buffer, at, maxBlock)),
+    inputs: layout.inputs.map(channel),
+    outputs: layout.outputs.map(channel),
+    compared: {
+      estimate: compared.estimate === null ? null : channel(compared.estimate),
+      target: compared.target === null ? null : channel(compared.target),
+    },
     sliders: doubles(layout.sliders, sliders.length),
     params: bank,
     gradients: doubles(layout.gradients, params.length),

@@ -14,12 +14,15 @@ import { nodeOf } from '../ir/graph.ts';
 import { COURSE_WORDS, KEPT_NUMBERS } from '../ir/judging.ts';
 import { ListKeys } from '../ir/lists.ts';
 import {
+  COMPARED,
   NO_GUARDS,
+  comparedName,
   gradientName,
   listensTo,
   measureLanes,
   measureName,
   meterName,
+  outName,
   paramName,
   tapesOf,
   updateScalars,
@@ -127,6 +130,10 @@ export function generate(
 
   const wide = (): number => memory.take(element.bytes * (maxBlock + 4));
   const exact = isExact ? outputs.map(wide) : null;
+  const compared = COMPARED.map((which) => {
+    const known = channelOf(program.stream, comparedName(which), inputs, outputs);
+    return known === undefined ? known : { ...known, address: known.address ?? channels(1)[0]! };
+  });
 
   const channelsEnd = memory.top;
   const begin = memory.take(0);
@@ -179,6 +186,7 @@ export function generate(
     inputs,
     outputs: exact ?? outputs,
     isExact: exact !== null,
+    compared: compared.map((one) => (one?.isOwn === true ? one.address : undefined)),
     tapes: recordings.map(({ from }) => from(before)),
     slider: (index) => slot(sliders, index),
     param: (index) => slot(params, index),
@@ -368,6 +376,7 @@ export function generate(
     layout: {
       inputs,
       outputs,
+      compared: { estimate: compared[0]?.address ?? null, target: compared[1]?.address ?? null },
       sliders,
       params,
       gradients: slot(scalars, updateScalars.gradient(0)),
@@ -414,6 +423,26 @@ function carriesOf(
     carries.set(id, address);
   }
   return carries.size === other.delays.size ? carries : null;
+}
+
+/**
+ * Where a signal lies that is an output of a stream by another name: in the channel that it is played
+ * on or heard from, or in one of its own.
+ */
+function channelOf(
+  { nodes, outputs }: Graph,
+  name: string,
+  heard: readonly number[],
+  played: readonly number[],
+): { readonly address: number | undefined; readonly isOwn: boolean } | undefined {
+  const found = outputs.find((output) => output.name === name);
+  if (found === undefined) return undefined;
+  const { op, attrs } = nodes[found.node]!;
+  const channel = played.findIndex((_, k) =>
+    outputs.some((output) => output.name === outName(k) && output.node === found.node),
+  );
+  const address = op === 'input' ? heard[attrs[0]!] : played[channel];
+  return { address, isOwn: address === undefined };
 }
 
 /** Does an update make all of so many parameters? */

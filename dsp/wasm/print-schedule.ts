@@ -105,7 +105,7 @@ interface Places {
 function placesOf({ graph, order, storage, frames, name }: Plan): Places {
   const FIRST = 2 ** 40;
   let rooms = 0;
-  const none = { inputs: [], outputs: [], tapes: [] };
+  const none = { inputs: [], outputs: [], compared: [], tapes: [] };
   const bases = { offset: null, position: null, heads: new Map() };
   const room = (): number => FIRST + rooms++;
   const sites = placeSignals(graph, order, storage, none, bases, room, frames);

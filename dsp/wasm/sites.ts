@@ -32,6 +32,8 @@ export interface Site {
 export interface Channels {
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** Of what the loss compares; undefined where it lies in a channel anyway. */
+  readonly compared: readonly (number | undefined)[];
   /** Of the first frame of the window. */
   readonly tapes: readonly number[];
 }
@@ -91,6 +93,10 @@ export function placeSignals(
       const { exact = null, offset } = bases;
       const site = exact === null ? { base: offset, isDevice } : { base: exact };
       addSink(node, { address, places, ...site });
+    }
+    const shown = kind === 'compared' ? channels.compared[Number(index)] : undefined;
+    if (shown !== undefined) {
+      addSink(node, { address: shown, base: bases.offset, places, isDevice });
     }
     if (kind === 'tape' && nodeOf(graph, node).hop <= 1) {
       addSink(node, { address: channels.tapes[Number(index)]!, base: bases.position, places });
