@@ -29,6 +29,7 @@ import { createApp, type App } from './control/app.ts';
 import { EventTail } from './control/event-tail.ts';
 import { FileWatch } from './control/file-watch.ts';
 import { History } from './control/history/history.ts';
+import { libraryFiles } from './control/library-files.ts';
 import { createLog, type Log } from './control/log.ts';
 import { LogTail } from './control/log-tail.ts';
 import { Metrics } from './control/metrics.ts';
@@ -36,7 +37,7 @@ import { Morph } from './control/morph.ts';
 import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts';
 import { Session, type Engine } from './control/session.ts';
 import { Signals, type SignalEngine } from './control/signals.ts';
-import { SnapshotFiles } from './control/snapshot-files.ts';
+import { snapshotFiles } from './control/snapshot-files.ts';
 import { Settings } from './control/settings.ts';
 import { Store } from './control/store.ts';
 import { readCertificate } from './control/tls.ts';
@@ -140,7 +141,8 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   const operations = {
     session,
     log,
-    snapshots: new SnapshotFiles(config.stateDir, log),
+    snapshots: snapshotFiles(config.stateDir, log),
+    library: libraryFiles(config.stateDir, log),
     morph: new Morph(session),
     history,
     logs,

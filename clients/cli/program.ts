@@ -18,6 +18,7 @@ import { gradcheck } from './commands/gradcheck.ts';
 import { history } from './commands/history.ts';
 import { learn } from './commands/learn.ts';
 import { learnable } from './commands/learnable.ts';
+import { library } from './commands/library.ts';
 import { load } from './commands/load.ts';
 import { calibrate } from './commands/calibrate.ts';
 import { logs } from './commands/logs.ts';
@@ -60,6 +61,7 @@ const COMMANDS = [
   calibrate,
   load,
   exportPatch,
+  library,
   devices,
   token,
   examples,

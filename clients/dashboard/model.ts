@@ -355,6 +355,7 @@ export class Model {
         this.edits = change.data;
         break;
       // Not shown.
+      case 'library.changed':
       case 'history.changed':
         return;
     }

@@ -211,6 +211,18 @@ export const ERRORS = {
     title: 'Not kept',
     doc: 'The state folder could not be written, or has no room for more.',
   },
+  UNKNOWN_PATCH: {
+    status: 404,
+    rpc: -32040,
+    title: 'Unknown patch',
+    doc: 'The library has no patch of this name.',
+  },
+  PATCH_EXISTS: {
+    status: 409,
+    rpc: -32041,
+    title: 'Patch exists',
+    doc: 'The library has a patch of this name already, and `replace` was not asked for.',
+  },
   NOTHING_TO_UNDO: {
     status: 409,
     rpc: -32034,

@@ -15,6 +15,7 @@ import { EDIT_OPERATIONS } from './edits.ts';
 import type { ErrorCode } from './errors.ts';
 import { EVENT_OPERATIONS } from './events.ts';
 import { HISTORY_OPERATIONS } from './history.ts';
+import { LIBRARY_OPERATIONS } from './library.ts';
 import { LOG_OPERATIONS } from './logs.ts';
 import { nothing, type OperationSpec } from './operation.ts';
 import { ROLES } from './roles.ts';
@@ -266,6 +267,7 @@ export const OPERATIONS = {
     output: z.array(z.number()),
     errors: ['NOT_TRAINABLE'],
   },
+  ...LIBRARY_OPERATIONS,
   ...SNAPSHOT_OPERATIONS,
   ...EDIT_OPERATIONS,
   ...HISTORY_OPERATIONS,

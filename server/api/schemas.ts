@@ -240,6 +240,11 @@ export const patchInputSchema = z.union([
   patchSchema.describe('A livegrad.patch/1 document.'),
 ]);
 
+/** Whatever `patchInputSchema` takes, beside other fields; the compile thread checks it. */
+export const patchObjectSchema = z
+  .record(z.string(), z.unknown())
+  .describe('As PUT /patch takes it: a document, a Faust program, or a shipped example.');
+
 export const patchInfoSchema = z.object({
   name: z.string(),
   title: z.string().optional(),

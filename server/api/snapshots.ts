@@ -7,27 +7,18 @@
  */
 
 import { z } from 'zod';
+import { nameSchema } from './names.ts';
 import { nothing, type OperationSpec } from './operation.ts';
 import { revisionSchema } from './schemas.ts';
 
 export const SNAPSHOT_FORMAT = 'livegrad.snapshot/1';
 
-/** Characters in a name. */
-const LONGEST = 80;
 /** Snapshots that are kept. */
 export const MAX_SNAPSHOTS = 1000;
 /** Seconds of a morph. */
 const LONGEST_MORPH = 3600;
 
-export const snapshotNameSchema = z
-  .string()
-  .max(LONGEST)
-  .regex(
-    /^(?=.*[\p{L}\p{N}])[^\p{C}/\\\s](?:[^\p{C}/\\]*[^\p{C}/\\\s])?$/u,
-    'expected a name with a letter or digit, without slashes, control characters, or spaces at its ends',
-  )
-  .normalize('NFC')
-  .describe('Of a snapshot: "warm lead".');
+const snapshotNameSchema = nameSchema.describe('Of a snapshot: "warm lead".');
 
 const values = z.record(z.string().max(120), z.number());
 

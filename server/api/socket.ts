@@ -7,6 +7,7 @@
 
 import type { NextEdits } from './edits.ts';
 import type { HistoryChange } from './history.ts';
+import type { LibraryHeading } from './library.ts';
 import type { LogEntry } from './logs.ts';
 import type {
   OutputState,
@@ -66,6 +67,7 @@ export interface Changes {
   readonly 'source.changed': SourceState;
   readonly 'output.changed': OutputState;
   readonly 'engine.changed': Status['engine'];
+  readonly 'library.changed': { readonly patches: readonly LibraryHeading[] };
   readonly 'snapshots.changed': { readonly snapshots: readonly SnapshotHeading[] };
   readonly 'morph.changed': MorphState;
   readonly 'edits.changed': NextEdits;

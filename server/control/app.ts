@@ -246,8 +246,16 @@ function faustOf(id: OperationId): 'input' | 'output' | undefined {
 /** The input of an operation: its body or query, and the fields of its path. */
 function inputOf(request: FastifyRequest, fields: readonly string[]): unknown {
   if (isSource(request)) {
-    const { name } = request.query as { readonly name?: unknown };
-    return documentOf(String(request.body), typeof name === 'string' ? name : '');
+    const query = request.query as { readonly name?: unknown; readonly replace?: unknown };
+    const path = request.params as Readonly<Record<string, string>>;
+    const name = typeof query.name === 'string' ? query.name : path['name'];
+    const patch = documentOf(String(request.body), name);
+    if (fields.length === 0) return patch;
+    return {
+      ...path,
+      patch,
+      ...(query.replace === undefined ? {} : { replace: query.replace === 'true' }),
+    };
   }
   const given = request.method === 'GET' ? request.query : request.body;
   if (fields.length === 0) return given;
@@ -273,21 +281,30 @@ function wantsSource(accept = ''): boolean {
   return source > 0 && source >= (likes.get('application/json') ?? 0);
 }
 
-function sendSource(reply: FastifyReply, patch: unknown): FastifyReply {
-  const source = sourceOf(patch);
+/** @param found  a patch, or an entry of the library with one */
+function sendSource(reply: FastifyReply, found: unknown): FastifyReply {
+  const { name, document = found } = found as {
+    readonly name: string;
+    readonly document?: unknown;
+  };
+  const source = sourceOf(document);
   if (source !== undefined) return reply.type(`${FAUST_TYPE}; charset=utf-8`).send(source);
-  const { name } = patch as { readonly name: string };
   return sendProblem(
     reply,
     problem('NOT_FAUST', `patch ${name} has nodes, and no source in Faust`),
   );
 }
 
-/** The schema of a route, for the OpenAPI document. */
-const sourceQuery = z.strictObject({
-  name: z.string().optional().describe('Of the patch, where the source of it declares no name.'),
-});
+/** What is said beside a source, where a document would say it. */
+const sourceQueryOf = (fields: readonly string[]): z.ZodObject =>
+  z.strictObject({
+    name: z.string().optional().describe('Of the patch, where the source of it declares no name.'),
+    ...(fields.length === 0
+      ? {}
+      : { replace: z.stringbool().optional().describe('One of the same name may be lost.') }),
+  });
 
+/** The schema of a route, for the OpenAPI document. */
 function describe(id: OperationId, fields: readonly string[]): Record<string, unknown> {
   const { summary, doc, input, output, errors } = OPERATIONS[id];
   const [method, , role] = ROUTES[id];
@@ -315,7 +332,7 @@ function describe(id: OperationId, fields: readonly string[]): Record<string, un
     security: [{ token: [role] }, {}],
     ...(fields.length > 0 ? { params: part(true) } : {}),
     ...(takes ? { [method === 'GET' ? 'querystring' : 'body']: body } : {}),
-    ...(faust === 'input' ? { source: true, querystring: sourceQuery } : {}),
+    ...(faust === 'input' ? { source: true, querystring: sourceQueryOf(fields) } : {}),
     response: {
       200: {
         description: summary,

@@ -9,11 +9,10 @@
 
 import type { FastifyBaseLogger } from 'fastify';
 import { z } from 'zod';
-import { nearest, type Result } from '../../dsp/diagnostic.ts';
+import type { Result } from '../../dsp/diagnostic.ts';
 import { EXAMPLES } from '../../dsp/examples/index.ts';
 import { explain, fromIssue, onePerPath } from '../../dsp/patch/explain.ts';
 import { withoutProgram } from '../../dsp/patch/faust.ts';
-import type { Patch } from '../../dsp/patch/schema.ts';
 import { OPERATIONS, type Output, type Parsed } from '../api/operations.ts';
 import { includes, type Role } from '../api/roles.ts';
 import { ROUTES, type OperationId } from '../api/routes.ts';
@@ -23,11 +22,14 @@ import type { AudioDevice } from '../engine/types.ts';
 import { withoutFolders } from './discreet.ts';
 import type { EventTail } from './event-tail.ts';
 import type { History } from './history/history.ts';
+import type { LibraryFiles } from './library-files.ts';
 import type { LogTail } from './log-tail.ts';
 import type { Morph } from './morph.ts';
 import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
+import { namedPatch } from './patch-input.ts';
 import { EDIT_RUNNERS } from './runners/edits.ts';
 import { HISTORY_RUNNERS } from './runners/history.ts';
+import { LIBRARY_RUNNERS } from './runners/library.ts';
 import { LOG_RUNNERS } from './runners/logs.ts';
 import { SIGNAL_RUNNERS } from './runners/signals.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
@@ -41,6 +43,7 @@ export interface Host {
   readonly session: Session;
   readonly log: FastifyBaseLogger;
   readonly snapshots: SnapshotFiles;
+  readonly library: LibraryFiles;
   readonly morph: Morph;
   readonly history: History;
   readonly logs: LogTail;
@@ -92,11 +95,11 @@ const RUNNERS: Runners = {
   'patch.export': ({ session }, { format }) => session.export(format),
   'patch.info': ({ session }) => session.info(),
   'patch.set': async ({ session }, input, origin) => {
-    const patch = named(input);
+    const patch = namedPatch(input);
     return patch.ok ? session.setPatch(patch.value, origin) : patch;
   },
   'patch.check': async ({ session }, input) => {
-    const patch = named(input);
+    const patch = namedPatch(input);
     if (!patch.ok) return patch;
     const compiled = await session.check(patch.value);
     switch (compiled.kind) {
@@ -158,6 +161,7 @@ const RUNNERS: Runners = {
   'schedule.ahead': ({ session }, input) => session.ahead(input),
   'schedule.preview': ({ session }, input) => session.preview(input),
 
+  ...LIBRARY_RUNNERS,
   ...SNAPSHOT_RUNNERS,
   ...EDIT_RUNNERS,
   ...HISTORY_RUNNERS,
@@ -242,16 +246,4 @@ async function resolveDevices(host: Host, selection: Selection): Promise<Outcome
       ? {}
       : { backend: selection.backend ?? backend }),
   });
-}
-
-/** A patch document as it came, or the shipped example that it names. */
-function named(input: unknown): Outcome<unknown> {
-  if (typeof input !== 'object' || input === null || !('example' in input)) return answer(input);
-  const name = String(input.example);
-  const example: Patch | undefined = Object.hasOwn(EXAMPLES, name) ? EXAMPLES[name] : undefined;
-  if (example !== undefined) return answer(example);
-  const near = nearest(name, Object.keys(EXAMPLES));
-  const known = Object.keys(EXAMPLES).join(', ');
-  const hint = near === undefined ? '' : `; did you mean ${near}?`;
-  return refuse('UNKNOWN_EXAMPLE', `expected one of ${known}, got "${name}"${hint}`);
 }

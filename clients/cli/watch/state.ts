@@ -123,6 +123,7 @@ export function takeChange(state: WatchState, change: Change): boolean {
       break;
     case 'patch.changed':
       return false;
+    case 'library.changed':
     case 'snapshots.changed':
     case 'morph.changed':
     case 'edits.changed':

@@ -78,6 +78,24 @@ describe('a running host', () => {
     expect(await host('mute', 'maybe')).toMatchObject({ exit: 2 });
   });
 
+  it('keeps patches in its library, plays them, and says what is wrong with one', async () => {
+    expect((await host('library', 'put', 'now')).document).toMatchObject({ ok: true });
+    const faulty = textFile('faulty.dsp', '\nprocess = nothing;\n');
+    const kept = await host('library', 'put', 'faulty', faulty);
+    expect(kept).toMatchObject({ exit: 0, document: { ok: false, kind: 'faust' } });
+    const text = await livegrad(['library', 'put', 'faulty', faulty, '--replace', '--url', url]);
+    expect(text.stdout).toMatch(/^kept "faulty", which does not compile:\n.*faulty\.dsp:2: /m);
+    expect(await host('library', 'play', 'faulty')).toMatchObject({ exit: 1 });
+    expect((await host('library', 'play', 'now')).document).toMatchObject({ name: 'gain' });
+    expect((await host('library', 'rename', 'faulty', 'later')).document).toMatchObject({
+      name: 'later',
+    });
+    const got = await livegrad(['library', 'get', 'later', '--url', url]);
+    expect(got.stdout).toBe('\nprocess = nothing;\n');
+    expect((await host('library', 'delete', 'later')).exit).toBe(0);
+    expect((await host('library', 'list')).document['patches']).toMatchObject([{ name: 'now' }]);
+  });
+
   it('shows and exchanges its schedule, and says what a kind needs', async () => {
     const step = ['schedule', 'step', '--rate', '0.9', '--factor', '0.5', '--every', '1000'];
     const wanted = { schedule: { kind: 'step', rate: 0.9, factor: 0.5, every: 1000 } };

@@ -62,6 +62,7 @@ test('the status has the engine, the training and the revision', async () => {
 test('every operation that only looks answers with what its schema says', async () => {
   const { send, engine } = await start({ isRecorded: true });
   await send('PUT', '/snapshots/warm', {});
+  await send('PUT', '/library/warm', {});
   engine.crank();
   const { runs } = (await send('GET', '/history')).body as { runs: { run: number }[] };
   const fields = { id: 'gain', name: 'warm', run: String(runs[0]?.run) };

@@ -10,6 +10,7 @@ import type { InjectOptions } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { ERRORS, ERROR_CODES, problemSchema, type ErrorCode } from '../../../server/api/errors.ts';
+import { LIBRARY_FORMAT } from '../../../server/api/library.ts';
 import { COMMON_ERRORS, OPERATIONS } from '../../../server/api/operations.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import type { PatchCompiler } from '../../../server/control/session.ts';
@@ -215,6 +216,21 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
   },
   UNKNOWN_RUN: { provoke: api('GET', '/history/7') },
   HISTORY_UNAVAILABLE: { options: { stateDir: '/dev/null' }, provoke: api('GET', '/history') },
+  UNKNOWN_PATCH: { provoke: api('POST', '/library/night/activate', {}) },
+  PATCH_EXISTS: {
+    provoke: async (host) => {
+      const entry = {
+        format: LIBRARY_FORMAT,
+        name: 'night',
+        kind: 'patch',
+        patch: 'gain',
+      } as const;
+      const saved = new Date().toISOString();
+      const rest = { saved, hash: null, diagnostics: [], document: { ...example('gain') } };
+      await host.host.library.write({ ...entry, ...rest });
+      return api('PUT', '/library/night', {})(host);
+    },
+  },
   NOTHING_TO_UNDO: { provoke: api('POST', '/edits/redo') },
 };
 
@@ -263,10 +279,14 @@ test('the codes that the control plane mentions are those of the table', () => {
   const sources = [
     'access',
     'app',
+    'documents',
+    'export',
     'history/history',
     'jsonrpc',
+    'library-files',
     'limits',
     'operations',
+    'patch-input',
     'runners/history',
     'session',
     'snapshot',

@@ -19,13 +19,14 @@ import { Access, type AccessOptions } from '../../../server/control/access.ts';
 import { createApp, type App, type AppOptions } from '../../../server/control/app.ts';
 import { EventTail } from '../../../server/control/event-tail.ts';
 import { History } from '../../../server/control/history/history.ts';
+import { libraryFiles } from '../../../server/control/library-files.ts';
 import { LogTail } from '../../../server/control/log-tail.ts';
 import { Metrics } from '../../../server/control/metrics.ts';
 import { Morph } from '../../../server/control/morph.ts';
 import type { Host } from '../../../server/control/operations.ts';
 import { Session, type Engine, type PatchCompiler } from '../../../server/control/session.ts';
 import { Signals, type SignalEngine } from '../../../server/control/signals.ts';
-import { SnapshotFiles } from '../../../server/control/snapshot-files.ts';
+import { snapshotFiles } from '../../../server/control/snapshot-files.ts';
 import type { Role } from '../../../server/api/roles.ts';
 import type { TokenRecord } from '../../../server/control/tokens.ts';
 import type { Kept } from '../../../server/control/state.ts';
@@ -277,7 +278,8 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
   const host: Bench['host'] = {
     session,
     log: silent,
-    snapshots: new SnapshotFiles(stateDir, silent),
+    snapshots: snapshotFiles(stateDir, silent),
+    library: libraryFiles(stateDir, silent),
     morph: new Morph(session),
     history,
     logs: new LogTail(),

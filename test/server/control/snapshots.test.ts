@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createClient, type Change, type LivegradError } from '../../../clients/sdk/client.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
 import { snapshotSchema, type Snapshot } from '../../../server/api/snapshots.ts';
-import { SnapshotFiles } from '../../../server/control/snapshot-files.ts';
+import { snapshotFiles } from '../../../server/control/snapshot-files.ts';
 import { hashOf, snapshotOf } from '../../../server/control/snapshot.ts';
 import { stateOf } from '../../../server/control/state.ts';
 import { bench, example, silent, type BenchOptions } from './fake.ts';
@@ -180,7 +180,7 @@ test('an edit of the training or of the texts leaves the hash of a patch, anothe
 });
 
 test('snapshots outlive the daemon, and damaged or newer files do not stop it', async () => {
-  const first = new SnapshotFiles(stateDir, silent);
+  const first = snapshotFiles(stateDir, silent);
   const state = stateOf(example('gain'));
   await first.write(snapshotOf(state, 'one', new Date()));
   await first.write(snapshotOf(state, 'two', new Date()));
@@ -190,7 +190,7 @@ test('snapshots outlive the daemon, and damaged or newer files do not stop it', 
   const newer = text.replace('snapshot/1', 'snapshot/2');
   writeFileSync(join(folder(), 'newer.json'), newer);
   writeFileSync(join(folder(), 'by hand.json'), text.replace('"two"', '"three"'));
-  const again = new SnapshotFiles(stateDir, silent);
+  const again = snapshotFiles(stateDir, silent);
   expect((await again.list()).map(({ name }) => name)).toEqual(['three', 'two']);
   expect(await again.read('three')).toMatchObject({ ok: true });
   const files = readdirSync(folder());

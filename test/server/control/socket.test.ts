@@ -84,6 +84,7 @@ test('every operation is a method, and answers what REST answers', async () => {
   const { url, http, engine } = await start({ isRecorded: true });
   const peer = await join(url);
   await peer.ask('snapshots.save', { name: 'warm' });
+  await peer.ask('library.put', { name: 'warm' });
   engine.crank();
   const { runs } = (await peer.ask('history.list')).result as { runs: { run: number }[] };
   const fields = { id: 'gain', name: 'warm', run: String(runs[0]?.run) };
