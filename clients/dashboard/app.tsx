@@ -40,6 +40,7 @@ const VIEWS = {
   Mixer,
   Patch: later(async () => (await import('./patch.tsx')).Patch),
   Device: later(async () => (await import('./device.tsx')).Device),
+  History: later(async () => (await import('./history.tsx')).History),
 } as const satisfies Record<string, ViewOf>;
 type View = keyof typeof VIEWS;
 const NAMES = Object.keys(VIEWS) as readonly View[];

@@ -17,3 +17,5 @@ export type Device = Output<'devices.list'>['devices'][number];
 export type Engine = Status['engine'];
 export type Heading = Output<'snapshots.list'>['snapshots'][number];
 export type Morph = Output<'morph.get'>;
+export type Run = Output<'history.list'>['runs'][number];
+export type RunSeries = Output<'history.get'>;

@@ -11,6 +11,7 @@ import { COALESCING } from '../../server/api/edits.ts';
 import { addToken } from '../../server/control/tokens.ts';
 import { buildDashboard, knownDashboard } from '../../server/launch/dashboard.mjs';
 import { BUILD } from '../../server/launch/paths.mjs';
+import { coloured, saved } from '../support/browser.ts';
 import { startDaemon, type Daemon } from '../support/daemon.ts';
 import { describeWith } from '../support/packages.ts';
 
@@ -21,7 +22,7 @@ const PHONE = {
   colorScheme: 'dark',
   hasTouch: true,
 } as const;
-const VIEWS = ['learn', 'schedule', 'mixer', 'patch', 'device'] as const;
+const VIEWS = ['learn', 'schedule', 'mixer', 'patch', 'device', 'history'] as const;
 type View = (typeof VIEWS)[number];
 
 describeWith(['chromium'], 'the dashboard', () => {
@@ -98,30 +99,14 @@ describeWith(['chromium'], 'the dashboard', () => {
     await page
       .getByRole('heading', { name: /^Learning 1 parameter .*: loss .*; \d+ s/u })
       .waitFor();
-    // The curve has its colour on the canvas.
-    const coloured = (): Promise<unknown> =>
-      page.evaluate(`(() => {
-        const canvas = document.querySelector('.plot canvas');
-        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-        let count = 0;
-        for (let k = 0; k < data.length; k += 4) {
-          if (data[k + 3] > 0 && Math.abs(data[k] - data[k + 1]) > 40) count++;
-        }
-        return count;
-      })()`);
-    await expect.poll(coloured, { timeout: 5000 }).toBeGreaterThan(20);
+    for (const name of ['--accent', '--second'] as const) {
+      await expect.poll(() => coloured(page, name), { timeout: 5000 }).toBeGreaterThan(20);
+    }
     await expect.poll(() => shown(page, 'feedback')).toBeCloseTo(0.5, 1);
     await shoot(page, 'learn');
 
-    const saved = async (name: string): Promise<Buffer> => {
-      const [file] = await Promise.all([
-        page.waitForEvent('download'),
-        page.getByRole('button', { name }).click(),
-      ]);
-      return readFileSync(await file.path());
-    };
-    expect((await saved('Save CSV')).toString()).toMatch(/^seconds,loss,learning rate\n[\d.]+,/u);
-    expect((await saved('Save PNG')).subarray(1, 4).toString()).toBe('PNG');
+    expect(await saved(page, 'Save CSV')).toMatch(/^seconds,loss,learning rate\n[\d.]+,/u);
+    expect(await saved(page, 'Save PNG')).toMatch(/^.PNG/u);
 
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await page.getByRole('heading', { name: /^Not learning/u }).waitFor();
@@ -260,6 +245,42 @@ describeWith(['chromium'], 'the dashboard', () => {
     await page.getByRole('button', { name: 'Delete loud' }).click();
     await page.getByRole('button', { name: 'Really delete loud' }).click();
     await expect.poll(() => other.getByRole('button', { name: 'Load loud' }).count()).toBe(0);
+  });
+
+  it('runs are drawn over each other, compared, saved and deleted', async () => {
+    await play('one-pole');
+    const page = await open('history');
+    const points = async (): Promise<number> => {
+      const answer = await daemon.request('GET', '/history');
+      return (answer as { runs: { points: number }[] }).runs[0]?.points ?? 0;
+    };
+    await expect.poll(points, { timeout: 10_000 }).toBeGreaterThan(10);
+    await daemon.request('POST', '/training/reset');
+    await page.getByText('Loss of 2 runs, over seconds').waitFor({ timeout: 20_000 });
+    for (const k of [0, 1] as const) {
+      await expect.poll(() => coloured(page, `--c${k}`), { timeout: 10_000 }).toBeGreaterThan(20);
+    }
+    expect(await page.getByRole('row', { name: /^Final loss/u }).count()).toBe(1);
+    expect(await page.getByRole('row', { name: /^feedback/u }).count()).toBe(1);
+    await page.getByRole('application').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.locator('.reading .at').waitFor();
+    expect(await saved(page, 'Save CSV: history-loss')).toMatch(/^seconds,one-pole /u);
+    expect(await saved(page, /^CSV of one-pole/u)).toMatch(/^at,step,loss,low,high,rate,feedback/u);
+    expect(JSON.parse(await saved(page, /^JSON of one-pole/u))).toMatchObject({
+      patch: 'one-pole',
+    });
+    await page.getByRole('combobox', { name: 'Curve of' }).selectOption('feedback');
+    await page.getByText('feedback of 2 runs, over seconds').waitFor();
+    await shoot(page, 'history-compared');
+    const all = page.getByRole('checkbox', { name: /^Draw/u });
+    const count = await all.count();
+    await page
+      .getByRole('button', { name: /^Delete one-pole/u })
+      .last()
+      .click();
+    await page.getByRole('button', { name: /^Really delete one-pole/u }).click();
+    await expect.poll(() => all.count()).toBe(count - 1);
   });
 
   it('tells of a killed engine, shows nothing stale as live, and comes back', async () => {
