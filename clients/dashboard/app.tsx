@@ -38,6 +38,7 @@ const VIEWS = {
   Learn,
   Schedule: later(async () => (await import('./schedule.tsx')).Schedule),
   Mixer,
+  Signal: later(async () => (await import('./signal.tsx')).Signal),
   Patch: later(async () => (await import('./patch.tsx')).Patch),
   Device: later(async () => (await import('./device.tsx')).Device),
   History: later(async () => (await import('./history.tsx')).History),

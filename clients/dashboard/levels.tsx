@@ -14,7 +14,7 @@ const FLOOR = -60;
 const HOLD = 1000;
 const FALL = 0.7;
 
-export function Levels({ model }: { readonly model: Model }) {
+export function Levels({ model, title }: { readonly model: Model; readonly title?: string }) {
   useModel(model);
   const engine = model.host?.status.engine;
   if (engine === undefined) return null;
@@ -24,6 +24,7 @@ export function Levels({ model }: { readonly model: Model }) {
     ));
   return (
     <section class="panel levels" aria-label="Levels">
+      {title !== undefined && <h2>{title}</h2>}
       {channels('in', engine.inputs)}
       {channels('out', engine.outputs)}
     </section>

@@ -19,3 +19,5 @@ export type Heading = Output<'snapshots.list'>['snapshots'][number];
 export type Morph = Output<'morph.get'>;
 export type Run = Output<'history.list'>['runs'][number];
 export type RunSeries = Output<'history.get'>;
+export type SignalList = Output<'signals.list'>;
+export type Signal = SignalList['signals'][number];

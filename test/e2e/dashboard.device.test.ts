@@ -8,10 +8,12 @@ import { gzipSync } from 'node:zlib';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { COALESCING } from '../../server/api/edits.ts';
+import type { Frame } from '../../server/api/frame.ts';
+import type { SignalList } from '../../server/api/signals.ts';
 import { addToken } from '../../server/control/tokens.ts';
 import { buildDashboard, knownDashboard } from '../../server/launch/dashboard.mjs';
 import { BUILD } from '../../server/launch/paths.mjs';
-import { coloured, saved } from '../support/browser.ts';
+import { coloured, feed, saved } from '../support/browser.ts';
 import { startDaemon, type Daemon } from '../support/daemon.ts';
 import { describeWith } from '../support/packages.ts';
 
@@ -22,7 +24,7 @@ const PHONE = {
   colorScheme: 'dark',
   hasTouch: true,
 } as const;
-const VIEWS = ['learn', 'schedule', 'mixer', 'patch', 'device', 'history'] as const;
+const VIEWS = ['learn', 'schedule', 'mixer', 'signal', 'patch', 'device', 'history'] as const;
 type View = (typeof VIEWS)[number];
 
 describeWith(['chromium'], 'the dashboard', () => {
@@ -50,7 +52,11 @@ describeWith(['chromium'], 'the dashboard', () => {
     expect(wrong.splice(0)).toEqual([]);
   });
 
-  async function open(view: View, options: BrowserContextOptions = DESKTOP): Promise<Page> {
+  async function open(
+    view: View,
+    options: BrowserContextOptions = DESKTOP,
+    prepare: (page: Page) => Promise<void> = async () => {},
+  ): Promise<Page> {
     const page = await (await browser.newContext(options)).newPage();
     pages.push(page);
     page.on('pageerror', ({ message }) => wrong.push(message));
@@ -64,6 +70,7 @@ describeWith(['chromium'], 'the dashboard', () => {
       if (!isOwn) wrong.push(`asked for ${request.url()}`);
     });
     page.setDefaultTimeout(15_000);
+    await prepare(page);
     await page.goto(`${daemon.address}/#${view}`);
     await page.getByText('Live · ').waitFor();
     return page;
@@ -281,6 +288,96 @@ describeWith(['chromium'], 'the dashboard', () => {
       .click();
     await page.getByRole('button', { name: /^Really delete one-pole/u }).click();
     await expect.poll(() => all.count()).toBe(count - 1);
+  });
+
+  it('signals are drawn where they are, frozen, measured and saved', async () => {
+    await play('iir');
+    const { signals, program } = (await daemon.request('GET', '/signals')) as SignalList;
+    const ids = signals.map(({ id }) => id);
+    expect(ids.slice(0, 3)).toEqual(['target', 'estimate', 'error']);
+    const [points, period, bins] = [1024, 256, 513];
+    let moved = 0;
+    const wave = (gain: number): number[] =>
+      Array.from(
+        { length: points },
+        (_, k) => gain * Math.sin((2 * Math.PI * (k + moved)) / period),
+      );
+    const frame = (topic: Frame['topic'], head: readonly number[], rows: readonly number[][]) => ({
+      topic,
+      learning: true,
+      fault: false,
+      gap: false,
+      sequence: 0,
+      program,
+      time: 0,
+      step: 0,
+      values: Float32Array.from([...head, ...rows.flat()]),
+    });
+    const count = signals.length;
+    const page = await open('signal', DESKTOP, (fresh) =>
+      feed(fresh, () => {
+        moved += 7;
+        const waves = ids.map((_, k) => wave([1, 0.5, 0.1][k] ?? 0.01));
+        const levels = ids.map((_, k) => Array.from({ length: bins }, () => -20 * (k + 1)));
+        return [
+          frame('scope', [count, points, 1], waves),
+          frame('spectrum', [count, bins, 46.875], levels),
+        ];
+      }),
+    );
+    const [scope, spectrum] = ['[aria-label="Scope"]', '[aria-label="Spectrum"]'] as const;
+    // The plots begin after their axes: 46 pixels from the left, 10 from above, 24 from below.
+    const width = (await page.locator(`${scope} canvas`).boundingBox())!.width;
+    const at = (share: number, level: number) => ({
+      x: 46 + share * (width - 46),
+      y: 10 + (1 - level) * (240 - 34),
+      radius: 4,
+    });
+    // However far it has moved, it begins where the target rises: a quarter of a period later it is
+    // at its top, three quarters later at its bottom.
+    const quarter = period / 4 / (0.75 * points);
+    for (const [name, gain] of [
+      ['--c0', 1],
+      ['--c1', 0.5],
+      ['--c3', 0.1],
+    ] as const) {
+      for (const [place, sign] of [
+        [1, 1],
+        [3, -1],
+        [5, 1],
+      ] as const) {
+        const spot = at(place * quarter, 0.5 + (sign * gain) / 2);
+        await expect
+          .poll(() => coloured(page, name, scope, spot), { message: name })
+          .toBeGreaterThan(2);
+      }
+      expect(await coloured(page, name, scope, at(quarter, 0.25))).toBe(0);
+    }
+    for (const [k, name] of (['--c0', '--c1', '--c3'] as const).entries()) {
+      const spot = at(0.5, (120 - 20 * (k + 1)) / 126);
+      await expect
+        .poll(() => coloured(page, name, spectrum, spot), { message: name })
+        .toBeGreaterThan(2);
+    }
+    await page.getByRole('button', { name: /^Target/u }).click();
+    await expect.poll(() => coloured(page, '--c0', scope)).toBe(0);
+    await page.getByRole('button', { name: /^Target/u }).click();
+
+    await page.getByRole('button', { name: 'Freeze' }).click();
+    const area = page.getByRole('application', { name: /^Spectra/u });
+    await area.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByText(/^[\d.]+ Hz/u).waitFor();
+    await page.getByText('−20.0 dB').waitFor();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Shift+ArrowRight');
+    await page.getByText(/^[\d.]+ Hz, [\d.]+ semitones away/u).waitFor();
+    const before = await saved(page, 'Save CSV: scope');
+    await page.waitForTimeout(200);
+    expect(await saved(page, 'Save CSV: scope')).toBe(before);
+    expect(before).toMatch(/^ms,target,estimate,error,in1/u);
+    expect(await saved(page, 'Save PNG: spectrum')).toMatch(/^.PNG/u);
+    await shoot(page, 'signal-frozen');
   });
 
   it('tells of a killed engine, shows nothing stale as live, and comes back', async () => {

@@ -6,12 +6,28 @@
 
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
+import { encodeFrame, type Frame } from '../../server/api/frame.ts';
 
 /** Farther from a colour in red, green and blue together than this is another one. */
 const NEAR = 40;
 
-/** How many pixels of a plot's canvas have a colour of the page, by the name of its variable. */
-export function coloured(page: Page, name: `--${string}`, plot = '.plot'): Promise<number> {
+/** Of a canvas, in pixels of it. */
+export interface Area {
+  readonly x: number;
+  readonly y: number;
+  readonly radius: number;
+}
+
+/**
+ * How many pixels of a plot's canvas have a colour of the page, by the name of its variable; around
+ * one place, or in all.
+ */
+export function coloured(
+  page: Page,
+  name: `--${string}`,
+  plot = '.plot',
+  area?: Area,
+): Promise<number> {
   return page.evaluate<number>(`(() => {
     const canvas = document.querySelector(${JSON.stringify(`${plot} canvas`)});
     const context = canvas?.getContext('2d');
@@ -21,13 +37,32 @@ export function coloured(page: Page, name: `--${string}`, plot = '.plot'): Promi
     paper.fillRect(0, 0, 1, 1);
     const [r, g, b] = paper.getImageData(0, 0, 1, 1).data;
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    const area = ${JSON.stringify(area ?? null)};
+    const isIn = (k) => area === null ||
+      (Math.abs(((k / 4) % canvas.width) - area.x) <= area.radius &&
+        Math.abs(Math.floor(k / 4 / canvas.width) - area.y) <= area.radius);
     let count = 0;
     for (let k = 0; k < data.length; k += 4) {
+      if (!isIn(k)) continue;
       const away = Math.abs(data[k] - r) + Math.abs(data[k + 1] - g) + Math.abs(data[k + 2] - b);
       if (data[k + 3] > 60 && away < ${NEAR}) count++;
     }
     return count;
   })()`);
+}
+
+/** Frames that the page gets beside those of the daemon, thirty times a second, until it is closed. */
+export async function feed(page: Page, frames: () => readonly Frame[]): Promise<void> {
+  await page.routeWebSocket(/\/ws/u, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((message) => socket.send(message));
+    socket.onMessage((message) => server.send(message));
+    const timer = setInterval(() => {
+      if (page.isClosed()) clearInterval(timer);
+      else for (const frame of frames()) socket.send(Buffer.from(encodeFrame(frame)));
+    }, 33);
+    page.on('close', () => clearInterval(timer));
+  });
 }
 
 /** What the first button of this name saves, a byte a letter. */
