@@ -116,3 +116,22 @@ function foreseeable(graph: Graph): (id: NodeId) => boolean {
   }
   return (id) => !unforeseen.has(id);
 }
+
+/** Where a node counts as read by another one: by the outermost choice that keeps the two apart. */
+export function outermost(
+  branches: ReadonlyMap<NodeId, Branch>,
+  user: NodeId,
+  operand: NodeId,
+): NodeId {
+  const around = new Set<Branch>();
+  for (let at = branches.get(operand); at !== undefined; at = branches.get(at.select)) {
+    around.add(at);
+  }
+  let found = user;
+  for (let at = branches.get(user); at !== undefined; at = branches.get(at.select)) {
+    const { select, side } = at;
+    if ([...around].some((one) => one.select === select && one.side === side)) break;
+    found = select;
+  }
+  return found;
+}

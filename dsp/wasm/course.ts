@@ -25,7 +25,7 @@ import {
 } from '../ir/judging.ts';
 import { DOUBLE, splatReal } from './element.ts';
 import type { Mnemonic } from './instructions.ts';
-import type { Span } from './emit.ts';
+import type { Span } from './ports.ts';
 import { Func, get, set } from './module.ts';
 import type { Instr, Local } from './module.ts';
 import type { Watch } from './once.ts';

@@ -33,7 +33,7 @@ import type { Element } from './element.ts';
 import { courseFunction } from './course.ts';
 import type { CourseCode } from './course.ts';
 import { emitGraph } from './emit.ts';
-import type { Ports, Span } from './emit.ts';
+import type { Ports, Span } from './ports.ts';
 import type { Room, Transforms } from './operands.ts';
 import { emitOnce, isWatchable } from './once.ts';
 import type { Watch } from './once.ts';

@@ -247,3 +247,16 @@ function heldPasts(
   }
   return held;
 }
+
+/** Lines into which recursions write reals: what is in them decays. */
+export const recursiveLinesOf = (
+  graph: Graph,
+  { recursive }: Schedule,
+  { lines, framed }: Storage,
+): ReadonlySet<Line> =>
+  new Set(
+    [...recursive].flatMap((id) => {
+      const line = lines.get(id) ?? framed.get(id);
+      return line !== undefined && nodeOf(graph, line.source).type === 'real' ? [line] : [];
+    }),
+  );

@@ -20,7 +20,7 @@ import { get, set } from './module.ts';
 import type { Func, Instr, Local } from './module.ts';
 import { COMPARISONS, WASM_RULES } from './rules.ts';
 import type { FormRules } from './rules.ts';
-import type { Ports } from './emit.ts';
+import type { Ports } from './ports.ts';
 import type { Room } from './operands.ts';
 import { move } from './snippets.ts';
 
