@@ -6,7 +6,7 @@
  */
 
 import type { SignalList } from '../api/signals.ts';
-import { signalsOf, type Compared } from '../engine/signals.ts';
+import { comparedIn, signalsOf } from '../engine/signals.ts';
 import type { Supervisor } from '../engine/supervisor.ts';
 import { PICTURES, type PictureRates } from '../engine/types.ts';
 import type { Session } from './session.ts';
@@ -40,7 +40,7 @@ export class Signals {
   async list(): Promise<SignalList> {
     const { state } = this.#session;
     const { inputs, outputs, sampleRate } = this.#engine.status;
-    const compared: Compared = (state.artifact?.window ?? 0) > 0 ? 'both' : 'none';
+    const compared = comparedIn(state.artifact);
     const lag =
       compared === 'both' ? await this.#engine.measureLag() : { delay: null, confidence: 0 };
     const signals = signalsOf(compared, inputs, outputs);

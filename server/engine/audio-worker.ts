@@ -21,12 +21,18 @@ import { Host } from './host.ts';
 import { requestRealtime } from './priority.ts';
 import { recordLayout } from './record.ts';
 import { Ring } from './ring.ts';
+import { Tap, capacityWithin, tracksOf } from './tap.ts';
 import type { Mail, ThreadData, ThreadReport } from './thread.ts';
 
 /** Rows measured in a quarter of a second: longer than the main thread may be away. */
 const SLOTS = 16;
 
-const { audio, switches: switchBuffer, mailbox, rig } = workerData as ThreadData;
+/** Of the tap: 30 s of six tracks at 96 kHz are 84 MB of them. */
+const TAP_BYTES = 128 * 2 ** 20;
+/** Seconds more than what is to be kept: it takes a while to read. */
+const SPARE = 1;
+
+const { audio, switches: switchBuffer, mailbox, rig, lookback } = workerData as ThreadData;
 
 function report(message: ThreadReport): void {
   parentPort!.postMessage(message);
@@ -84,11 +90,15 @@ async function main(): Promise<void> {
   const { info } = device;
   const layout = recordLayout(0, info.inputs, info.outputs);
   const ring = Ring.create(layout.length, SLOTS);
+  const { count } = tracksOf(info);
+  const wanted = (lookback + SPARE) * info.sampleRate + 4 * info.blockSize;
+  const tap = Tap.create(info, capacityWithin(TAP_BYTES, count, wanted));
   const playing = new Host({
     sampleRate: info.sampleRate,
     inputs: device.inputs,
     outputs: device.outputs,
     switches: new Switches(switchBuffer),
+    tap,
     idle: {
       generation: 0,
       instance: null,
@@ -144,7 +154,7 @@ async function main(): Promise<void> {
 
   const realtime =
     audio.realtimePriority && info.backend === 'portaudio' ? await requestRealtime() : null;
-  report({ kind: 'opened', device: info, realtime, ring: ring.buffer });
+  report({ kind: 'opened', device: info, realtime, ring: ring.buffer, tap: tap.buffer });
   const end = await device.run(playing.block);
   await device.close();
   report({ kind: 'closed', end });

@@ -14,11 +14,15 @@ import { messageOf, problem } from '../audio/problem.ts';
 import type { Probe } from './calibration.ts';
 import { createProbe, locate } from './calibration.ts';
 import { ProgramControls, Switches } from './controls.ts';
+import { LAG_WINDOW, lagOf } from './lag.ts';
+import { Pictures } from './pictures.ts';
 import type { RecordLayout } from './record.ts';
 import { decode, recordLayout } from './record.ts';
 import { Ring } from './ring.ts';
 import { rehearse } from './rehearse.ts';
 import { tryRevectorize } from './revectorize.ts';
+import { comparedIn } from './signals.ts';
+import { Tap, TapReader, tracksOf } from './tap.ts';
 import type { Inheritance, Mail, OpenSettings, Ready, ThreadData, ThreadReport } from './thread.ts';
 import { translate } from './translate.ts';
 import { UpdateRatios } from './updates.ts';
@@ -27,7 +31,9 @@ import type {
   Command,
   DeviceInfo,
   Diagnostic,
+  Lag,
   Loading,
+  PictureRates,
   Report,
   Steering,
 } from './types.ts';
@@ -45,12 +51,21 @@ interface Playing {
   readonly updates: UpdateRatios;
 }
 
+/** Seconds that signals are looked back at. */
+const LOOKBACK = 2;
+/** Between two measurements of the lag, ms: in between the last one counts. */
+const LAG_PERIOD = 250;
+
 const switches = new Switches();
 const { port1: mailbox, port2: threadMailbox } = new MessageChannel();
 let device: DeviceInfo | null = null;
 let playing: Playing | null = null;
 let next: Playing | null = null;
 let probe: Probe | null = null;
+let tap: Tap | null = null;
+let pictures: Pictures | null = null;
+let rates: PictureRates = { scope: 0, spectrum: 0 };
+let lag: { readonly at: number; readonly program: number; readonly value: Lag } | null = null;
 /** Are programs to be tried on eight numbers at a time? */
 let revectorize: Extract<Command, { kind: 'open' }>['revectorize'] = 'off';
 
@@ -81,6 +96,7 @@ async function open(command: Extract<Command, { kind: 'open' }>): Promise<void> 
     audio,
     switches: switches.buffer,
     mailbox: threadMailbox,
+    lookback: LOOKBACK,
     rig: audio.backend === 'virtual' ? await prepareRig(audio) : null,
   };
   ({ revectorize } = command);
@@ -115,6 +131,9 @@ function onThread(report: ThreadReport, load: Loading | null): void {
       const ring = new Ring(report.ring, layout.length);
       const updates = new UpdateRatios([]);
       playing = { generation: 0, artifact: null, controls: null, ring, layout, updates };
+      tap = new Tap(report.tap, tracksOf(device).count);
+      pictures = new Pictures(tap, device);
+      pictures.watch(rates);
       send({ kind: 'opened', device, realtime: report.realtime });
       setInterval(tick, TICK);
       if (load !== null) install(load);
@@ -217,6 +236,7 @@ function tick(): void {
     send({ kind: 'loaded', generation: playing.generation });
     drain(playing);
   }
+  draw();
   if (probe !== null && Atomics.load(probe.done, 0) === 1) {
     const done = probe;
     probe = null;
@@ -227,16 +247,45 @@ function tick(): void {
 /** Rows are dropped, not queued, while the supervisor does not take them. */
 let congested = false;
 
+/** Notes when the supervisor does not keep up. */
+function sendOften(report: Report): void {
+  congested = process.send?.(report, undefined, undefined, () => (congested = false)) === false;
+}
+
 function drain({ ring, layout, updates }: Playing): void {
   for (let row = ring.peek(); row !== null; row = ring.peek()) {
     if (!congested) {
       const seen = decode(row, layout);
       const measurement = { ...seen, updates: updates.measure(seen.step, seen.params) };
-      const report: Report = { kind: 'measurement', measurement };
-      congested = process.send?.(report, undefined, undefined, () => (congested = false)) === false;
+      sendOften({ kind: 'measurement', measurement });
     }
     ring.pop();
   }
+}
+
+/** Pictures of the signals, for those who look. */
+function draw(): void {
+  if (pictures === null || playing === null || congested) return;
+  const { generation, artifact } = playing;
+  for (const picture of pictures.take(performance.now(), generation, comparedIn(artifact))) {
+    sendOften({ kind: 'picture', picture });
+  }
+}
+
+function measureLag(): Lag {
+  const nothing: Lag = { delay: null, confidence: 0 };
+  if (tap === null || device === null || playing === null) return nothing;
+  if (comparedIn(playing.artifact) !== 'both') return nothing;
+  const now = performance.now();
+  const { generation: program } = playing;
+  if (lag !== null && lag.program === program && now - lag.at < LAG_PERIOD) return lag.value;
+  const reader = new TapReader(tap);
+  const count = Math.min(LAG_WINDOW, reader.written - reader.oldest);
+  const { target, estimate } = tracksOf(device);
+  const heard = [new Float32Array(count), new Float32Array(count)] as const;
+  if (!reader.read([target, estimate], reader.written - count, count, heard)) return nothing;
+  lag = { at: now, program, value: lagOf(...heard) };
+  return lag.value;
 }
 
 function calibrate(): void {
@@ -319,9 +368,11 @@ function obey(command: Command): void {
       calibrate();
       break;
     case 'watch':
+      ({ rates } = command);
+      pictures?.watch(rates);
       break;
     case 'lag':
-      send({ kind: 'lag', lag: { delay: null, confidence: 0 } });
+      send({ kind: 'lag', lag: measureLag() });
       break;
     case 'stop':
       switches.requestStop();

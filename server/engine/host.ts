@@ -1,6 +1,6 @@
 /**
  * One block on the audio thread: mailbox, input guard and levels, program (or calibration probe),
- * output guard, gain and fade, limiter, output levels, load, measurement row.
+ * output guard, gain and fade, limiter, output levels, tap, load, measurement row.
  *
  * Invariants: after construction `block` allocates, locks, logs and throws nothing of its own;
  * a program is exchanged only between blocks, and either goes over into the next one, both running,
@@ -13,7 +13,7 @@
  * at most. Without the time for both, the states are taken over in silence.
  * It does not know devices, processes or files: it is given a device's arrays and a clock.
  */
-import type { Samples } from '../../dsp/run/kernel.ts';
+import type { ComparedSamples, Samples } from '../../dsp/run/kernel.ts';
 import type { Adoption } from '../../dsp/run/adopt.ts';
 import { FAULT } from '../../dsp/run/faults.ts';
 import type { Probe } from './calibration.ts';
@@ -32,6 +32,8 @@ import {
 import type { RecordLayout } from './record.ts';
 import { FIELD } from './record.ts';
 import type { Ring } from './ring.ts';
+import { tracksOf } from './tap.ts';
+import type { Tap } from './tap.ts';
 import type { Inheritance } from './thread.ts';
 
 /** Seconds. */
@@ -49,6 +51,7 @@ const ROW_PERIOD = 1000 / 60;
 export interface Playable extends Steered {
   readonly inputs: readonly Samples[];
   readonly outputs: readonly Samples[];
+  readonly compared: ComparedSamples;
   readonly gradients: Float64Array;
   /** What the patch shows. */
   readonly meters: Float64Array;
@@ -94,6 +97,8 @@ export interface HostOptions {
   readonly inputs: readonly Float32Array[];
   readonly outputs: readonly Float32Array[];
   readonly switches: Switches;
+  /** Gets every block as it was heard and played; of the shape of the device. */
+  readonly tap: Tap;
   /** What plays before the first program. */
   readonly idle: Deck;
   /** Milliseconds on a monotonic scale. */
@@ -109,6 +114,8 @@ export class Host {
   readonly #inputs: readonly Float32Array[];
   readonly #outputs: readonly Float32Array[];
   readonly #switches: Switches;
+  readonly #tap: Tap;
+  readonly #tracks;
   readonly #periodPerFrame: number;
   readonly #inputLevels;
   readonly #outputLevels;
@@ -147,6 +154,8 @@ export class Host {
     this.#inputs = inputs;
     this.#outputs = outputs;
     this.#switches = switches;
+    this.#tap = options.tap;
+    this.#tracks = tracksOf({ inputs: inputs.length, outputs: outputs.length });
     this.#periodPerFrame = 1000 / sampleRate;
     this.#inputLevels = createLevels(inputs.length);
     this.#outputLevels = createLevels(outputs.length);
@@ -210,6 +219,7 @@ export class Host {
     applyRamp(this.#gain, this.#outputs, frames);
     limit(this.#limiter, this.#outputs, frames);
     addLevels(this.#outputLevels, this.#outputs, frames);
+    this.#record(frames);
 
     this.#frames += frames;
     const end = this.#options.now();
@@ -356,6 +366,21 @@ export class Host {
     }
     const target = stopping || this.#switches.muted ? 0 : this.#gainFactor;
     aim(this.#gain, target, this.#muteFrames);
+  }
+
+  /** The block goes into the tap, with what the program compared while one was heard. */
+  #record(frames: number): void {
+    const tap = this.#tap;
+    const { input, output, target, estimate } = this.#tracks;
+    for (let c = 0; c < this.#inputs.length; c++) tap.put(input + c, this.#inputs[c]!, frames);
+    for (let c = 0; c < this.#outputs.length; c++) tap.put(output + c, this.#outputs[c]!, frames);
+    const { instance } = this.#deck;
+    const compared = this.#probing || instance === null ? null : instance.compared;
+    if (compared === null || compared.target === null) tap.putSilence(target, frames);
+    else tap.put(target, compared.target, frames);
+    if (compared === null || compared.estimate === null) tap.putSilence(estimate, frames);
+    else tap.put(estimate, compared.estimate, frames);
+    tap.advance(frames);
   }
 
   #measure(): void {

@@ -3,6 +3,7 @@
  *
  * Invariant: whoever makes pictures of signals, and whoever says what is in them, asks `signalsOf`.
  */
+import type { Artifact } from './types.ts';
 
 export interface Signal {
   /** `target`, `estimate`, `error`, or `in1`, `out2`: channels count from 1. */
@@ -24,6 +25,13 @@ export const SPECTRUM_FLOOR = -160;
 
 /** What a program shows of its training: nothing, its estimate, or what is compared with what. */
 export type Compared = 'none' | 'estimate' | 'both';
+
+/** What it shows, by what lies in its memory. */
+export function comparedIn(artifact: Artifact | null): Compared {
+  const { estimate = null, target = null } = artifact?.layout.compared ?? {};
+  if (estimate === null) return 'none';
+  return target === null ? 'estimate' : 'both';
+}
 
 /**
  * The signals that can be seen, in their order: `target`, `estimate` and `error` as far as the program

@@ -26,6 +26,8 @@ export interface ThreadData {
   readonly audio: OpenSettings;
   readonly switches: SharedArrayBuffer;
   readonly mailbox: MessagePort;
+  /** Seconds that the tap holds at least, if that fits into its memory. */
+  readonly lookback: number;
   /** World outside of the virtual device. */
   readonly rig: Ready | null;
 }
@@ -59,6 +61,8 @@ export type ThreadReport =
       readonly realtime: Realtime | null;
       /** Ring of the rows measured before the first program. */
       readonly ring: SharedArrayBuffer;
+      /** What was heard and played: a Tap with the shape of the device. */
+      readonly tap: SharedArrayBuffer;
     }
   | { readonly kind: 'failed'; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: 'refused'; readonly generation: number; readonly message: string }

@@ -17,6 +17,7 @@ import { ControlReader, ProgramControls, Switches } from '../../server/engine/co
 import { Host } from '../../server/engine/host.ts';
 import { recordLayout } from '../../server/engine/record.ts';
 import { Ring } from '../../server/engine/ring.ts';
+import { Tap } from '../../server/engine/tap.ts';
 
 setFlagsFromString('--no-liftoff');
 
@@ -69,6 +70,7 @@ const host = new Host({
   inputs: device.inputs,
   outputs: device.outputs,
   switches: new Switches(),
+  tap: Tap.create(shape, 8192),
   idle: copies[0]!.deck,
   now: () => time[0]!,
   lateBlocks: () => device.lateBlocks,

@@ -16,6 +16,7 @@ import { Host } from '../../../server/engine/host.ts';
 import { CEILING } from '../../../server/engine/output.ts';
 import { decode, recordLayout } from '../../../server/engine/record.ts';
 import { Ring } from '../../../server/engine/ring.ts';
+import { Tap, TapReader } from '../../../server/engine/tap.ts';
 import type { Measurement } from '../../../server/engine/types.ts';
 import { attenuationPatch } from '../../support/supervised.ts';
 
@@ -80,6 +81,7 @@ function deckOf(generation: number, patch: Patch, latency: number): TestDeck {
 let inputs: Float32Array[];
 let outputs: Float32Array[];
 let switches: Switches;
+let tap: Tap;
 let idle: Deck;
 let time: number;
 let host: Host;
@@ -88,6 +90,7 @@ beforeEach(() => {
   inputs = [new Float32Array(FRAMES), new Float32Array(FRAMES)];
   outputs = [new Float32Array(FRAMES), new Float32Array(FRAMES)];
   switches = new Switches();
+  tap = Tap.create({ inputs: 2, outputs: 2, blockSize: FRAMES }, 4096);
   time = 0;
   const layout = recordLayout(0, 2, 2);
   const ring = Ring.create(layout.length, 16);
@@ -97,6 +100,7 @@ beforeEach(() => {
     inputs,
     outputs,
     switches,
+    tap,
     idle,
     now: () => time,
     lateBlocks: () => 3,
@@ -250,6 +254,7 @@ test('a program that puts out what is not finite is silenced, counted and starts
   const instance: Playable = {
     inputs: [new Float32Array(FRAMES)],
     outputs: [new Float32Array(FRAMES).fill(Number.POSITIVE_INFINITY)],
+    compared: { estimate: null, target: null },
     sliders: new Float64Array(1),
     params: new Float64Array(1),
     gradients: new Float64Array(1),
@@ -371,4 +376,31 @@ test('a stop fades out before it takes effect', () => {
   }
   expect(blocks).toBe(10);
   expect(outputs[0]!.at(-1)).toBe(0);
+});
+
+test('the tap has what was heard and played, and what was compared while it was', () => {
+  const reader = new TapReader(tap);
+  const tracks = [0, 1, 2, 3, 4, 5];
+  const read = (count: number): number[][] => {
+    const into = tracks.map(() => new Float32Array(count));
+    expect(reader.read(tracks, reader.written - count, count, into)).toBe(true);
+    return into.map((track) => [...track]);
+  };
+  const [left] = play(3, 0.25);
+  expect(left!.every((x) => x === 0)).toBe(true);
+  expect(read(FRAMES).map((track) => track[7])).toEqual([0.25, 0, 0, 0, 0, 0]);
+  const program = deck(1, 0.5);
+  program.steer.setSlider(0, 0.75);
+  host.swap(program);
+  play(20, 0.25);
+  const heard = play(2, 0.5);
+  const [input, , output, , target, estimate] = read(2 * FRAMES);
+  expect(new Set(input)).toEqual(new Set([0.5]));
+  expect(output).toEqual(heard[0]);
+  expect(new Set(target)).toEqual(new Set([0.375]));
+  expect(new Set(estimate)).toEqual(new Set([0.25]));
+  host.calibrate(createProbe(RATE, 2));
+  play(40, 0.5);
+  expect(new Set(read(FRAMES)[4])).toEqual(new Set([0]));
+  expect(reader.written).toBe(65 * FRAMES);
 });

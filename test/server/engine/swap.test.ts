@@ -17,6 +17,7 @@ import { Host } from '../../../server/engine/host.ts';
 import { recordLayout } from '../../../server/engine/record.ts';
 import { rehearse } from '../../../server/engine/rehearse.ts';
 import { Ring } from '../../../server/engine/ring.ts';
+import { Tap } from '../../../server/engine/tap.ts';
 
 const FRAMES = 128;
 const RATE = 48000;
@@ -110,6 +111,7 @@ function rig(busy = 0): Rig {
     inputs: device.inputs,
     outputs: device.outputs,
     switches,
+    tap: Tap.create(shape, 4 * FRAMES),
     idle: {
       generation: 0,
       instance: null,
