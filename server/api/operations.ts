@@ -70,7 +70,7 @@ export const OPERATIONS = {
     doc: 'Fields left out stay as they are; a named device brings its backend with it. When it does not open, the old one is opened again.',
     input: s.selectionSchema,
     output: z.object({ ...revision, engine: s.engineSchema }),
-    errors: ['UNKNOWN_DEVICE', 'DEVICE_REFUSED'],
+    errors: ['UNKNOWN_DEVICE', 'DEVICES_UNKNOWN', 'DEVICE_REFUSED'],
   },
   'devices.calibrate': {
     summary: 'Measure the round trip of the device',

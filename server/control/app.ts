@@ -259,10 +259,11 @@ function inputOf(request: FastifyRequest, fields: readonly string[]): unknown {
   }
   const given = request.method === 'GET' ? request.query : request.body;
   if (fields.length === 0) return given;
-  if (given !== undefined && (typeof given !== 'object' || given === null)) return given;
+  // A request without a body has null for one.
+  if (typeof (given ?? {}) !== 'object') return given;
   const params = request.params as Record<string, string>;
   const path = fields.map((field) => [field, params[field] ?? params['*']] as const);
-  return { ...given, ...Object.fromEntries(path) };
+  return { ...(given as object | null), ...Object.fromEntries(path) };
 }
 
 const isSource = ({ headers }: FastifyRequest): boolean =>

@@ -235,6 +235,7 @@ export interface Bench extends App {
   readonly engine: FakeEngine;
   readonly session: Session;
   readonly host: Host & { devices: Result<AudioDevice[]> };
+  readonly stateDir: string;
   /** Where it listens; only after `listen`. */
   listen(): Promise<string>;
   close(): Promise<void>;
@@ -250,6 +251,8 @@ export interface BenchOptions extends Partial<AppOptions>, Partial<AccessOptions
   /** Whether measurements make a history. */
   readonly isRecorded?: boolean;
   readonly compiler?: PatchCompiler;
+  /** Whether the patch has to play; it has if not given. */
+  readonly isOpen?: boolean;
 }
 
 /** One compile thread for all tests of a file: it takes longer to start than to compile. */
@@ -302,12 +305,13 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
   };
   engine.onPicture = (picture) => app.sockets.show(picture);
   const opened = await session.open();
-  if (!opened.ok) throw new Error(opened.problem.detail);
+  if (!opened.ok && options.isOpen !== false) throw new Error(opened.problem.detail);
   return {
     ...app,
     engine,
     session,
     host,
+    stateDir,
     listen: () => app.http.listen({ port: 0, host: '127.0.0.1' }),
     close: async () => {
       await app.http.close();
