@@ -15,6 +15,8 @@ import type { Measured } from './measure.ts';
 import { Native, buildNative, hasCompiler } from './native.ts';
 import { openOurs, signals } from './ours.ts';
 import { tableRow, toJson } from './report.ts';
+import { telemetryTable } from './telemetry-report.ts';
+import { measureTelemetry } from './telemetry.ts';
 
 const input = signals(Math.max(...KERNELS.map(({ frames }) => frames)));
 /** Those that take seconds to compile are left to the bench itself. */
@@ -107,5 +109,19 @@ describe('the bench of Faust programs', () => {
     const columns = [faustHead().split('\n')[0]!, faustRow(rows[0]!)];
     expect(new Set(columns.map((line) => line.split('|').length)).size).toBe(1);
     expect(faustSummary(rows)).toContain('of 1\n');
+  });
+});
+
+describe('the bench of the control process', () => {
+  it('measures a daemon alone and with clients who get every frame', async () => {
+    const load = { clients: 2, params: 100, meters: 8, seconds: 1 };
+    const { alone, watched } = await measureTelemetry(load);
+    expect(alone).toMatchObject({ bytesPerSecond: 0, framesPerSecond: 0, dropped: 0 });
+    expect(alone.share).toBeGreaterThan(0);
+    expect(watched.share).toBeGreaterThan(0);
+    expect(watched.dropped).toBe(0);
+    expect(watched.bytesPerSecond).toBeGreaterThan(watched.framesPerSecond * 32);
+    const lines = telemetryTable({ load, alone, watched }).split('\n').slice(0, 7);
+    expect(new Set(lines.map((line) => line.split('|').length))).toEqual(new Set([5]));
   });
 });

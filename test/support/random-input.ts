@@ -56,6 +56,9 @@ const TRAPS = [
 
 const word = fc.oneof(fc.constantFrom(...NAMES), fc.constantFrom(...TRAPS), fc.string());
 
+const NUMBERS = [0, -0, -1, 1e308, -1e308, 5e-324, 2 ** 31, 2 ** 32, 2 ** 53, 2 ** 53 + 2, 0.1];
+const ODD = [null, true, false, [], {}, [[]], [{}], '0', '1e999', 'true'];
+
 const nested = (depth: number): unknown => {
   let value: unknown = 1;
   for (let k = 0; k < depth; k++) value = k % 2 === 0 ? [value] : { a: value };
@@ -66,10 +69,7 @@ const nested = (depth: number): unknown => {
 export const garbage: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
   word,
-  fc.constantFrom<unknown>(
-    ...[0, -0, -1, 1e308, -1e308, 5e-324, 2 ** 31, 2 ** 32, 2 ** 53, 2 ** 53 + 2, 0.1],
-    ...[null, true, false, [], {}, [[]], [{}], '0', '1e999', 'true'],
-  ),
+  fc.constantFrom<unknown>(...NUMBERS, ...ODD),
   fc.integer({ min: 1, max: 400 }).map(nested),
   fc.integer({ min: 1, max: 3000 }).map((length) => Array.from({ length }, (_, k) => k)),
 );

@@ -108,7 +108,7 @@ const restOf = ({ http }: Bench): Caller => ({
     const reply = await http.inject({
       method,
       headers,
-      url: `/api/v1${path}${method === 'GET' && query.size > 0 ? `?${query}` : ''}`,
+      url: `/api/v1${path}${method === 'GET' && query.size > 0 ? `?${query.toString()}` : ''}`,
       ...(method === 'GET' || Object.keys(rest).length === 0 ? {} : { payload: rest }),
     });
     if (reply.statusCode === 200) return { value: reply.json() };

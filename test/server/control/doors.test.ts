@@ -123,6 +123,9 @@ const asked = operation.chain((id) =>
   }),
 );
 
+const textsOf = (fields: object): Record<string, string> =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
+
 test('calls of every operation are answered as it promises, and the state stays one', async () => {
   const opened = await guarded();
   const { http, engine } = opened;
@@ -147,14 +150,12 @@ test('calls of every operation are answered as it promises, and the state stays 
       const [method, route] = ROUTES[id];
       const own = (input as Record<string, unknown> | null)?.[/\{(\w+)\}/u.exec(route)?.[1] ?? ''];
       const at = encodeURIComponent((typeof own === 'string' ? own : field).toWellFormed());
-      const query =
-        method === 'GET' && typeof input === 'object' && input !== null
-          ? `?${new URLSearchParams(Object.entries(input).map(([k, v]) => [k, String(v)] as [string, string]))}`
-          : '';
+      const hasQuery = method === 'GET' && typeof input === 'object' && input !== null;
+      const query = new URLSearchParams(hasQuery ? textsOf(input) : {}).toString();
       const isText = payload.length === 0;
       const reply = await http.inject({
         method,
-        url: `/api/v1${route.replace(/\{\w+\}/u, at)}${query}`,
+        url: `/api/v1${route.replace(/\{\w+\}/u, at)}?${query}`,
         headers: { authorization: 'Bearer lg_admin', ...(isText ? {} : { 'content-type': type }) },
         ...(method === 'GET' ? {} : { payload: Buffer.from(payload as string) }),
       });
