@@ -246,13 +246,15 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 export const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
 
-export const diagnosticSchema = z.object({
-  code: z.string(),
-  path: z.string().describe('Where in the input: nodes.estimate.in[1]; empty for all of it.'),
-  message: z.string(),
-  hint: z.exactOptional(z.string()),
-  line: z.exactOptional(z.int()).describe('Of the source of a Faust program, counted from 1.'),
-});
+export const diagnosticSchema = z
+  .object({
+    code: z.string(),
+    path: z.string().describe('Where in the input: nodes.estimate.in[1]; empty for all of it.'),
+    message: z.string(),
+    hint: z.exactOptional(z.string()),
+    line: z.exactOptional(z.int()).describe('Of the source of a Faust program, counted from 1.'),
+  })
+  .meta({ id: 'Diagnostic' });
 
 export const problemSchema = z
   .object({
@@ -264,7 +266,7 @@ export const problemSchema = z
     diagnostics: z.array(diagnosticSchema).optional(),
     retryAfter: z.int().optional().describe('Of RATE_LIMITED: seconds to wait.'),
   })
-  .describe('An error, as application/problem+json.');
+  .meta({ id: 'Problem', description: 'An error, as application/problem+json.' });
 
 export type Problem = z.infer<typeof problemSchema>;
 

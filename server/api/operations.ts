@@ -47,8 +47,8 @@ const training = s.trainingUpdateSchema
   .optional()
   .describe('As PATCH /training takes it; a patch without a training gets one.');
 
-const trainingAnswer = s.trainingStateSchema.extend(revision);
-const scheduleAnswer = s.schedulePositionSchema.extend(revision);
+const trainingAnswer = s.trainingStateSchema.extend(revision).meta({ id: 'Training' });
+const scheduleAnswer = s.schedulePositionSchema.extend(revision).meta({ id: 'SchedulePosition' });
 
 export const OPERATIONS = {
   'status.get': {

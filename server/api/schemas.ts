@@ -135,26 +135,28 @@ export const learnSchema = z
   .literal([true, false, ...LEARN_SCALES])
   .describe('The scale in which it is learned; `true`: that of the slider; `false`: a slider.');
 
-export const paramSchema = z.object({
-  id: idSchema,
-  kind: z.enum(['slider', 'learnable']),
-  index: z.int().describe('Place in the telemetry of `params` and `gradients`, for learnables.'),
-  value: z.number(),
-  gradient: known.describe('Of the last finished window; null for sliders.'),
-  frozen: z.boolean(),
-  rate: known.describe('Factor of the learning rate, for this one alone; null for sliders.'),
-  learn: z
-    .enum(LEARN_SCALES)
-    .nullable()
-    .describe('Scale in which it is learned; null for sliders.'),
-  initial: z.number(),
-  min: z.number(),
-  max: z.number(),
-  step: z.number().optional(),
-  unit: z.string().optional(),
-  scale: z.enum(['linear', 'log']),
-  doc: z.string().optional(),
-});
+export const paramSchema = z
+  .object({
+    id: idSchema,
+    kind: z.enum(['slider', 'learnable']),
+    index: z.int().describe('Place in the telemetry of `params` and `gradients`, for learnables.'),
+    value: z.number(),
+    gradient: known.describe('Of the last finished window; null for sliders.'),
+    frozen: z.boolean(),
+    rate: known.describe('Factor of the learning rate, for this one alone; null for sliders.'),
+    learn: z
+      .enum(LEARN_SCALES)
+      .nullable()
+      .describe('Scale in which it is learned; null for sliders.'),
+    initial: z.number(),
+    min: z.number(),
+    max: z.number(),
+    step: z.number().optional(),
+    unit: z.string().optional(),
+    scale: z.enum(['linear', 'log']),
+    doc: z.string().optional(),
+  })
+  .meta({ id: 'Param' });
 
 export const meterSchema = z.object({
   id: idSchema,
@@ -174,7 +176,8 @@ export const trainingSettingsSchema = z.object(settingsFields);
 
 export const trainingUpdateSchema = z
   .strictObject({ ...trainingFields, schedule: scheduleChangeSchema, running: z.boolean() })
-  .partial();
+  .partial()
+  .meta({ id: 'TrainingUpdate' });
 
 export const trainingStateSchema = progressSchema.extend({
   settings: trainingSettingsSchema.nullable().describe('Null when the patch has no training.'),
@@ -228,17 +231,19 @@ export const exampleSchema = z.object({
 });
 
 /** A whole patch, or a shipped example by its name. */
-export const patchInputSchema = z.union([
-  z.strictObject({ example: z.string().max(60) }).describe('A shipped example by its name.'),
-  z
-    .strictObject({
-      format: z.literal(PATCH_FORMAT),
-      name: z.string().optional(),
-      faust: faustSchema,
-    })
-    .describe('A Faust program, which may say all else itself.'),
-  patchSchema.describe('A livegrad.patch/1 document.'),
-]);
+export const patchInputSchema = z
+  .union([
+    z.strictObject({ example: z.string().max(60) }).describe('A shipped example by its name.'),
+    z
+      .strictObject({
+        format: z.literal(PATCH_FORMAT),
+        name: z.string().optional(),
+        faust: faustSchema,
+      })
+      .describe('A Faust program, which may say all else itself.'),
+    patchSchema.describe('A livegrad.patch/1 document.'),
+  ])
+  .meta({ id: 'GivenPatch' });
 
 /** Whatever `patchInputSchema` takes, beside other fields; the compile thread checks it. */
 export const patchObjectSchema = z
