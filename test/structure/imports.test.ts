@@ -17,6 +17,7 @@ const PROJECTS: Readonly<Record<string, readonly string[]>> = {
   server: ['dsp', 'config', 'server/api'],
   'clients/sdk': ['server/api'],
   'clients/dashboard': ['clients/sdk'],
+  'clients/package': ['server/api', 'server/launch'],
   'clients/cli': ['dsp', 'config', 'server', 'server/api', 'clients/sdk'],
 };
 
