@@ -5,22 +5,24 @@
  *     const livegrad = createClient({ url: 'http://127.0.0.1:8440' });
  *     await livegrad.params.set({ id: 'hidden/gain', value: 0.5 });
  *     livegrad.subscribe({ topics: ['loss', 'gradients'], rate: 30 }, (frame) => draw(frame));
+ *     for await (const frame of livegrad.frames({ topics: ['loss'], rate: 5 })) print(frame);
  *     livegrad.on('change', (change) => console.log(change.kind, change.revision));
  *
  * Invariant: calls reject with LivegradError and nothing else; the socket is only opened by
- * `subscribe` and `on`, and goes on until `close`.
+ * `subscribe`, `frames` and `on`, and goes on until `close`.
  */
 
 import { Live } from './live.ts';
 import { createMethods, type Methods, type Target } from './methods.ts';
 
-export type Client = Methods & Pick<Live, 'subscribe' | 'on' | 'close'>;
+export type Client = Methods & Pick<Live, 'subscribe' | 'frames' | 'on' | 'close'>;
 
 export function createClient(target: Target): Client {
   const live = new Live(target);
   return {
     ...createMethods(target),
     subscribe: (subscription, listener) => live.subscribe(subscription, listener),
+    frames: (subscription) => live.frames(subscription),
     on: (kind, listener) => live.on(kind, listener),
     close: () => live.close(),
   };

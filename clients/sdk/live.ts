@@ -56,6 +56,8 @@ interface Pending {
   readonly reject: (error: LivegradError) => void;
 }
 
+/** Frames that wait for a loop over them. */
+const MAX_WAITING = 256;
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 5000;
 
@@ -70,6 +72,8 @@ export class Live {
     log: new Set(),
     engine: new Set(),
   };
+  /** Of loops over frames. */
+  readonly #endings = new Set<() => void>();
   readonly #pending = new Map<number, Pending>();
   #socket: WebSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -102,6 +106,33 @@ export class Live {
     };
   }
 
+  /**
+   * Telemetry to be read in a loop, `for await (const frame of ...)`, which ends it by `break` and is
+   * ended by `close`. Who is slow misses the oldest of what waits: frames are states, and say what they
+   * follow (`sequence`).
+   */
+  async *frames(subscription: Subscription): AsyncGenerator<Frame, void, undefined> {
+    const waiting: Frame[] = [];
+    let wake = (): void => {};
+    const unsubscribe = this.subscribe(subscription, (frame) => {
+      waiting.push(frame);
+      if (waiting.length > MAX_WAITING) waiting.shift();
+      wake();
+    });
+    const end = (): void => wake();
+    this.#endings.add(end);
+    try {
+      while (!this.#closed) {
+        const frame = waiting.shift();
+        if (frame !== undefined) yield frame;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      this.#endings.delete(end);
+      unsubscribe();
+    }
+  }
+
   /** @returns a function that ends it */
   on<K extends keyof Events>(kind: K, listener: (event: Events[K]) => void): () => void {
     this.#listeners[kind].add(listener);
@@ -115,6 +146,7 @@ export class Live {
 
   close(): void {
     this.#closed = true;
+    for (const end of this.#endings) end();
     clearTimeout(this.#timer);
     this.#socket?.close();
   }

@@ -169,3 +169,42 @@ test('a broken socket is opened again, with its subscriptions and a new snapshot
     return frames.length > 0;
   });
 });
+
+test('telemetry is read in a loop, which ends it, and which close ends', async () => {
+  const { client, engine } = await start();
+  const cranking = setInterval(() => engine.crank(), 10);
+  opened.push({ close: () => clearInterval(cranking) });
+  const sequences: number[] = [];
+  for await (const { topic, sequence } of client.frames({ topics: ['loss'], rate: 60 })) {
+    expect(topic).toBe('loss');
+    sequences.push(sequence);
+    if (sequences.length === 5) break;
+  }
+  expect(sequences).toEqual([0, 1, 2, 3, 4].map((k) => sequences[0]! + k));
+
+  let count = 0;
+  for await (const _frame of client.frames({ topics: ['params'], rate: 60 })) {
+    if (++count === 3) client.close();
+  }
+  expect(count).toBeGreaterThanOrEqual(3);
+});
+
+test('a loop that is slow misses the oldest frames, and never more wait than a few hundred', async () => {
+  const { client, engine } = await start();
+  const frames = client.frames({ topics: ['loss'], rate: 60 });
+  const first = frames.next();
+  const cranking = setInterval(() => engine.crank(), 10);
+  expect((await first).value).toMatchObject({ topic: 'loss' });
+  let heard = 0;
+  client.subscribe({ topics: ['loss'], rate: 60 }, () => heard++);
+  await vi.waitUntil(() => heard > 300, { timeout: 60_000 });
+  clearInterval(cranking);
+  const sequences: number[] = [];
+  for (let k = 0; k < 256; k++) {
+    const { value } = await frames.next();
+    sequences.push(value?.sequence ?? -1);
+  }
+  expect(sequences[0]).toBeGreaterThan(1);
+  expect(sequences.at(-1)).toBe(sequences[0]! + 255);
+  await frames.return();
+});
