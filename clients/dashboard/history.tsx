@@ -16,6 +16,7 @@ import { AXES, endOf, finalParams, firstChoice, MOST, overlay } from './runs.ts'
 import { quantitiesOf, secondsOf, type Axis } from './runs.ts';
 import { save } from './save.ts';
 import { Snapshots } from './snapshots.tsx';
+import { Delete } from './sure.tsx';
 import type { Run, RunSeries } from './types.ts';
 
 /** Points of a curve. */
@@ -352,7 +353,6 @@ interface RowProps {
 }
 
 function Row({ model, run, colour, isFull, onToggle }: RowProps) {
-  const [isSure, setSure] = useState(false);
   const { client } = model;
   const name = `${run.patch}, ${timeOf(run)}`;
   const save_ = (format: 'csv' | 'json') => () =>
@@ -384,18 +384,10 @@ function Row({ model, run, colour, isFull, onToggle }: RowProps) {
         <button type="button" class="quiet" aria-label={`JSON of ${name}`} onClick={save_('json')}>
           JSON
         </button>
-        <button
-          type="button"
-          class="quiet sure"
-          aria-label={isSure ? `Really delete ${name}` : `Delete ${name}`}
-          onBlur={() => setSure(false)}
-          onClick={() => {
-            if (isSure) model.run(() => client.history.delete({ run: run.run }));
-            setSure(!isSure);
-          }}
-        >
-          {isSure ? 'Really?' : 'Delete'}
-        </button>
+        <Delete
+          name={name}
+          onSure={() => model.run(() => client.history.delete({ run: run.run }))}
+        />
       </span>
     </li>
   );

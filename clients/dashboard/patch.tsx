@@ -11,10 +11,12 @@ import type { Input } from '../sdk/client.ts';
 import { languageOf, readDocument, textOf, type Mark } from './document.ts';
 import { createEditor, type Editor } from './editor.ts';
 import { number, plural } from './format.ts';
+import { Graph } from './drawing.tsx';
 import { useModel } from './hooks.ts';
+import { Examples, Library } from './library.tsx';
 import type { Model } from './model.ts';
 import { save } from './save.ts';
-import type { Example, PatchInfo, Source } from './types.ts';
+import type { PatchDocument, PatchInfo, Source } from './types.ts';
 
 /** After the last key, before the host is asked, milliseconds. */
 const PAUSE = 350;
@@ -155,27 +157,45 @@ export function Patch({ model }: { readonly model: Model }) {
       )}
       <FileState source={source} />
       <div class="desk">
-        <section class="panel editor" aria-label="Text of the patch">
-          <div ref={box} class="code" />
-          {marks.length > 0 && (
-            <ol class="marks" aria-label="Mistakes">
-              {marks.map((mark, k) => (
-                <li key={k}>
-                  <button type="button" class="quiet" onClick={() => editor.current?.goTo(mark)}>
-                    <span class="line">{mark.line === undefined ? '' : `line ${mark.line}`}</span>
-                    <span>
-                      {mark.message}
-                      {mark.hint !== undefined && <em> {mark.hint}</em>}
-                    </span>
-                  </button>
-                </li>
-              ))}
-            </ol>
-          )}
-        </section>
+        <div>
+          <section class="panel editor" aria-label="Text of the patch">
+            <div ref={box} class="code" />
+            {marks.length > 0 && (
+              <ol class="marks" aria-label="Mistakes">
+                {marks.map((mark, k) => (
+                  <li key={k}>
+                    <button type="button" class="quiet" onClick={() => editor.current?.goTo(mark)}>
+                      <span class="line">{mark.line === undefined ? '' : `line ${mark.line}`}</span>
+                      <span>
+                        {mark.message}
+                        {mark.hint !== undefined && <em> {mark.hint}</em>}
+                      </span>
+                    </button>
+                  </li>
+                ))}
+              </ol>
+            )}
+          </section>
+          <Graph
+            patch={host.patch}
+            onChoose={
+              isEdited || languageOf(draft.text) === 'faust'
+                ? undefined
+                : (path) => {
+                    const place = locator(draft.text)(path);
+                    if (place !== undefined) editor.current?.goTo({ message: '', ...place });
+                  }
+            }
+          />
+        </div>
         <div>
           <Report model={model} edited={info} program={host.program} />
-          <Library model={model} isEdited={isEdited} />
+          <Library
+            model={model}
+            isEdited={isEdited}
+            document={isEdited ? documentOf(draft.text, host.patch) : undefined}
+          />
+          <Examples model={model} isEdited={isEdited} />
         </div>
       </div>
     </>
@@ -224,9 +244,11 @@ function Report({ model, edited, program }: ReportProps) {
   const info = edited ?? played;
   if (info === undefined) return null;
   const { engine } = model.host?.status ?? {};
+  const nodes = Object.keys(model.host?.patch.nodes ?? {}).length;
   const rows: readonly (readonly [string, string])[] = [
     ['Gradient', MODES[info.mode]],
     ['Window', info.window === 0 ? '–' : `${plural(info.window, 'sample')} a step`],
+    ...(edited === null && nodes > 0 ? [['Nodes', String(nodes)] as const] : []),
     ['Learns', plural(info.params.length, 'parameter')],
     ['Sliders', String(info.sliders.length)],
     ['Meters', String(info.meters.length)],
@@ -260,53 +282,10 @@ function Report({ model, edited, program }: ReportProps) {
   );
 }
 
-function Library({ model, isEdited }: { readonly model: Model; readonly isEdited: boolean }) {
-  const [examples, setExamples] = useState<readonly Example[]>([]);
-  const [sought, setSought] = useState('');
-  useEffect(() => {
-    model.run(async () => setExamples((await model.client.examples.list()).examples));
-  }, [model]);
-  const words = sought.toLowerCase();
-  const found = examples.filter(({ name, title = '', doc = '' }) =>
-    `${name} ${title} ${doc}`.toLowerCase().includes(words),
-  );
-  const playing = model.host?.status.patch;
-  return (
-    <section class="panel" aria-labelledby="examples">
-      <header>
-        <h2 id="examples">Examples</h2>
-        <input
-          type="search"
-          placeholder="Find"
-          aria-label="Find an example"
-          onInput={(event) => setSought(event.currentTarget.value)}
-        />
-      </header>
-      {isEdited && <p class="said">Play or discard your edits to choose one.</p>}
-      <ul class="library">
-        {found.map(({ name, title, doc }) => (
-          <li key={name}>
-            <button
-              type="button"
-              class="quiet"
-              disabled={isEdited}
-              aria-current={name === playing ? 'true' : undefined}
-              title={doc}
-              onClick={() => model.run(() => playExample(model, name))}
-            >
-              <strong>{title ?? name}</strong>
-              <span>{name}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-async function playExample(model: Model, example: string): Promise<void> {
-  await model.client.patch.set({ example });
-  await model.refresh();
+/** What stands in the editor, where it can be read. */
+function documentOf(text: string, playing: PatchDocument): object | undefined {
+  const read = readDocument(text, playing);
+  return read.ok ? read.document : undefined;
 }
 
 // --- the host ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import { useRef, useState } from 'preact/hooks';
 import { number, parseNumber, plural } from './format.ts';
 import { useFrame, useModel } from './hooks.ts';
 import type { Model } from './model.ts';
+import { Delete } from './sure.tsx';
 import type { Heading, Morph } from './types.ts';
 
 export function Snapshots({ model }: { readonly model: Model }) {
@@ -80,7 +81,6 @@ interface RowProps {
 }
 
 function Row({ model, snapshot, seconds }: RowProps) {
-  const [isSure, setSure] = useState(false);
   const { name, saved, fits, patch, sliders, params } = snapshot;
   const { client } = model;
   const what = `${plural(sliders + params, 'value')}, kept ${new Date(saved).toLocaleString('en-GB')}`;
@@ -104,18 +104,7 @@ function Row({ model, snapshot, seconds }: RowProps) {
       >
         Morph
       </button>
-      <button
-        type="button"
-        class="quiet"
-        aria-label={isSure ? `Really delete ${name}` : `Delete ${name}`}
-        onBlur={() => setSure(false)}
-        onClick={() => {
-          if (isSure) model.run(() => client.snapshots.delete({ name }));
-          setSure(!isSure);
-        }}
-      >
-        {isSure ? 'Really?' : 'Delete'}
-      </button>
+      <Delete name={name} onSure={() => model.run(() => client.snapshots.delete({ name }))} />
     </li>
   );
 }

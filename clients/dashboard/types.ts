@@ -21,3 +21,4 @@ export type Run = Output<'history.list'>['runs'][number];
 export type RunSeries = Output<'history.get'>;
 export type SignalList = Output<'signals.list'>;
 export type Signal = SignalList['signals'][number];
+export type Kept = Output<'library.list'>['patches'][number];

@@ -193,6 +193,41 @@ describeWith(['chromium'], 'the dashboard', () => {
     expect(await text.textContent()).toBe('process = _;');
   });
 
+  it('a patch is drawn, moved about, kept under a name and played from there', async () => {
+    await play('one-pole');
+    const page = await open('patch');
+    const drawing = page.getByRole('application', { name: /^Drawing of the patch/u });
+    await drawing.locator('.box', { hasText: 'feedback' }).first().waitFor();
+    expect(await drawing.locator('.wire.back').count()).toBeGreaterThan(0);
+    const view = (): Promise<string | null> => drawing.locator('svg').getAttribute('viewBox');
+    const views = [await view()];
+    await drawing.focus();
+    for (const key of ['ArrowRight', '+', '0']) {
+      await page.keyboard.press(key);
+      await expect.poll(async () => views.includes(await view())).toBe(key === '0');
+      views.push(await view());
+    }
+    const box = (await drawing.boundingBox())!;
+    await page.mouse.move(box.x + 10, box.y + 10);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 60, box.y + 40, { steps: 3 });
+    await page.mouse.up();
+    await expect.poll(async () => views.includes(await view())).toBe(false);
+    await drawing.locator('.box', { hasText: 'estimate' }).first().click();
+    await expect.poll(() => drawing.locator('.wire.near').count()).toBeGreaterThan(0);
+    expect(await page.evaluate('document.activeElement.className')).toContain('code');
+
+    await page.getByRole('textbox', { name: 'Name in the library' }).fill('night filter');
+    await page.getByRole('button', { name: 'Keep', exact: true }).click();
+    await page.getByRole('button', { name: /^night filter/u }).waitFor();
+    await play('gain');
+    await page.getByRole('button', { name: /^night filter/u }).click();
+    await expect.poll(() => daemon.request('GET', '/status')).toMatchObject({ patch: 'one-pole' });
+    await page.getByRole('button', { name: 'Delete night filter' }).click();
+    await page.getByRole('button', { name: 'Really delete night filter' }).click();
+    await expect.poll(() => daemon.request('GET', '/library')).toEqual({ patches: [] });
+  });
+
   it('a schedule is shaped by its points, and goes over while it runs', async () => {
     await play('gain-scheduler');
     const page = await open('schedule');
