@@ -10,6 +10,7 @@ import type { Precision } from '../../../dsp/ir/program.ts';
 import { Instance } from '../../../dsp/run/instance.ts';
 import { interpreterKernel } from '../../../dsp/run/interpreter-kernel.ts';
 import { assembled, compiledInstance, plainProgram } from '../../support/program.ts';
+import { schedule } from '../../../dsp/wasm/schedule.ts';
 import { roundingOf } from '../../support/seeds.ts';
 
 const SIZES = { inputs: 1, sliders: 1, params: 0 };
@@ -58,4 +59,14 @@ test.each<[string, Graph, Precision, boolean]>([
   got.forEach((y, n) => {
     expect(Math.abs(y - expected[n]!)).toBeLessThan(1e-5 * Math.abs(expected[n]!) + 1e-12);
   });
+});
+
+test('a loop of many recursions is divided, one of a few is not', () => {
+  const loops = (count: number): number[] =>
+    schedule(series(count), 256, 4)
+      .stages.map(({ serial }) => serial.length)
+      .filter((length) => length > 0);
+  expect(loops(10)).toHaveLength(1);
+  expect(Math.max(...loops(100))).toBeLessThan(80);
+  expect(Math.max(...loops(8000))).toBeLessThan(300);
 });
