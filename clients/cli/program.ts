@@ -10,6 +10,7 @@ import { Command } from 'commander';
 import type { Deliver } from './command.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
+import { completion } from './commands/completion.ts';
 import { devices } from './commands/devices.ts';
 import { examples } from './commands/examples.ts';
 import { exportPatch } from './commands/export.ts';
@@ -69,6 +70,7 @@ const COMMANDS = [
   compile,
   gradcheck,
   train,
+  completion,
 ];
 
 export function createProgram(deliver: Deliver): Command {
