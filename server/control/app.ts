@@ -248,7 +248,7 @@ function inputOf(request: FastifyRequest, fields: readonly string[]): unknown {
   if (isSource(request)) {
     const query = request.query as { readonly name?: unknown; readonly replace?: unknown };
     const path = request.params as Readonly<Record<string, string>>;
-    const name = typeof query.name === 'string' ? query.name : path['name'];
+    const name = path['name'] ?? (typeof query.name === 'string' ? query.name : undefined);
     const patch = documentOf(String(request.body), name);
     if (fields.length === 0) return patch;
     return {
@@ -298,12 +298,16 @@ function sendSource(reply: FastifyReply, found: unknown): FastifyReply {
 
 /** What is said beside a source, where a document would say it. */
 const sourceQueryOf = (fields: readonly string[]): z.ZodObject =>
-  z.strictObject({
-    name: z.string().optional().describe('Of the patch, where the source of it declares no name.'),
-    ...(fields.length === 0
-      ? {}
-      : { replace: z.stringbool().optional().describe('One of the same name may be lost.') }),
-  });
+  z.strictObject(
+    fields.length === 0
+      ? {
+          name: z
+            .string()
+            .optional()
+            .describe('Of the patch, where the source of it declares no name.'),
+        }
+      : { replace: z.stringbool().optional().describe('One of the same name may be lost.') },
+  );
 
 /** The schema of a route, for the OpenAPI document. */
 function describe(id: OperationId, fields: readonly string[]): Record<string, unknown> {
