@@ -43,6 +43,7 @@ import { Store } from './control/store.ts';
 import { readCertificate } from './control/tls.ts';
 import { readTokens, tokenFile } from './control/tokens.ts';
 import { listDevices, Supervisor } from './engine/supervisor.ts';
+import { Notifier } from './notify.ts';
 import { openOsc, type OscServer } from './osc/server.ts';
 import type { EngineEvent, EngineStatus, Measurement, Picture } from './engine/types.ts';
 
@@ -158,15 +159,17 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     metrics,
   });
 
+  const notifier = new Notifier(log);
   let osc: OscServer | undefined;
 
   closeWithGrace({ delay: 8000, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'the daemon failed');
     else log.info(`${signal ?? 'end'}: shutting down`);
+    const told = notifier.stopping();
     for (const watch of watches) watch.close();
     store.stop();
     await Promise.all([store.save(session.state), history.close()]);
-    await Promise.all([osc?.close(), app.http.close(), engine.stop(), compiler.stop()]);
+    await Promise.all([osc?.close(), app.http.close(), engine.stop(), compiler.stop(), told]);
   });
 
   watches.push(...watchSecrets(config, access, app, log));
@@ -237,7 +240,9 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     watches.push(new FileWatch({ file: settingsFile, onSave }));
   }
   store.follow(() => session.state);
-  console.log(announce(session, reachable(address, host)));
+  const line = announce(session, reachable(address, host));
+  console.log(line);
+  await notifier.ready(line);
 }
 
 /** Tokens and certificates that change are used at once; faulty ones leave those of before. */

@@ -44,6 +44,7 @@ export const CLI_CODES = {
   CLI_SNAPSHOT_UNREADABLE: 'the file of a snapshot cannot be read, or is not JSON',
   CLI_NOT_WRITTEN: 'a file could not be written',
   CLI_NOT_STARTED: 'the daemon did not start',
+  CLI_SERVICE: 'systemd does not run here, or could not do what was asked',
   CLI_INTERNAL: 'the command failed in a way that it should not',
 } as const satisfies Record<string, string>;
 

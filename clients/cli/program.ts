@@ -28,6 +28,7 @@ import { mute } from './commands/mute.ts';
 import { params } from './commands/params.ts';
 import { rate } from './commands/rate.ts';
 import { schedule } from './commands/schedule.ts';
+import { service } from './commands/service.ts';
 import { set } from './commands/set.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { start } from './commands/start.ts';
@@ -70,6 +71,7 @@ const COMMANDS = [
   compile,
   gradcheck,
   train,
+  service,
   completion,
 ];
 
