@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Deliver } from './command.ts';
+import { call } from './commands/call.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
 import { completion } from './commands/completion.ts';
@@ -71,6 +72,7 @@ const COMMANDS = [
   compile,
   gradcheck,
   train,
+  call,
   service,
   completion,
 ];

@@ -60,7 +60,9 @@ describe('the next word', () => {
 /** Arguments that stand for something of which no list is kept. */
 const FREE = new Set(
   `set value|rate factor|start settings|token add name|token remove name|snapshot save name
-  snapshot rename to|snapshot import file|library put name|library rename to`.split(/\s*[|\n]\s*/u),
+  snapshot rename to|snapshot import file|library put name|library rename to|call input`.split(
+    /\s*[|\n]\s*/u,
+  ),
 );
 
 test('it is said of every argument what it names', () => {
