@@ -7,10 +7,13 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Input, Output } from '../sdk/client.ts';
+import uPlot from 'uplot';
 import { duration, number, parseNumber } from './format.ts';
 import { useFrame, useModel } from './hooks.ts';
+import { Plot } from './plot.tsx';
 import type { Model } from './model.ts';
-import type { Device as Found, Engine } from './types.ts';
+import { histogramOf } from './series.ts';
+import type { Device as Found, Engine, EngineEvent } from './types.ts';
 
 export function Device({ model }: { readonly model: Model }) {
   useModel(model);
@@ -43,11 +46,11 @@ interface Part {
 }
 
 const LOADS = ['Mean', '99 %', 'Worst'] as const;
+const BINS = 20;
 
 function Load({ model, engine }: Part) {
   const bars = useRef<(HTMLDivElement | null)[]>([]);
   const texts = useRef<(HTMLSpanElement | null)[]>([]);
-  const canvas = useRef<HTMLCanvasElement>(null);
   useFrame(
     model,
     () => {
@@ -58,7 +61,6 @@ function Load({ model, engine }: Part) {
         const text = texts.current[k];
         if (text) text.textContent = load === undefined ? '–' : (100 * load).toFixed(1);
       });
-      draw(canvas.current, model.loads.column(0));
     },
     4,
   );
@@ -68,47 +70,97 @@ function Load({ model, engine }: Part) {
       {LOADS.map((label, k) => (
         <div class="meter" key={label}>
           <span class="name">{label}</span>
-          <div class="bar" aria-hidden="true" ref={(bar) => void (bars.current[k] = bar)}>
-            <span class="fill" />
-          </div>
+          <div
+            class="bar load"
+            aria-hidden="true"
+            ref={(bar) => void (bars.current[k] = bar)}
+          ></div>
           <span class="value">
             <span ref={(text) => void (texts.current[k] = text)} /> <span class="unit">%</span>
           </span>
         </div>
       ))}
-      <canvas ref={canvas} class="load" aria-hidden="true" />
       <p class="said">
-        Of 99 % of the blocks, last two minutes. A block has{' '}
-        {number((1000 * engine.blockSize) / engine.sampleRate, 3)} ms.
+        Of the time that a block has, {number((1000 * engine.blockSize) / engine.sampleRate, 3)} ms.
       </p>
+      <Loads model={model} />
+      <LoadHistogram model={model} />
     </section>
   );
 }
 
-/** Full height is all of the time that a block has. */
-function draw(canvas: HTMLCanvasElement | null, loads: Float64Array): void {
-  const context = canvas?.getContext('2d');
-  if (canvas === null || context === undefined || context === null) return;
-  const ratio = devicePixelRatio;
-  const { clientWidth: width, clientHeight: height } = canvas;
-  if (canvas.width !== Math.round(width * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-  }
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  const style = getComputedStyle(canvas);
-  const each = width / 240;
-  loads.forEach((load, k) => {
-    const tall = Math.max(1, Math.min(1, load) * height);
-    context.fillStyle = load > 0.8 ? style.getPropertyValue('--bad') : style.color;
-    context.fillRect(
-      width - (loads.length - k) * each,
-      height - tall,
-      Math.max(1, each - 0.5),
-      tall,
-    );
-  });
+const LOAD_HEIGHT = { wide: 110, narrow: 110 };
+/** Loads as they come, two a second. */
+const percents = ({ loads }: Model): Float64Array => loads.column(0).map((load) => 100 * load);
+
+function Loads({ model }: { readonly model: Model }) {
+  const seconds = (): number[] => {
+    const count = model.loads.length;
+    return Array.from({ length: count }, (_, k) => (k - count + 1) / 2);
+  };
+  return (
+    <Plot
+      model={model}
+      title="Of 99 % of the blocks, last two minutes"
+      name="load"
+      shape=""
+      rate={2}
+      height={LOAD_HEIGHT}
+      options={({ axis, colour }) => ({
+        scales: { x: { time: false, range: [-120, 0] }, y: { range: [0, 100] } },
+        axes: [
+          {
+            ...axis,
+            size: 24,
+            values: (_, values) => values.map((t) => `${t} s`.replace('-', '−')),
+          },
+          { ...axis, size: 46, values: (_, values) => values.map((load) => `${load} %`) },
+        ],
+        series: [{}, { stroke: colour('--accent'), width: 1.5, points: { show: false } }],
+      })}
+      data={() => [seconds(), percents(model)]}
+      columns={() => ({ seconds: seconds(), 'load, %': percents(model) })}
+    />
+  );
+}
+
+function LoadHistogram({ model }: { readonly model: Model }) {
+  const table = () => histogramOf(percents(model), 100, BINS);
+  return (
+    <Plot
+      model={model}
+      title="How often it was how high"
+      name="load-histogram"
+      shape=""
+      rate={1}
+      height={LOAD_HEIGHT}
+      options={({ axis, colour }) => ({
+        scales: {
+          x: { time: false, range: [0, 100] },
+          y: { range: (_, __, high) => [0, Math.max(1, high)] },
+        },
+        axes: [
+          { ...axis, size: 24, values: (_, values) => values.map((load) => `${load} %`) },
+          { ...axis, size: 46, incrs: [1, 2, 5, 10, 20, 50, 100] },
+        ],
+        series: [
+          {},
+          {
+            stroke: colour('--accent'),
+            fill: colour('--accent'),
+            width: 0,
+            points: { show: false },
+            ...(uPlot.paths.bars === undefined ? {} : { paths: uPlot.paths.bars({ size: [0.9] }) }),
+          },
+        ],
+      })}
+      data={() => [...table()]}
+      columns={() => {
+        const [at, count] = table();
+        return { 'load, %': at, times: count };
+      }}
+    />
+  );
 }
 
 function Health({ engine, uptime }: { readonly engine: Engine; readonly uptime: number }) {
@@ -291,21 +343,50 @@ function Latency({ model, engine }: Part) {
   );
 }
 
+/** What the host has kept, and what this page has seen; the newest first. */
 function History({ model }: { readonly model: Model }) {
+  const [events, setEvents] = useState<readonly EngineEvent[]>([]);
+  useEffect(() => {
+    let isOld = false;
+    model.client.events.list().then(
+      (answer) => !isOld && setEvents(answer.events),
+      () => undefined,
+    );
+    const end = model.client.on('engine', (event) => setEvents((before) => [...before, event]));
+    return () => {
+      isOld = true;
+      end();
+    };
+  }, [model]);
+  const seen = model.states.map(({ state, reason, at }) => ({
+    at,
+    text: reason === null ? state : `${state}: ${reason}`,
+    isBad: state !== 'running',
+  }));
+  const kept = events.map(({ time, kind, message }) => ({
+    at: Date.parse(time),
+    text: `${kind.replaceAll('-', ' ')}: ${message}`,
+    isBad: !QUIET.has(kind),
+  }));
+  const rows = [...seen, ...kept].sort((a, b) => b.at - a.at).slice(0, 60);
   return (
     <section class="panel" aria-labelledby="history">
-      <h2 id="history">Since this page was opened</h2>
-      <ol class="history">
-        {model.states.map(({ state, reason, at }) => (
-          <li key={at}>
+      <h2 id="history">What happened</h2>
+      <ol class="history" tabIndex={0} aria-label="What happened to the engine">
+        {rows.map(({ at, text, isBad }, k) => (
+          <li key={`${at} ${k}`}>
             <time>{new Date(at).toLocaleTimeString('en-GB')}</time>{' '}
-            <span class={state === 'running' ? '' : 'bad'}>
-              {state}
-              {reason === null ? '' : `: ${reason}`}
-            </span>
+            <span class={isBad ? 'bad' : ''}>{text}</span>
           </li>
         ))}
       </ol>
     </section>
   );
 }
+
+/** Nothing is wrong with these. */
+const QUIET: ReadonlySet<EngineEvent['kind']> = new Set([
+  'device-returned',
+  'realtime',
+  'revectorized',
+]);

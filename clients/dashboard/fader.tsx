@@ -136,12 +136,7 @@ function Track({ model, param, label, target }: Props) {
       onPointerDown={onPointerDown}
       onDblClick={() => to(param.initial)}
       onKeyDown={onKeyDown}
-    >
-      <span class="fill" />
-      <span class="tick" />
-      {aim !== undefined && <span class="aim" />}
-      <span class="thumb" />
-    </div>
+    ></div>
   );
 }
 

@@ -13,7 +13,7 @@ export function useModel(model: Model): void {
 
 /**
  * At most `rate` times a second, and after every drawing of the component; `draw` must be cheap.
- * What is scrolled out of sight waits until it is seen again.
+ * What is in a part of the page that is scrolled out of sight waits until it is seen again.
  */
 export function useFrame(
   model: Model,
@@ -34,25 +34,44 @@ export function useFrame(
       last = time;
       now.draw();
     });
-    const element = box?.current ?? null;
-    if (element === null) return end;
-    sights.set(element, (isSeen) => {
+    const unwatch = watchSight(box?.current, (isSeen) => {
       now.isSeen = isSeen;
       if (isSeen) now.draw();
     });
-    sight.observe(element);
     return () => {
       end();
-      sight.unobserve(element);
-      sights.delete(element);
+      unwatch();
     };
   }, [model, rate]);
 }
 
-const sights = new WeakMap<Element, (isSeen: boolean) => void>();
+type Listener = (isSeen: boolean) => void;
+
+/** The parts of a row are watched together: each thing watched costs in each frame. */
+function watchSight(element: Element | null | undefined, listener: Listener): () => void {
+  if (element === null || element === undefined) return () => undefined;
+  const row = element.closest('.row, .strip, .meter') ?? element;
+  const known = sights.get(row);
+  const listeners = known ?? new Set<Listener>();
+  listeners.add(listener);
+  if (known === undefined) {
+    sights.set(row, listeners);
+    sight.observe(row);
+  }
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size > 0) return;
+    sight.unobserve(row);
+    sights.delete(row);
+  };
+}
+
+const sights = new Map<Element, Set<Listener>>();
 const sight = new IntersectionObserver(
   (entries) => {
-    for (const { target, isIntersecting } of entries) sights.get(target)?.(isIntersecting);
+    for (const { target, isIntersecting } of entries) {
+      for (const listener of sights.get(target) ?? []) listener(isIntersecting);
+    }
   },
   { rootMargin: '100px' },
 );

@@ -4,7 +4,7 @@
  */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { Fader } from './fader.tsx';
+import { Fader, place } from './fader.tsx';
 import { duration, number, parseNumber, plural } from './format.ts';
 import { useFrame, useModel } from './hooks.ts';
 import { LossPlot } from './loss-plot.tsx';
@@ -138,16 +138,26 @@ function Actions({ model, host }: Part) {
   const { client } = model;
   const { running, settings } = host.training;
   const disabled = settings === null;
-  const rollBack = (): void => {
+  const { undo } = model.edits;
+  // Learning that began before the page was opened is one step of the host's, once it has stopped.
+  const canGoBack = model.mark !== undefined || running || undo?.startsWith('learn ') === true;
+  const rollBack = async (): Promise<void> => {
     const { mark } = model;
-    if (mark === undefined) return;
-    model.run(async () => {
-      if (running) await client.training.stop();
-      await client.params.update({ values: mark });
-    });
+    if (running) await client.training.stop();
+    if (mark !== undefined) return void (await client.params.update({ values: mark }));
+    const { undo } = await client.edits.list();
+    if (undo[0]?.startsWith('learn ') === true) await client.edits.undo();
+    else model.say('Nothing has been learned since the host started', 'said');
+    return undefined;
   };
+  const learnables = host.params.filter(({ kind }) => kind === 'learnable');
+  const isFrozen = learnables.length > 0 && learnables.every(({ frozen }) => frozen);
+  const freeze = (): Promise<unknown> =>
+    client.params.update({
+      frozen: Object.fromEntries(learnables.map(({ id }) => [id, !isFrozen])),
+    });
   return (
-    <div class="actions" role="group" aria-label="Training">
+    <div class="actions reach" role="group" aria-label="Training">
       <button
         type="button"
         class={running ? 'main on' : 'main'}
@@ -160,9 +170,18 @@ function Actions({ model, host }: Part) {
       </button>
       <button
         type="button"
-        disabled={disabled || model.mark === undefined}
+        disabled={disabled || learnables.length === 0}
+        aria-pressed={isFrozen}
+        title="All parameters keep their values; the loss is still measured"
+        onClick={() => model.run(freeze)}
+      >
+        {isFrozen ? 'Unfreeze' : 'Freeze'}
+      </button>
+      <button
+        type="button"
+        disabled={disabled || !canGoBack}
         title="Stop, and put the parameters back to where they were when learning began"
-        onClick={rollBack}
+        onClick={() => model.run(rollBack)}
       >
         Roll back
       </button>
@@ -272,21 +291,14 @@ function Row({ model, param, target }: RowProps) {
 
 /** To the right where the loss rises with the parameter; full at its largest of late. */
 function Gradient({ model, id }: { readonly model: Model; readonly id: string }) {
-  const box = useRef<HTMLSpanElement>(null);
   const ref = useRef<HTMLSpanElement>(null);
   const draw = (): void => {
-    const bar = ref.current;
-    if (bar === null) return;
+    if (ref.current === null) return;
     const peak = model.peaks.get(id) ?? 0;
-    const share = peak > 0 ? (model.gradients.get(id) ?? 0) / peak : 0;
-    bar.style.transform = `scaleX(${share.toFixed(3)})`;
+    place(ref.current, '--at', peak > 0 ? (model.gradients.get(id) ?? 0) / peak : 0);
   };
-  useFrame(model, draw, 60, box);
-  return (
-    <span ref={box} class="gradient" aria-hidden="true">
-      <span ref={ref} />
-    </span>
-  );
+  useFrame(model, draw, 60, ref);
+  return <span ref={ref} class="gradient" aria-hidden="true" />;
 }
 
 const WIDTH = 110;

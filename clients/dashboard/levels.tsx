@@ -64,10 +64,7 @@ function Level({ model, kind, channel }: LevelProps) {
   return (
     <div class="meter">
       <span class="name">{label}</span>
-      <div ref={ref} class="bar" aria-hidden="true">
-        <span class="fill" />
-        <span class="peak" />
-      </div>
+      <div ref={ref} class="bar level" aria-hidden="true"></div>
       <span class="value">
         <span ref={text} /> <span class="unit">dB</span>
       </span>
@@ -104,9 +101,7 @@ export function MeterBar({ model, meter, label }: MeterProps) {
   return (
     <div class="meter" title={meter.doc}>
       <span class="name">{label}</span>
-      <div ref={ref} class="bar" aria-hidden="true" style={`--from:${originOf(meter)}`}>
-        <span class="fill" />
-      </div>
+      <div ref={ref} class="bar" aria-hidden="true" style={`--from:${originOf(meter)}`}></div>
       <span class="value">
         <span ref={text} /> <span class="unit">{meter.unit ?? ''}</span>
       </span>

@@ -38,6 +38,7 @@ export function LossPlot({ model }: { readonly model: Model }) {
 function optionsOf({ axis, colour }: Look): Omit<uPlot.Options, 'width' | 'height'> {
   const points = { show: false };
   return {
+    padding: [10, 0, 0, 0],
     scales: { x: { time: false, range: [-SPAN, 0] }, loss: LOG_SCALE, rate: LOG_SCALE },
     axes: [
       {

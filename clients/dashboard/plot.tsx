@@ -161,7 +161,8 @@ export function Plot(props: Props) {
   );
 }
 
-const PADDING: uPlot.Padding = [10, 0, 0, 0];
+/** Room for the last word of the lower axis, where there is no other axis on the right. */
+const PADDING: uPlot.Padding = [10, 16, 0, 0];
 
 /** A person who wants calm sees two pictures a second. */
 export const paceOf = (rate: number): number => (calm.matches ? Math.min(2, rate) : rate);

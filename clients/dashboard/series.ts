@@ -63,3 +63,22 @@ function spread(values: Float64Array): number {
   const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
   return Math.sqrt(logs.reduce((sum, value) => sum + (value - mean) ** 2, 0) / logs.length);
 }
+
+/**
+ * How many values are in each of `bins` equal parts from 0 to `to`; those beyond are in the last.
+ *
+ * @returns the middles of the parts, and the counts
+ */
+export function histogramOf(
+  values: Float64Array,
+  to: number,
+  bins: number,
+): readonly [number[], number[]] {
+  const counts = new Array<number>(bins).fill(0);
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    const bin = Math.min(bins - 1, Math.max(0, Math.floor((value / to) * bins)));
+    counts[bin] = counts[bin]! + 1;
+  }
+  return [counts.map((_, k) => ((k + 0.5) * to) / bins), counts];
+}

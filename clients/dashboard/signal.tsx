@@ -18,13 +18,14 @@ import type { Model } from './model.ts';
 import { paceOf, Plot, type Look, type Place } from './plot.tsx';
 import {
   beginOf,
-  CEILING,
   colourOf,
   firstShown,
-  FLOOR,
   FREQUENCIES,
   frequenciesOf,
+  FULL_SCALE,
   fullScale,
+  levelsAround,
+  linesOf,
   hertz,
   peakOf,
   phaseOf,
@@ -224,6 +225,7 @@ function ScopePlot(props: PlotProps & { readonly isSteady: boolean }) {
 }
 
 function SpectrumPlot({ model, list, shown, pictures }: PlotProps) {
+  const range = useRef(FULL_SCALE);
   const cursor = useRef<Place>(undefined);
   const [mark, setMark] = useState<number>();
   const table = (): readonly [readonly number[], ...Float32Array[]] => {
@@ -243,7 +245,7 @@ function SpectrumPlot({ model, list, shown, pictures }: PlotProps) {
         options={({ axis, colour }) => ({
           scales: {
             x: { time: false, distr: 3, range: () => [40, list.sampleRate / 2] },
-            y: { range: () => [FLOOR, CEILING] },
+            y: { range: () => [...range.current] },
           },
           axes: [
             {
@@ -256,7 +258,7 @@ function SpectrumPlot({ model, list, shown, pictures }: PlotProps) {
             {
               ...axis,
               size: 46,
-              splits: () => [-120, -100, -80, -60, -40, -20, 0],
+              splits: (_, __, low, high) => linesOf(low, high),
               values: (_, values) => values.map((db) => String(db).replace('-', '−')),
             },
           ],
@@ -264,6 +266,8 @@ function SpectrumPlot({ model, list, shown, pictures }: PlotProps) {
         })}
         data={() => {
           const [xs, ...columns] = table();
+          const peaks = columns.filter((_, k) => shown[k]).map((column) => Math.max(...column));
+          range.current = levelsAround(Math.max(-Infinity, ...peaks), range.current);
           return [xs as number[], ...filled(columns, list, xs.length)];
         }}
         columns={() => {
@@ -410,9 +414,11 @@ function Alignment({ model, list }: { readonly model: Model; readonly list: Sign
       <p role="status">{late}</p>
       <div class="meter">
         <span class="name">Confidence</span>
-        <div class="bar" aria-hidden="true" style={`--at:${Math.max(0, Math.min(1, confidence))}`}>
-          <span class="fill" />
-        </div>
+        <div
+          class="bar"
+          aria-hidden="true"
+          style={`--at:${Math.max(0, Math.min(1, confidence))}`}
+        ></div>
         <span class="value">{confidence.toFixed(2)}</span>
       </div>
       <p class="said">

@@ -11,9 +11,10 @@ import type { Signal } from './types.ts';
 const SHOWN = 0.75;
 /** Of the peak: a crossing counts after the signal was as far below zero. */
 const HYSTERESIS = 0.1;
-/** Quietest level of a spectrum that is drawn, dB. */
-export const FLOOR = -120;
-export const CEILING = 6;
+/** Of a spectrum that is drawn, dB, and between its lines. */
+const SPAN = 126;
+const CEILING = 6;
+const LINE = 20;
 
 export const shownOf = (points: number): number => Math.round(SHOWN * points);
 
@@ -49,6 +50,25 @@ export function fullScale(peak: number, before: number): number {
   const decade = 10 ** Math.floor(Math.log10(peak));
   return decade * ([1, 2, 5].find((step) => step * decade >= peak) ?? 10);
 }
+
+/** Range of levels: from full scale down, or from above what is louder; the one before where it fits. */
+export function levelsAround(
+  peak: number,
+  [low, high]: readonly [number, number],
+): [number, number] {
+  if (peak <= high && (high === CEILING || peak > high - 2 * LINE)) return [low, high];
+  const top = peak > CEILING ? LINE * Math.ceil(peak / LINE) : CEILING;
+  return [top - SPAN, top];
+}
+
+export const FULL_SCALE: readonly [number, number] = [CEILING - SPAN, CEILING];
+
+/** Lines of an axis of levels. */
+export const linesOf = (low: number, high: number): number[] =>
+  Array.from(
+    { length: Math.floor(high / LINE) - Math.ceil(low / LINE) + 1 },
+    (_, k) => LINE * (Math.ceil(low / LINE) + k),
+  );
 
 /** Hz of the bins but the first, which a logarithmic axis has no place for. */
 export const frequenciesOf = (binHz: number, bins: number): readonly number[] =>

@@ -121,9 +121,7 @@ function Running({ model, morph }: { readonly model: Model; readonly morph: Morp
       <span class="name">
         To {morph.to} in {number(morph.seconds, 2)} s
       </span>
-      <div ref={bar} class="bar" aria-hidden="true">
-        <span class="fill" />
-      </div>
+      <div ref={bar} class="bar" aria-hidden="true"></div>
       <button type="button" onClick={() => model.run(() => model.client.morph.stop())}>
         Stop there
       </button>

@@ -22,3 +22,4 @@ export type RunSeries = Output<'history.get'>;
 export type SignalList = Output<'signals.list'>;
 export type Signal = SignalList['signals'][number];
 export type Kept = Output<'library.list'>['patches'][number];
+export type EngineEvent = Output<'events.list'>['events'][number];

@@ -350,7 +350,7 @@ describeWith(['chromium'], 'the dashboard', () => {
     });
     const count = signals.length;
     const page = await open('signal', DESKTOP, (fresh) =>
-      feed(fresh, () => {
+      feed(fresh, ['scope', 'spectrum'], () => {
         moved += 7;
         const waves = ids.map((_, k) => wave([1, 0.5, 0.1][k] ?? 0.01));
         const levels = ids.map((_, k) => Array.from({ length: bins }, () => -20 * (k + 1)));
@@ -361,10 +361,11 @@ describeWith(['chromium'], 'the dashboard', () => {
       }),
     );
     const [scope, spectrum] = ['[aria-label="Scope"]', '[aria-label="Spectrum"]'] as const;
-    // The plots begin after their axes: 46 pixels from the left, 10 from above, 24 from below.
+    // The plots begin after their axes: 46 pixels from the left, 16 from
+    // the right, 10 from above, 24 from below.
     const width = (await page.locator(`${scope} canvas`).boundingBox())!.width;
     const at = (share: number, level: number) => ({
-      x: 46 + share * (width - 46),
+      x: 46 + share * (width - 46 - 16),
       y: 10 + (1 - level) * (240 - 34),
       radius: 4,
     });

@@ -6,7 +6,8 @@
 
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
-import { encodeFrame, type Frame } from '../../server/api/frame.ts';
+import { decodeFrame, encodeFrame, type Frame } from '../../server/api/frame.ts';
+import type { Topic } from '../../server/api/socket.ts';
 
 /** Farther from a colour in red, green and blue together than this is another one. */
 const NEAR = 40;
@@ -51,11 +52,18 @@ export function coloured(
   })()`);
 }
 
-/** Frames that the page gets beside those of the daemon, thirty times a second, until it is closed. */
-export async function feed(page: Page, frames: () => readonly Frame[]): Promise<void> {
+/** Frames that the page gets instead of the daemon's of these topics, thirty times a second. */
+export async function feed(
+  page: Page,
+  topics: readonly Topic[],
+  frames: () => readonly Frame[],
+): Promise<void> {
   await page.routeWebSocket(/\/ws/u, (socket) => {
     const server = socket.connectToServer();
-    server.onMessage((message) => socket.send(message));
+    server.onMessage((message) => {
+      const frame = typeof message === 'string' ? undefined : decodeFrame(message);
+      if (frame === undefined || !topics.includes(frame.topic)) socket.send(message);
+    });
     socket.onMessage((message) => server.send(message));
     const timer = setInterval(() => {
       if (page.isClosed()) clearInterval(timer);

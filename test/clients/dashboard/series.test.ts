@@ -1,7 +1,7 @@
 /** Numbers over time, and where a loss goes. */
 
 import { expect, it } from 'vitest';
-import { Series, trendOf } from '../../../clients/dashboard/series.ts';
+import { histogramOf, Series, trendOf } from '../../../clients/dashboard/series.ts';
 
 it('a series keeps the newest in order, and its columns in step', () => {
   const series = new Series(2, 4);
@@ -27,4 +27,10 @@ it('a loss falls, rises or stays, also under noise; of too little nothing is sai
   expect(trendOf(losses(0.02, 0.3))).toBe('rising');
   expect(trendOf(losses(0, 0.3))).toBe('steady');
   expect(trendOf(losses(-0.02, 0).subarray(0, 10))).toBeUndefined();
+});
+
+it('a histogram counts every number once, those beyond in the last part', () => {
+  const values = Float64Array.from([0, 4, 5, 12, 99, 100, 140, -1, NaN]);
+  expect(histogramOf(values, 100, 20)[1]).toEqual([3, 1, 1, ...new Array(16).fill(0), 3]);
+  expect(histogramOf(values, 100, 4)[0]).toEqual([12.5, 37.5, 62.5, 87.5]);
 });

@@ -6,7 +6,10 @@ import {
   colourOf,
   firstShown,
   frequenciesOf,
+  FULL_SCALE,
   fullScale,
+  levelsAround,
+  linesOf,
   peakOf,
   phaseOf,
   rmsOf,
@@ -44,6 +47,16 @@ it('the scale is a round number above the peak, and stays where it fits', () => 
   expect(fullScale(0.2, 1)).toBe(0.2);
   expect(fullScale(0, 1)).toBe(1);
   expect(fullScale(NaN, 1)).toBe(1);
+});
+
+it('levels are drawn from full scale down, or from above what is louder', () => {
+  expect(levelsAround(-12, FULL_SCALE)).toEqual([-120, 6]);
+  expect(levelsAround(33, FULL_SCALE)).toEqual([-86, 40]);
+  expect(levelsAround(25, [-86, 40])).toEqual([-86, 40]);
+  expect(levelsAround(-12, [-86, 40])).toEqual([-120, 6]);
+  expect(levelsAround(-Infinity, FULL_SCALE)).toEqual([-120, 6]);
+  expect(linesOf(-86, 40)).toEqual([-80, -60, -40, -20, 0, 20, 40]);
+  expect(linesOf(-120, 6)).toEqual([-120, -100, -80, -60, -40, -20, 0]);
 });
 
 it('peak, RMS and the phase of a delay are what they are called', () => {
