@@ -29,6 +29,8 @@ export interface Adoption {
   readonly copies: Int32Array;
   /** Words, hops and bytes a sample, flat: phases that follow from the place in the window. */
   readonly phases: Int32Array;
+  /** Whether steps, and what is known of the losses, go along. */
+  readonly learning: boolean;
 }
 
 /**
@@ -40,8 +42,16 @@ const COPY = 10;
 /** What is copied: words as they are, or reals; those of eight bytes lie at even words. */
 const KIND = { words: 0, doubles: 1, widened: 2, narrowed: 3 } as const;
 
-/** What `to` takes over from `from`, or null where nothing fits: they run at different rates. */
-export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
+/**
+ * What `to` takes over from `from`, or null where nothing fits: they run at different rates.
+ *
+ * @param scope  `signals`: what is heard goes on, values and learning are those of `to`
+ */
+export function planAdoption(
+  from: Artifact,
+  to: Artifact,
+  scope: 'all' | 'signals' = 'all',
+): Adoption | null {
   if (from.sampleRate !== to.sampleRate) return null;
   const inStep = (hop: number): boolean =>
     hop <= 1 ||
@@ -52,10 +62,11 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
   for (const slot of from.layout.states) {
     for (const piece of piecesOf(slot)) known.set(piece.key, piece);
   }
+  const isAll = scope === 'all';
   const params = places(from.params, to.params);
   const alike = places(from.params, to.params, true);
   const copies = to.layout.states.flatMap((slot) => {
-    if (!inStep(slot.hop) || isPlaced(slot)) return [];
+    if (!inStep(slot.hop) || isPlaced(slot) || (slot.graph === 'once' && !isAll)) return [];
     const moves = new Map<string, readonly [Piece, Piece]>();
     for (const into of piecesOf(slot)) {
       const source = known.get(into.key);
@@ -74,11 +85,13 @@ export function planAdoption(from: Artifact, to: Artifact): Adoption | null {
           : copy(source, into);
       });
   });
+  const none = new Int32Array();
   return {
-    params,
-    sliders: places(from.sliders, to.sliders),
-    learnt: places(from.sliders, to.params),
-    fixed: places(from.params, to.sliders),
+    params: isAll ? params : none,
+    sliders: isAll ? places(from.sliders, to.sliders) : none,
+    learnt: isAll ? places(from.sliders, to.params) : none,
+    fixed: isAll ? places(from.params, to.sliders) : none,
+    learning: isAll,
     copies: Int32Array.from(copies),
     phases: Int32Array.from(
       to.layout.states

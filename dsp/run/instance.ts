@@ -22,6 +22,7 @@ import { DETAIL, FAULT } from './faults.ts';
 import { ParameterGuard } from './guards.ts';
 import { NOT_FINITE } from './kernel.ts';
 import type { ComparedSamples, Kernel, Samples } from './kernel.ts';
+import { RECALL, optimiserPlaces, readOptimiser, writeOptimiser } from './recall.ts';
 import { wasmKernel } from './wasm-kernel.ts';
 
 export class Instance {
@@ -57,6 +58,8 @@ export class Instance {
   readonly #window: number;
   readonly #guard: ParameterGuard;
   readonly #pace = new Pace();
+  /** Where the optimiser has its states. */
+  readonly #remembered: Int32Array;
   /** The largest magnitude heard in this window so far, and silence, as words of binary32 numbers. */
   #heard = 0;
   readonly #silence: number;
@@ -84,6 +87,7 @@ export class Instance {
     this.rates = this.#kernel.rates;
     this.meters = this.#kernel.meters;
     this.#window = artifact.window;
+    this.#remembered = optimiserPlaces(artifact);
     this.#guard = new ParameterGuard(
       artifact,
       this.params,
@@ -192,6 +196,26 @@ export class Instance {
   }
 
   /**
+   * Copies what goes on elsewhere, at RECALL of `recall.ts`: steps done, the memory of the schedule,
+   * parameters, what the optimiser remembers. Allocates nothing.
+   */
+  recall(into: Float64Array): void {
+    into[RECALL.step] = this.step;
+    into.set(this.#pace.memory, RECALL.paceMemory);
+    into.set(this.params, RECALL.params);
+    const { memory } = this.#kernel;
+    const at = RECALL.params + this.params.length;
+    if (memory === null) into.fill(Number.NaN, at);
+    else readOptimiser(this.#remembered, memory, into, at);
+  }
+
+  /** The optimiser remembers this, the numbers of a recall; what is not a number stays. */
+  remember(optimiser: Float64Array): void {
+    const { memory } = this.#kernel;
+    if (memory !== null) writeOptimiser(this.#remembered, memory, optimiser);
+  }
+
+  /**
    * Goes on where another program is: parameters and freezes by name, within the ranges of this one,
    * a rate of a parameter where it was set while it ran, sliders by name, also where one has become the
    * other, steps, states by name as planned. What `from` has no name for stays as it is.
@@ -233,12 +257,14 @@ export class Instance {
       hold(this.sliders, target, min, max);
     }
     this.#gathered = 0;
-    this.step = from.step;
-    this.windows = from.windows;
-    this.loss = from.loss;
-    this.#pace.adopt(from.#pace);
-    this.#pace.write(this.step, this.#kernel.learningRate);
-    this.#guard.adoptLoss(from.#guard);
+    if (plan.learning) {
+      this.step = from.step;
+      this.windows = from.windows;
+      this.loss = from.loss;
+      this.#pace.adopt(from.#pace);
+      this.#pace.write(this.step, this.#kernel.learningRate);
+      this.#guard.adoptLoss(from.#guard);
+    }
     this.#heard = from.#heard;
     this.#position = this.#window === 0 ? 0 : from.#position % this.#window;
     const before = from.#kernel.memory;

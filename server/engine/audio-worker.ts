@@ -107,6 +107,7 @@ async function main(): Promise<void> {
       layout,
       memory: 0,
       inherits: null,
+      recall: null,
     },
     now: systemClock.now,
     lateBlocks: () => device.lateBlocks,
@@ -137,6 +138,7 @@ async function main(): Promise<void> {
       if (mail.start.paceMemory !== undefined) instance.paceMemory.set(mail.start.paceMemory);
       instance.learning = mail.start.learning;
       instance.resume(mail.start.params, mail.start.step);
+      if (mail.start.optimiser !== undefined) instance.remember(mail.start.optimiser);
       const rows = recordLayout(params.length, info.inputs, info.outputs, meters.length);
       playing.swap({
         generation: mail.generation,
@@ -145,6 +147,7 @@ async function main(): Promise<void> {
         ring: new Ring(mail.ring, rows.length),
         layout: rows,
         inherits: mail.inherits,
+        recall: mail.recall,
         memory: artifact.throughDevice ? artifact.latency + artifact.window : 0,
       });
     } catch (error) {

@@ -10,6 +10,7 @@ import { writeSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 
 import { planAdoption, wordsIn } from '../../dsp/run/adopt.ts';
+import { recallLength, recalledFrom } from '../../dsp/run/recall.ts';
 import { messageOf, problem } from '../audio/problem.ts';
 import type { Probe } from './calibration.ts';
 import { createProbe, locate } from './calibration.ts';
@@ -23,7 +24,15 @@ import { rehearse } from './rehearse.ts';
 import { tryRevectorize } from './revectorize.ts';
 import { comparedIn } from './signals.ts';
 import { Tap, TapReader, tracksOf } from './tap.ts';
-import type { Inheritance, Mail, OpenSettings, Ready, ThreadData, ThreadReport } from './thread.ts';
+import type {
+  Inheritance,
+  Mail,
+  OpenSettings,
+  Ready,
+  RecallRoom,
+  ThreadData,
+  ThreadReport,
+} from './thread.ts';
 import { translate } from './translate.ts';
 import { UpdateRatios } from './updates.ts';
 import type {
@@ -49,6 +58,7 @@ interface Playing {
   readonly ring: Ring;
   readonly layout: RecordLayout;
   readonly updates: UpdateRatios;
+  readonly recall: RecallRoom | null;
 }
 
 /** Seconds that signals are looked back at. */
@@ -66,6 +76,8 @@ let tap: Tap | null = null;
 let pictures: Pictures | null = null;
 let rates: PictureRates = { scope: 0, spectrum: 0 };
 let lag: { readonly at: number; readonly program: number; readonly value: Lag } | null = null;
+/** That was asked what it remembers. */
+let recalling: Playing | null = null;
 /** Are programs to be tried on eight numbers at a time? */
 let revectorize: Extract<Command, { kind: 'open' }>['revectorize'] = 'off';
 
@@ -130,7 +142,8 @@ function onThread(report: ThreadReport, load: Loading | null): void {
       const layout = recordLayout(0, device.inputs, device.outputs);
       const ring = new Ring(report.ring, layout.length);
       const updates = new UpdateRatios([]);
-      playing = { generation: 0, artifact: null, controls: null, ring, layout, updates };
+      const none = { artifact: null, controls: null, recall: null };
+      playing = { generation: 0, ...none, ring, layout, updates };
       tap = new Tap(report.tap, tracksOf(device).count);
       pictures = new Pictures(tap, device);
       pictures.watch(rates);
@@ -196,11 +209,21 @@ function install({ generation, program }: Loading): void {
     const layout = recordLayout(params.length, device.inputs, device.outputs, meters.length);
     const ring = Ring.create(layout.length, SLOTS);
     const controls = new ProgramControls(start.sliders, params.length);
-    const inherits = inheritance(ready, device);
+    const inherits = inheritance(ready, device, start.isOwn === true);
     const updates = new UpdateRatios(params);
-    next = { generation, artifact, controls, ring, layout, updates };
+    const recall = recallRoom(artifact);
+    next = { generation, artifact, controls, ring, layout, updates, recall };
     const [{ buffer }, rows] = [controls, ring.buffer];
-    post({ kind: 'program', generation, ready, start, inherits, controls: buffer, ring: rows });
+    post({
+      kind: 'program',
+      generation,
+      ready,
+      start,
+      inherits,
+      controls: buffer,
+      ring: rows,
+      recall,
+    });
   } catch (error) {
     const message = `the generated code does not compile: ${messageOf(error)}`;
     refuse(generation, [problem('PROGRAM_WASM', '', message)]);
@@ -211,16 +234,51 @@ function install({ generation, program }: Loading): void {
 const COPYING = 5e-6;
 
 /** What may play when the audio thread gets the program: another version of it hands its states on. */
-function inheritance(ready: Ready, { blockSize, sampleRate }: DeviceInfo): Inheritance {
+function inheritance(
+  ready: Ready,
+  { blockSize, sampleRate }: DeviceInfo,
+  isOwn: boolean,
+): Inheritance {
   const { artifact } = ready;
   const plans = [playing, next].flatMap((before) => {
     if (before === null || before.artifact?.name !== artifact.name) return [];
-    const plan = planAdoption(before.artifact, artifact);
+    const plan = planAdoption(before.artifact, artifact, isOwn ? 'signals' : 'all');
     return plan === null ? [] : [{ from: before.generation, plan }];
   });
   const words = Math.max(0, ...plans.map(({ plan }) => wordsIn(plan)));
   const period = (1000 * blockSize) / sampleRate;
   return { cost: (rehearse(ready) + COPYING * words) / period, plans };
+}
+
+/** Numbers that the audio thread copies in one go: a quarter of a millisecond (x86-64). */
+const MAX_RECALL = 2 ** 18;
+
+function recallRoom(artifact: Artifact): RecallRoom | null {
+  const numbers = recallLength(artifact);
+  if (numbers > MAX_RECALL) return null;
+  return {
+    words: new Int32Array(new SharedArrayBuffer(8)),
+    numbers: new Float64Array(new SharedArrayBuffer(8 * numbers)),
+  };
+}
+
+/** Asks the audio thread what the program remembers; `tick` finds the answer. */
+function recall(): void {
+  const room = playing?.recall ?? null;
+  if (playing === null || room === null) {
+    send({ kind: 'recalled', generation: playing?.generation ?? 0, recalled: null });
+    return;
+  }
+  Atomics.add(room.words, 0, 1);
+  recalling = playing;
+}
+
+function tellRecalled({ generation, artifact, recall: room }: Playing): void {
+  if (room === null || artifact === null) return;
+  if (Atomics.load(room.words, 0) !== Atomics.load(room.words, 1)) return;
+  recalling = null;
+  const recalled = recalledFrom(room.numbers, artifact.params.length);
+  send({ kind: 'recalled', generation, recalled });
 }
 
 function post(mail: Mail): void {
@@ -233,10 +291,12 @@ function tick(): void {
   if (next !== null && switches.playing === next.generation) {
     playing = next;
     next = null;
+    recalling = null;
     send({ kind: 'loaded', generation: playing.generation });
     drain(playing);
   }
   draw();
+  if (recalling !== null) tellRecalled(recalling);
   if (probe !== null && Atomics.load(probe.done, 0) === 1) {
     const done = probe;
     probe = null;
@@ -373,6 +433,9 @@ function obey(command: Command): void {
       break;
     case 'lag':
       send({ kind: 'lag', lag: measureLag() });
+      break;
+    case 'recall':
+      recall();
       break;
     case 'stop':
       switches.requestStop();

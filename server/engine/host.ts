@@ -34,7 +34,7 @@ import { FIELD } from './record.ts';
 import type { Ring } from './ring.ts';
 import { tracksOf } from './tap.ts';
 import type { Tap } from './tap.ts';
-import type { Inheritance } from './thread.ts';
+import type { Inheritance, RecallRoom } from './thread.ts';
 
 /** Seconds. */
 const MUTE_RAMP = 0.05;
@@ -73,6 +73,8 @@ export interface Playable extends Steered {
   distrust(fault: number, index: number): void;
   process(frames: number): void;
   resetState(): void;
+  /** Copies what it remembers. */
+  recall(into: Float64Array): void;
 }
 
 /** A program ready to play, with its shared memory. Without `instance` it is silence. */
@@ -89,6 +91,8 @@ export interface Deck {
   readonly memory: number;
   /** null: it is not known how long it takes, and it takes nothing over. */
   readonly inherits: Inheritance | null;
+  /** Where it leaves what it remembers; null: it is not asked. */
+  readonly recall: RecallRoom | null;
 }
 
 export interface HostOptions {
@@ -214,6 +218,7 @@ export class Host {
       this.#play(frames);
       applyRamp(this.#fade, this.#outputs, frames);
     }
+    this.#answerRecall();
     const stopping = this.#switches.stop;
     this.#followGain(stopping);
     applyRamp(this.#gain, this.#outputs, frames);
@@ -329,6 +334,15 @@ export class Host {
     if (!this.settled || this.#gain.target === 0) this.#hold = memory;
     else if (this.#hold > 0) this.#hold -= frames;
     instance.held = this.#hold > 0;
+  }
+
+  #answerRecall(): void {
+    const { instance, recall } = this.#deck;
+    if (instance === null || recall === null) return;
+    const asked = Atomics.load(recall.words, 0);
+    if (asked === Atomics.load(recall.words, 1)) return;
+    instance.recall(recall.numbers);
+    Atomics.store(recall.words, 1, asked);
   }
 
   #playProbe(frames: number): void {

@@ -29,6 +29,7 @@ import type {
   Picture,
   PictureRates,
   Program,
+  Recalled,
   Report,
   Schedule,
   Steering,
@@ -45,6 +46,7 @@ const RETRY = 1000;
 const GRACE = 1000;
 const CALIBRATION = 10_000;
 const LAG = 2000;
+const RECALL = 1000;
 /** Xruns come in bursts: all are counted, one a second is told. */
 const XRUN_EVENTS = 1000;
 /** Waits before respawning, by consecutive failures; a healthy spell starts over. */
@@ -100,6 +102,7 @@ export class Supervisor {
   #measuring: Promise<Lag> | null = null;
   #onLag: ((lag: Lag) => void) | null = null;
   #pictures: PictureRates = { scope: 0, spectrum: 0 };
+  readonly #recalling = new Set<(recalled: Recalled | null) => void>();
   /** null: not chosen, so muted on hardware only. */
   #mutedByUser: boolean | null = null;
   #lastProgress = 0;
@@ -330,6 +333,25 @@ export class Supervisor {
     return this.#measuring;
   }
 
+  /**
+   * What the program that plays remembers, between two blocks: parameters, steps, optimiser. Null
+   * where none plays, another takes over meanwhile, or it is too much to be copied at once.
+   */
+  recall(): Promise<Recalled | null> {
+    const engine = this.#engine;
+    if (this.#status.state !== 'running' || engine === null) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const answered = (recalled: Recalled | null): void => {
+        clearTimeout(timer);
+        this.#recalling.delete(answered);
+        resolve(recalled);
+      };
+      const timer = setTimeout(answered, RECALL, null);
+      this.#recalling.add(answered);
+      engine.send({ kind: 'recall' });
+    });
+  }
+
   #enqueue<T>(task: () => Promise<T>): Promise<T> {
     const run = this.#queue.then(task);
     this.#queue = run.catch(() => undefined);
@@ -437,6 +459,11 @@ export class Supervisor {
       case 'uncalibrated':
         this.#finishCalibration({ ok: false, diagnostics: report.diagnostics });
         break;
+      case 'recalled': {
+        const isOurs = report.generation === this.#memory?.generation;
+        this.#finishRecall(isOurs ? report.recalled : null);
+        break;
+      }
       case 'ended':
         this.#ended = report.message;
         break;
@@ -500,7 +527,10 @@ export class Supervisor {
     if (memory !== null && raw.program === memory.generation) {
       const { learning, step } = raw;
       const [params, paceMemory] = [Array.from(raw.params), Array.from(raw.paceMemory)];
-      memory.program = { ...memory.program, params, learning, step, paceMemory };
+      // What the optimiser was given is of the step at which it was.
+      const { optimiser, ...program } = memory.program;
+      const given = optimiser === undefined || step !== program.step ? {} : { optimiser };
+      memory.program = { ...program, ...given, params, learning, step, paceMemory };
     }
     this.#status = {
       ...this.#status,
@@ -575,6 +605,7 @@ export class Supervisor {
     this.#counted = NOTHING;
     this.#finishCalibration(failure('ENGINE_STOPPED', '', 'the engine ended during calibration'));
     this.#onLag?.(NO_LAG);
+    this.#finishRecall(null);
     if (this.#stopping) {
       this.#whenGone?.();
       return;
@@ -630,6 +661,10 @@ export class Supervisor {
     this.#settled = null;
   }
 
+  #finishRecall(recalled: Recalled | null): void {
+    for (const answered of this.#recalling) answered(recalled);
+  }
+
   #finishCalibration(result: Result<Calibration>): void {
     const calibrating = this.#calibrating;
     if (calibrating === null) return;
@@ -642,6 +677,7 @@ export class Supervisor {
     this.#loading?.resolve(failure('ENGINE_STOPPED', '', message));
     this.#loading = null;
     this.#finishCalibration(failure('ENGINE_STOPPED', '', message));
+    this.#finishRecall(null);
   }
 
   #has(bank: 'sliders' | 'params', index: number): boolean {

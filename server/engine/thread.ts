@@ -40,6 +40,14 @@ export interface Inheritance {
   readonly plans: readonly { readonly from: number; readonly plan: Adoption }[];
 }
 
+/** Shared memory, in which the audio thread leaves what a program remembers when it is asked. */
+export interface RecallRoom {
+  /** Times it was asked for, and the last of them that was answered. */
+  readonly words: Int32Array;
+  /** At RECALL of `dsp/run/recall.ts`. */
+  readonly numbers: Float64Array;
+}
+
 /** To the audio thread, through the mailbox. */
 export type Mail =
   | {
@@ -50,6 +58,7 @@ export type Mail =
       readonly inherits: Inheritance;
       readonly controls: SharedArrayBuffer;
       readonly ring: SharedArrayBuffer;
+      readonly recall: RecallRoom | null;
     }
   | { readonly kind: 'probe'; readonly probe: Probe };
 

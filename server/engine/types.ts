@@ -10,11 +10,13 @@ import type { AudioSettings, Config } from '../../config/schema.ts';
 import type { Artifact } from '../../dsp/artifact.ts';
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
 import type { Schedule } from '../../dsp/learn/schedules/schedule.ts';
+import type { Recalled } from '../../dsp/run/recall.ts';
 
 export type { AudioSettings } from '../../config/schema.ts';
 export type { Artifact } from '../../dsp/artifact.ts';
 export type { Diagnostic, Result } from '../../dsp/diagnostic.ts';
 export type { Schedule } from '../../dsp/learn/schedules/schedule.ts';
+export type { Recalled } from '../../dsp/run/recall.ts';
 
 /**
  * starting    first open under way
@@ -79,6 +81,10 @@ export interface Program {
   readonly step: number;
   /** What the schedule remembers of the losses; nothing if absent. */
   readonly paceMemory?: readonly number[];
+  /** What the optimiser remembers, as in a recall; nothing if absent. */
+  readonly optimiser?: Float64Array;
+  /** Values, steps and optimiser are its own: of another version it takes over signals alone. */
+  readonly isOwn?: boolean;
 }
 
 /** What the audio thread saw in about a sixtieth of a second. */
@@ -217,6 +223,7 @@ export type Command =
   | { readonly kind: 'calibrate' }
   | { readonly kind: 'watch'; readonly rates: PictureRates }
   | { readonly kind: 'lag' }
+  | { readonly kind: 'recall' }
   | { readonly kind: 'stop' };
 
 /** What became of the request for real-time scheduling. */
@@ -242,4 +249,5 @@ export type Report =
   | { readonly kind: 'lag'; readonly lag: Lag }
   | { readonly kind: 'calibrated'; readonly calibration: Calibration }
   | { readonly kind: 'uncalibrated'; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: 'recalled'; readonly generation: number; readonly recalled: Recalled | null }
   | { readonly kind: 'ended'; readonly message: string };

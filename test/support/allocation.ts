@@ -10,6 +10,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { compile } from '../../dsp/compile.ts';
 import { EXAMPLES, RIG } from '../../dsp/examples/index.ts';
 import type { Schedule } from '../../dsp/learn/schedules/schedule.ts';
+import { recallLength } from '../../dsp/run/recall.ts';
 import { planAdoption } from '../../dsp/run/adopt.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import { openVirtual } from '../../server/audio/virtual.ts';
@@ -62,7 +63,11 @@ const copies = generations.map((generation) => {
   const plan = planAdoption(artifact, artifact)!;
   const plans = generations.filter((g) => g !== generation).map((from) => ({ from, plan }));
   const inherits = { cost: 0, plans };
-  const deck = { generation, instance, controls, ring, layout, memory: FRAMES, inherits };
+  const recall = {
+    words: new Int32Array(new SharedArrayBuffer(8)),
+    numbers: new Float64Array(recallLength(artifact)),
+  };
+  const deck = { generation, instance, controls, ring, layout, memory: FRAMES, inherits, recall };
   return { deck, steer, instance };
 });
 const host = new Host({
@@ -99,6 +104,7 @@ const block = (frames: number): boolean => {
   if (ring.peek() !== null) ring.pop();
   // As the main thread does: changes while it plays.
   if (left % 100 === 0) steer.setSlider(0, 0.3 + (left % 300) / 1000);
+  if (left % 20 === 0) Atomics.add(copies[(left / 20) % 2]!.deck.recall.words, 0, 1);
   if (left % 1000 === 0) steer.setSchedule(SCHEDULES[(left / 1000) % SCHEDULES.length]!);
   // Eight blocks of every hundred are those of two programs.
   if (exchange && left % 100 === 50) host.swap(copies[((left - 50) / 100) % 2]!.deck);

@@ -16,6 +16,7 @@ import type { Patch } from '../../../dsp/patch/schema.ts';
 import { configSchema } from '../../../config/schema.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import { Access, type AccessOptions } from '../../../server/control/access.ts';
+import { Audition } from '../../../server/control/audition.ts';
 import { createApp, type App, type AppOptions } from '../../../server/control/app.ts';
 import { EventTail } from '../../../server/control/event-tail.ts';
 import { History } from '../../../server/control/history/history.ts';
@@ -38,6 +39,7 @@ import type {
   Picture,
   PictureRates,
   Program,
+  Recalled,
 } from '../../../server/engine/types.ts';
 
 export const refusal = (message: string): Result<never> => ({
@@ -79,6 +81,8 @@ export class FakeEngine implements Engine, SignalEngine {
   failSelect: string | undefined;
   failCalibrate: string | undefined;
   throwOnOutput = false;
+  /** What it says that the program remembers. */
+  remembers: Recalled | null = null;
   loading: Promise<void> = Promise.resolve();
   onStatus: (status: EngineStatus) => void = () => {};
   onMeasurement: (measurement: Measurement) => void = () => {};
@@ -167,6 +171,10 @@ export class FakeEngine implements Engine, SignalEngine {
   /** A picture comes. */
   show(topic: Picture['topic'], values: Float32Array): void {
     this.onPicture({ topic, frames: this.frames, program: this.generation, values });
+  }
+
+  async recall(): Promise<Recalled | null> {
+    return this.remembers;
   }
 
   /** A sixtieth of a second goes by. */
@@ -278,12 +286,14 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     log: silent,
     tell: (change) => void session.announce('history.changed', change, undefined),
   });
+  const audition = new Audition(session);
   const host: Bench['host'] = {
     session,
     log: silent,
     snapshots: snapshotFiles(stateDir, silent),
     library: libraryFiles(stateDir, silent),
     morph: new Morph(session),
+    audition,
     history,
     logs: new LogTail(),
     events: new EventTail(),
@@ -300,6 +310,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
   engine.onStatus = (status) => session.onStatus(status);
   engine.onMeasurement = (measurement) => {
     session.onMeasurement(measurement);
+    audition.feed(measurement);
     if (options.isRecorded === true) history.feed(session.state, measurement);
     app.sockets.feed(measurement);
   };

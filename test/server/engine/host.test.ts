@@ -74,6 +74,7 @@ function deckOf(generation: number, patch: Patch, latency: number): TestDeck {
     ring: Ring.create(layout.length, 16),
     layout,
     inherits: null,
+    recall: null,
     memory: compiled.value.throughDevice ? latency + compiled.value.window : 0,
   };
 }
@@ -94,7 +95,16 @@ beforeEach(() => {
   time = 0;
   const layout = recordLayout(0, 2, 2);
   const ring = Ring.create(layout.length, 16);
-  idle = { generation: 0, instance: null, controls: null, ring, layout, memory: 0, inherits: null };
+  idle = {
+    generation: 0,
+    instance: null,
+    controls: null,
+    ring,
+    layout,
+    memory: 0,
+    inherits: null,
+    recall: null,
+  };
   host = new Host({
     sampleRate: RATE,
     inputs,
@@ -271,6 +281,7 @@ test('a program that puts out what is not finite is silenced, counted and starts
     held: false,
     retired: false,
     adopt: () => undefined,
+    recall: () => undefined,
     process: () => undefined,
     follow: () => undefined,
     distrust: (fault) => void faults.push(fault),

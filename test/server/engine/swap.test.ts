@@ -88,6 +88,7 @@ function deckOf(
       cost,
       plans: former === null || plan === null ? [] : [{ from: former.generation, plan }],
     },
+    recall: null,
   };
 }
 
@@ -120,6 +121,7 @@ function rig(busy = 0): Rig {
       layout,
       memory: 0,
       inherits: null,
+      recall: null,
     },
     now: () => (time += busy),
     lateBlocks: () => 0,
