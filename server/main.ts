@@ -25,6 +25,7 @@ import { EXAMPLES } from '../dsp/examples/index.ts';
 import { parsePatch, type Patch } from '../dsp/patch/schema.ts';
 import { Compiler } from './compile/compiler.ts';
 import { Access } from './control/access.ts';
+import { Audition } from './control/audition.ts';
 import { createApp, type App } from './control/app.ts';
 import { EventTail } from './control/event-tail.ts';
 import { FileWatch } from './control/file-watch.ts';
@@ -110,6 +111,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     onStatus: (status) => session.onStatus(status),
     onMeasurement: (measurement: Measurement) => {
       session.onMeasurement(measurement);
+      audition.feed(measurement);
       history.feed(session.state, measurement);
       app.sockets.feed(measurement);
     },
@@ -135,6 +137,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     file: restored === undefined || restored.isFile ? file : undefined,
     kept: restored?.kept,
   });
+  const audition = new Audition(session);
   const { token, origins, rateLimit } = config.http;
   const isLocal = isLoopback(config.http.host);
   const access = new Access({ token, tokens: tokens.value, isLocal, origins });
@@ -145,6 +148,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     snapshots: snapshotFiles(config.stateDir, log),
     library: libraryFiles(config.stateDir, log),
     morph: new Morph(session),
+    audition,
     history,
     logs,
     events,
@@ -168,7 +172,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     const told = notifier.stopping();
     for (const watch of watches) watch.close();
     store.stop();
-    await Promise.all([store.save(session.state), history.close()]);
+    await Promise.all([store.save(audition.lasting), history.close()]);
     await Promise.all([osc?.close(), app.http.close(), engine.stop(), compiler.stop(), told]);
   });
 
@@ -239,7 +243,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     };
     watches.push(new FileWatch({ file: settingsFile, onSave }));
   }
-  store.follow(() => session.state);
+  store.follow(() => audition.lasting);
   const line = announce(session, reachable(address, host));
   console.log(line);
   await notifier.ready(line);

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Deliver } from './command.ts';
+import { audition } from './commands/audition.ts';
 import { call } from './commands/call.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
@@ -58,6 +59,7 @@ const COMMANDS = [
   redo,
   snapshot,
   morph,
+  audition,
   history,
   logs,
   mute,

@@ -356,6 +356,7 @@ export class Model {
         break;
       // Not shown.
       case 'library.changed':
+      case 'audition.changed':
       case 'history.changed':
         return;
     }

@@ -26,7 +26,12 @@ const doneSchema = editsSchema.extend({
   revision: revisionSchema,
 });
 
-const APPLIES = ['PATCH_INVALID', 'COMPILE_FAILED', 'ENGINE_REFUSED'] as const;
+const APPLIES = [
+  'AUDITION_UNDER_WAY',
+  'PATCH_INVALID',
+  'COMPILE_FAILED',
+  'ENGINE_REFUSED',
+] as const;
 
 export const EDIT_OPERATIONS = {
   'edits.list': {

@@ -223,6 +223,18 @@ export const ERRORS = {
     title: 'Patch exists',
     doc: 'The library has a patch of this name already, and `replace` was not asked for.',
   },
+  AUDITION_UNDER_WAY: {
+    status: 409,
+    rpc: -32042,
+    title: 'Audition under way',
+    doc: 'Two sides are being compared: what would exchange one of them has to wait until somebody commits or rolls back.',
+  },
+  NO_AUDITION: {
+    status: 409,
+    rpc: -32043,
+    title: 'No audition',
+    doc: 'Nothing is being compared.',
+  },
   NOTHING_TO_UNDO: {
     status: 409,
     rpc: -32034,

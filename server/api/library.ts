@@ -88,7 +88,13 @@ export const LIBRARY_OPERATIONS = {
     doc: 'As `PUT /patch` does, from the state of now: a version of what plays goes on with its values, another patch starts with its own.',
     input: z.strictObject({ name }),
     output: patchInfoSchema.extend(revision),
-    errors: ['UNKNOWN_PATCH', 'PATCH_INVALID', 'COMPILE_FAILED', 'ENGINE_REFUSED'],
+    errors: [
+      'UNKNOWN_PATCH',
+      'AUDITION_UNDER_WAY',
+      'PATCH_INVALID',
+      'COMPILE_FAILED',
+      'ENGINE_REFUSED',
+    ],
   },
   'library.rename': {
     summary: 'Rename a patch of the library',

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { rateFactor } from '../../dsp/learn/optimisers/table.ts';
 import { scheduleChangeSchema } from '../../dsp/learn/schedules/schedule.ts';
 import { patchSchema } from '../../dsp/patch/schema.ts';
+import { AUDITION_OPERATIONS } from './audition.ts';
 import { EDIT_OPERATIONS } from './edits.ts';
 import type { ErrorCode } from './errors.ts';
 import { EVENT_OPERATIONS } from './events.ts';
@@ -41,6 +42,7 @@ const LEARNS = [
   'VALUE_OUT_OF_RANGE',
   'NOT_LEARNABLE',
   'NOT_TRAINABLE',
+  'AUDITION_UNDER_WAY',
   ...COMPILES,
 ] as const;
 const training = s.trainingUpdateSchema
@@ -116,7 +118,7 @@ export const OPERATIONS = {
     doc: 'Compiled off to the side while the old one plays; taken over at a block boundary in 20 ms, or not at all. A patch of the same name keeps its values, its step, and the state of its filters and delays by the ids of their nodes; another one starts with its own. A Faust program may come as its source, `text/x-faust`; a new source of the program of the same name keeps what clients have said of learning and training.',
     input: s.patchInputSchema,
     output: s.patchInfoSchema.extend(revision),
-    errors: ['UNKNOWN_EXAMPLE', ...COMPILES],
+    errors: ['UNKNOWN_EXAMPLE', ...COMPILES, 'AUDITION_UNDER_WAY'],
     checkedByWorker: true,
     faust: 'input',
   },
@@ -209,35 +211,35 @@ export const OPERATIONS = {
     doc: 'Schedule and `running` take effect at once, all else is compiled anew. A patch without a training gets one, with mse, Adam and 256 samples where nothing else is said: `estimate` and `target` must be.',
     input: s.trainingUpdateSchema,
     output: trainingAnswer,
-    errors: ['NOT_TRAINABLE', ...COMPILES],
+    errors: ['NOT_TRAINABLE', ...COMPILES, 'AUDITION_UNDER_WAY'],
   },
   'training.start': {
     summary: 'Learn',
     doc: 'Goes on from the present values and step.',
     input: nothing,
     output: trainingAnswer,
-    errors: ['NOT_TRAINABLE'],
+    errors: ['NOT_TRAINABLE', 'AUDITION_UNDER_WAY'],
   },
   'training.stop': {
     summary: 'Stop learning',
     doc: 'The patch keeps playing with the values learned so far.',
     input: nothing,
     output: trainingAnswer,
-    errors: [],
+    errors: ['AUDITION_UNDER_WAY'],
   },
   'training.reset': {
     summary: 'Forget what was learned',
     doc: 'Learnable parameters go back to their initial values, the step to 0. Sliders and frozen parameters stay.',
     input: nothing,
     output: trainingAnswer,
-    errors: [],
+    errors: ['AUDITION_UNDER_WAY'],
   },
   'training.restart': {
     summary: 'Start the optimiser anew',
     doc: 'What it remembers is forgotten, the step is 0, so the schedule begins again; parameters stay.',
     input: nothing,
     output: trainingAnswer,
-    errors: ['NOT_TRAINABLE'],
+    errors: ['NOT_TRAINABLE', 'AUDITION_UNDER_WAY'],
   },
   'schedule.get': {
     summary: 'Learning-rate schedule',
@@ -268,6 +270,7 @@ export const OPERATIONS = {
     errors: ['NOT_TRAINABLE'],
   },
   ...LIBRARY_OPERATIONS,
+  ...AUDITION_OPERATIONS,
   ...SNAPSHOT_OPERATIONS,
   ...EDIT_OPERATIONS,
   ...HISTORY_OPERATIONS,

@@ -7,6 +7,7 @@
  */
 
 import { z } from 'zod';
+import { REMEMBERED } from '../../dsp/learn/schedules/numbers.ts';
 import { nameSchema } from './names.ts';
 import { nothing, type OperationSpec } from './operation.ts';
 import { revisionSchema } from './schemas.ts';
@@ -21,6 +22,16 @@ const LONGEST_MORPH = 3600;
 const snapshotNameSchema = nameSchema.describe('Of a snapshot: "warm lead".');
 
 const values = z.record(z.string().max(120), z.number());
+
+/** Numbers of an optimiser that are kept. */
+export const MAX_REMEMBERED = 20_000;
+
+const learnerSchema = z.strictObject({
+  paceMemory: z.array(z.number()).max(REMEMBERED).describe('What the schedule has seen of losses.'),
+  optimiser: z
+    .record(z.string().max(200), z.union([values, z.array(z.number()).max(MAX_REMEMBERED)]))
+    .describe('Its states by name: by the ids of the parameters, or as a list.'),
+});
 
 /** Of the patch that a snapshot was saved from. */
 const ownerSchema = z.object({
@@ -46,12 +57,18 @@ export const snapshotSchema = z.strictObject({
   params: values.describe('Learnable parameters.'),
   frozen: z.array(z.string().max(120)).describe('Of the learnable parameters.'),
   rates: values.describe('Factors of the learning rate that somebody has set.'),
+  learner: learnerSchema
+    .optional()
+    .describe(
+      'What the learner remembered besides; absent where it was too much, or not to be had.',
+    ),
 });
 
 export const headingSchema = z.object({
   ...heading,
   sliders: z.int().describe('How many.'),
   params: z.int().describe('How many.'),
+  learner: z.boolean().describe('Whether it can go on learning where it was.'),
   fits: z.boolean().describe('Whether it is of the patch that plays.'),
 });
 
@@ -100,7 +117,7 @@ export const SNAPSHOT_OPERATIONS = {
   },
   'snapshots.save': {
     summary: 'Keep the values of now',
-    doc: 'Sliders and learnable parameters with their freezes and rates, as of the newest measurement. On disk before the answer.',
+    doc: 'Sliders and learnable parameters with their freezes and rates, of one moment between two blocks, with the step and what the optimiser remembers. On disk before the answer.',
     input: z.strictObject({ name, doc: heading.doc, replace }),
     output: headingSchema.extend(revision),
     errors: ['SNAPSHOT_EXISTS', 'NOT_KEPT'],
@@ -114,10 +131,24 @@ export const SNAPSHOT_OPERATIONS = {
   },
   'snapshots.load': {
     summary: 'Take the values of a snapshot',
-    doc: 'All in one revision. Learning goes on from them, with the step and the memory that the optimiser has. Where the patch lacks some of them, or has another range, nothing is changed, unless it may be `partial`.',
-    input: z.strictObject({ name, partial }),
+    doc: 'All in one revision. Learning goes on from them, with the step and the memory that the optimiser has; with `optimiser` with those that were saved, of the same patch and optimiser alone, in a crossfade of 20 ms. Where the patch lacks some of them, or has another range, nothing is changed, unless it may be `partial`.',
+    input: z.strictObject({
+      name,
+      partial,
+      optimiser: z
+        .boolean()
+        .default(false)
+        .describe('Go on learning where it was: with its step and what the optimiser remembered.'),
+    }),
     output: fitSchema.extend(revision),
-    errors: ['UNKNOWN_SNAPSHOT', 'SNAPSHOT_MISFIT'],
+    errors: [
+      'UNKNOWN_SNAPSHOT',
+      'SNAPSHOT_MISFIT',
+      'AUDITION_UNDER_WAY',
+      'PATCH_INVALID',
+      'COMPILE_FAILED',
+      'ENGINE_REFUSED',
+    ],
   },
   'snapshots.rename': {
     summary: 'Rename a snapshot',

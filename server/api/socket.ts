@@ -5,6 +5,7 @@
  * revision after the change. `frame.ts` has the binary telemetry.
  */
 
+import type { AuditionState } from './audition.ts';
 import type { NextEdits } from './edits.ts';
 import type { HistoryChange } from './history.ts';
 import type { LibraryHeading } from './library.ts';
@@ -67,6 +68,7 @@ export interface Changes {
   readonly 'source.changed': SourceState;
   readonly 'output.changed': OutputState;
   readonly 'engine.changed': Status['engine'];
+  readonly 'audition.changed': AuditionState;
   readonly 'library.changed': { readonly patches: readonly LibraryHeading[] };
   readonly 'snapshots.changed': { readonly snapshots: readonly SnapshotHeading[] };
   readonly 'morph.changed': MorphState;

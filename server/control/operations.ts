@@ -19,6 +19,7 @@ import { ROUTES, type OperationId } from '../api/routes.ts';
 import type { Selection } from '../api/schemas.ts';
 import { findDevice } from '../audio/device.ts';
 import type { AudioDevice } from '../engine/types.ts';
+import type { Audition } from './audition.ts';
 import { withoutFolders } from './discreet.ts';
 import type { EventTail } from './event-tail.ts';
 import type { History } from './history/history.ts';
@@ -27,6 +28,7 @@ import type { LogTail } from './log-tail.ts';
 import type { Morph } from './morph.ts';
 import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import { namedPatch } from './patch-input.ts';
+import { AUDITION_RUNNERS } from './runners/audition.ts';
 import { EDIT_RUNNERS } from './runners/edits.ts';
 import { HISTORY_RUNNERS } from './runners/history.ts';
 import { LIBRARY_RUNNERS } from './runners/library.ts';
@@ -45,6 +47,7 @@ export interface Host {
   readonly snapshots: SnapshotFiles;
   readonly library: LibraryFiles;
   readonly morph: Morph;
+  readonly audition: Audition;
   readonly history: History;
   readonly logs: LogTail;
   readonly events: EventTail;
@@ -162,6 +165,7 @@ const RUNNERS: Runners = {
   'schedule.preview': ({ session }, input) => session.preview(input),
 
   ...LIBRARY_RUNNERS,
+  ...AUDITION_RUNNERS,
   ...SNAPSHOT_RUNNERS,
   ...EDIT_RUNNERS,
   ...HISTORY_RUNNERS,

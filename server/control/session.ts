@@ -13,8 +13,8 @@ import type { AudioSettings } from '../../config/schema.ts';
 import type { Artifact } from '../../dsp/artifact.ts';
 import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Diagnostic, Result } from '../../dsp/diagnostic.ts';
-import { MAX_FOLLOWED, goOver, preview, remembered } from '../../dsp/learn/schedules/schedule.ts';
-import type { Schedule, ScheduleChange } from '../../dsp/learn/schedules/schedule.ts';
+import { remembered } from '../../dsp/learn/schedules/schedule.ts';
+import type { ScheduleChange } from '../../dsp/learn/schedules/schedule.ts';
 import type { Patch, Training } from '../../dsp/patch/schema.ts';
 import { causeOf } from '../../dsp/run/faults.ts';
 import type { EditsState } from '../api/edits.ts';
@@ -34,11 +34,13 @@ import type {
 import type { Change, ChangeKind, Changes } from '../api/socket.ts';
 import type { Compiled, Written } from '../compile/compiler.ts';
 import type { Logger, Supervisor } from '../engine/supervisor.ts';
-import type { EngineStatus, Measurement } from '../engine/types.ts';
+import type { EngineStatus, Measurement, Recalled } from '../engine/types.ts';
 import { defined, idsIn, keyOf, only, without } from './change.ts';
+import { aheadOf, meant, positionOf, previewOf } from './ahead.ts';
 import { discreet, nameOf, withoutFolders } from './discreet.ts';
 import { Edits, type Deed, type Direction, type Side } from './edits.ts';
 import { exportOf } from './export.ts';
+import { Gate } from './gate.ts';
 import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import * as s from './state.ts';
 import { lessonWords, PLAY, SCHEDULE, wordsOf } from './words.ts';
@@ -60,6 +62,7 @@ export type Engine = Pick<
   | 'restart'
   | 'setOutput'
   | 'calibrate'
+  | 'recall'
 >;
 
 export interface PatchCompiler {
@@ -87,6 +90,22 @@ export interface SessionOptions {
 
 type Revised<T> = T & { readonly revision: number };
 
+/** How a whole state takes the place of another. */
+interface Exchange {
+  readonly origin: Origin;
+  /** What the optimiser remembers; nothing if not given. */
+  readonly optimiser?: Float64Array | null;
+  /** What it is as a step; none if not given. */
+  readonly words?: string;
+}
+
+/** What played, as it was left. */
+export interface Left {
+  readonly state: s.State;
+  /** Set by clients while the other state was on its way to the engine. */
+  readonly touched: ReadonlySet<string>;
+}
+
 /** A value that was set stays for this long before measurements count again, seconds of audio. */
 const SETTLE = 0.1;
 
@@ -109,7 +128,7 @@ export class Session {
   #frames = 0;
   /** Step at which progress began anew: what was measured before is at it or beyond. */
   #begun = 0;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #gate = new Gate();
   readonly #edits = new Edits((next) => this.#tell('edits.changed', next, undefined));
   #told: EngineStatus;
   #steering = false;
@@ -119,6 +138,12 @@ export class Session {
   #misfit: { readonly device: string; readonly reason: string } | undefined;
   /** Set by clients while a program was on its way to the engine. */
   #touched: Set<string> | undefined;
+  /** Whether what is set is no step for undo. */
+  #isAside = false;
+  /** A file that was saved meanwhile, as it was called. */
+  #saved: readonly [Result<unknown>, string] | undefined;
+  /** Decibels that the output has beside what clients have set. */
+  #trimDb = 0;
 
   constructor(options: SessionOptions) {
     this.#engine = options.engine;
@@ -134,6 +159,11 @@ export class Session {
 
   get state(): s.State {
     return this.#state;
+  }
+
+  /** What plays, and how loud it is let out. */
+  get playing(): { readonly status: EngineStatus; readonly state: s.State } {
+    return { status: this.#engine.status, state: this.#state };
   }
 
   get revision(): number {
@@ -161,7 +191,7 @@ export class Session {
   async open(): Promise<Outcome<PatchInfo>> {
     await this.#engine.start();
     this.#opened = true;
-    return this.#serially(() => this.#install(this.#state.patch, { origin: undefined }));
+    return this.#gate.serially(() => this.#install(this.#state.patch, { origin: undefined }));
   }
 
   // --- looking -------------------------------------------------------------------------------
@@ -184,7 +214,7 @@ export class Session {
   engine(): Status['engine'] {
     const { status } = this.#engine;
     const reason = status.reason === null ? null : withoutFolders(status.reason);
-    return { ...status, reason: reason ?? this.#misfitReason() };
+    return { ...status, ...this.output(), reason: reason ?? this.#misfitReason() };
   }
 
   /** The file that the patch comes from, and what is wrong with it now. */
@@ -195,7 +225,7 @@ export class Session {
 
   output(): OutputState {
     const { muted, gainDb } = this.#engine.status;
-    return { muted, gainDb };
+    return { muted, gainDb: gainDb - this.#trimDb };
   }
 
   info(): Outcome<Revised<PatchInfo>> {
@@ -214,36 +244,16 @@ export class Session {
   }
 
   schedule(): Outcome<Revised<SchedulePosition>> {
-    const { training } = this.#state.patch;
-    if (training === undefined) return s.untrainable(this.#state);
-    const { schedule } = training;
-    const { step } = this.#state;
-    const position = Math.max(0, step - (schedule.start ?? 0));
-    const learningRate = s.learningRateOf(this.#state) ?? 0;
-    return answer({ schedule, step, position, learningRate, revision: this.#revision });
+    const position = positionOf(this.#state);
+    return position.ok ? answer({ ...position.value, revision: this.#revision }) : position;
   }
 
-  /** The rates that the schedule in use will have from the present step on. */
   ahead(input: Omit<PreviewInput, 'schedule' | 'from' | 'losses'>): Outcome<AheadOutput> {
-    const from = this.#state.step;
-    const rates = this.preview({ ...input, from });
-    return rates.ok ? answer({ from, stride: input.stride, rates: rates.value }) : rates;
+    return aheadOf(this.#state, input);
   }
 
   preview(input: PreviewInput): Outcome<number[]> {
-    const { from, count, stride, losses } = input;
-    const inUse = this.#state.patch.training?.schedule;
-    const schedule = input.schedule === undefined ? inUse : this.#goOver(input.schedule);
-    if (schedule === undefined) return s.untrainable(this.#state);
-    if (schedule.kind === 'plateau' && losses !== undefined && count * stride > MAX_FOLLOWED) {
-      const got = count * stride;
-      const message = `count · stride: expected at most ${MAX_FOLLOWED} steps of a plateau, got ${got}`;
-      return refuse('INVALID_INPUT', message);
-    }
-    // What the one in use has seen counts from the present step on.
-    const isOurs = input.schedule === undefined && from >= this.#state.step;
-    const memory = isOurs ? this.#state.paceMemory : undefined;
-    return answer(preview(schedule, { from, count, stride, losses, memory }));
+    return previewOf(this.#state, input);
   }
 
   /** What can be undone, and done again. */
@@ -254,6 +264,18 @@ export class Session {
   /** Compiles for the device of now, and plays nothing. */
   check(json: unknown): Promise<Compiled> {
     return this.#compiler.compile(json, this.#fitting());
+  }
+
+  /** As `check`, where a patch that cannot be played is an error. */
+  async compile(json: unknown, before?: Patch): Promise<Outcome<s.Fitted>> {
+    const compiled = await this.#compiler.compile(json, this.#fitting(), before);
+    if (compiled.kind === 'failed') {
+      return refuse('COMPILE_FAILED', `the compiler gave up: ${withoutFolders(compiled.reason)}`);
+    }
+    if (compiled.kind === 'refused') {
+      return refuse('PATCH_INVALID', summary(compiled.diagnostics), compiled.diagnostics);
+    }
+    return answer(compiled);
   }
 
   /** The patch with the values of now as its initial ones, as text. */
@@ -285,7 +307,7 @@ export class Session {
     const params = s.paramsOf(this.#state, ids);
     const revision = ids.size === 0 ? this.#revision : this.#revise();
     if (ids.size > 0) this.#tell('params.changed', { params }, origin);
-    this.#edits.follow(before, next.value, {
+    this.#follow(before, next.value, {
       words: deed === null ? undefined : (deed ?? wordsOf(before, change)),
       origin,
       key: deed ?? keyOf(change),
@@ -305,7 +327,7 @@ export class Session {
   ): Outcome<Revised<{ params: Param[] }>> | Promise<Outcome<Revised<{ params: Param[] }>>> {
     const { learn, training, ...values } = change;
     if (learn === undefined && training === undefined) return this.setParams(values, origin);
-    return this.#serially(async () => {
+    return this.#gate.exclusively(async () => {
       const { running, ...settings } = training ?? {};
       const lesson = s.withLesson(this.#state, {
         learn,
@@ -339,12 +361,13 @@ export class Session {
     try {
       this.#engine.setOutput({
         ...(muted === undefined ? {} : { muted }),
-        ...(gainDb === undefined ? {} : { gainDb }),
+        ...(gainDb === undefined ? {} : { gainDb: gainDb + this.#trimDb }),
       });
     } finally {
       this.#steering = false;
     }
-    this.#told = { ...this.#told, ...this.output() };
+    const { status } = this.#engine;
+    this.#told = { ...this.#told, muted: status.muted, gainDb: status.gainDb };
     this.#revise();
     this.#tell('output.changed', this.output(), origin);
     return answer({ ...this.output(), revision: this.#revision });
@@ -358,7 +381,7 @@ export class Session {
     origin: Origin,
     file: string | null = null,
   ): Promise<Outcome<Revised<PatchInfo>>> {
-    return this.#serially(async () => {
+    return this.#gate.exclusively(async () => {
       const installed = await this.#install(json, { origin, words: PLAY, fresh: true, file });
       if (installed.ok) this.#blame([]);
       return installed;
@@ -373,7 +396,11 @@ export class Session {
    * @param file  as it is called to clients
    */
   reload(json: Result<unknown>, file: string): Promise<void> {
-    return this.#serially(async () => {
+    return this.#gate.serially(async () => {
+      if (this.#gate.isBarred) {
+        this.#saved = [json, file];
+        return;
+      }
       if (this.#state.file !== file) return;
       if (!json.ok) {
         this.#blame(json.diagnostics);
@@ -399,7 +426,7 @@ export class Session {
   }
 
   updateTraining(change: TrainingUpdate, origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
-    return this.#serially(async () => {
+    return this.#gate.exclusively(async () => {
       const { running, ...settings } = change;
       const lesson = s.withLesson(this.#state, { training: this.#settingsIn(settings) });
       if (!lesson.ok) return lesson;
@@ -424,21 +451,21 @@ export class Session {
   }
 
   setLearning(learning: boolean, origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
-    return this.#serially(() =>
+    return this.#gate.exclusively(() =>
       this.#train(s.withLearning(this.#state, learning), { origin, isAsked: true }),
     );
   }
 
   setSchedule(change: ScheduleChange, origin: Origin): Promise<Outcome<Revised<SchedulePosition>>> {
-    return this.#serially(() => {
-      const scheduled = s.withSchedule(this.#state, this.#goOver(change));
+    return this.#gate.serially(() => {
+      const scheduled = s.withSchedule(this.#state, meant(this.#state, change));
       const trained = this.#train(scheduled, { origin, words: SCHEDULE });
       return trained.ok ? this.schedule() : trained;
     });
   }
 
   reset(origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
-    return this.#serially(() => {
+    return this.#gate.exclusively(() => {
       const before = this.#state;
       this.#begun = before.step;
       this.#state = s.withReset(before);
@@ -448,14 +475,14 @@ export class Session {
       this.#revise();
       this.#tell('params.changed', { params: s.paramsOf(this.#state) }, origin);
       this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
-      this.#edits.follow(before, this.#state, { words: 'forget what was learned', origin });
+      this.#follow(before, this.#state, { words: 'forget what was learned', origin });
       return answer(this.training());
     });
   }
 
   /** A warm restart: the optimiser forgets, the parameters stay. */
   restart(origin: Origin): Promise<Outcome<Revised<TrainingState>>> {
-    return this.#serially(() => {
+    return this.#gate.exclusively(() => {
       const restarted = s.withRestart(this.#state);
       if (!restarted.ok) return restarted;
       this.#begun = this.#state.step;
@@ -476,7 +503,7 @@ export class Session {
     origin: Origin,
     direction: Direction = 'undo',
   ): Promise<Outcome<Revised<EditsState & { done: string }>>> {
-    return this.#serially(async () => {
+    return this.#gate.exclusively(async () => {
       if (direction === 'undo' && this.#edits.learnedLast(this.#state)) {
         this.#train(s.withLearning(this.#state, false), { origin, isAsked: true });
       }
@@ -496,7 +523,7 @@ export class Session {
     selection: { readonly [K in keyof AudioSettings]?: AudioSettings[K] | undefined },
     origin: Origin,
   ): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
-    return this.#serially(async () => {
+    return this.#gate.serially(async () => {
       const audio: AudioSettings = { ...this.#audio, ...defined(selection) };
       this.#steering = true;
       const selected: Result<EngineStatus> = await this.#engine
@@ -522,9 +549,53 @@ export class Session {
     if (!measured.ok) {
       return passOn('NOT_CALIBRATED', measured.diagnostics);
     }
-    await this.#serially(() => this.#refit());
+    await this.#gate.serially(() => this.#refit());
     const { latency, confidence } = measured.value;
     return answer({ latency, confidence, revision: this.#revision });
+  }
+
+  // --- a whole state in the place of another --------------------------------------------------
+
+  /** What plays remembers, between two blocks; null where that cannot be told. */
+  recall(): Promise<Recalled | null> {
+    return this.#engine.recall();
+  }
+
+  /**
+   * Makes a whole state the one that plays, in a crossfade, with values, steps and memory of its own:
+   * of what played signals alone go on. Values that clients set on the way are of what played.
+   */
+  exchange(next: s.State, how: Exchange): Promise<Outcome<Left>> {
+    const task = (): Promise<Outcome<Left>> => this.#exchange(next, how);
+    return how.words === undefined ? this.#gate.serially(task) : this.#gate.exclusively(task);
+  }
+
+  /**
+   * Lets nobody exchange what plays, and says why; null lets everybody again.
+   * @param isAside  what is set meanwhile is no step for undo
+   */
+  bar(why: string | null, isAside = false): void {
+    this.#gate.bar(why);
+    this.#isAside = isAside;
+    if (why !== null || this.#saved === undefined) return;
+    const saved = this.#saved;
+    this.#saved = undefined;
+    void this.reload(...saved);
+  }
+
+  /** A step that was made elsewhere. */
+  record(before: s.State, after: s.State, deed: Deed): void {
+    this.#edits.follow(before, after, deed);
+  }
+
+  /** Decibels beside the gain that clients set, and see. */
+  trim(gainDb: number): void {
+    const { gainDb: set } = this.output();
+    this.#trimDb = gainDb;
+    this.#steering = true;
+    this.#engine.setOutput({ gainDb: set + gainDb });
+    this.#steering = false;
+    this.#told = { ...this.#told, gainDb: this.#engine.status.gainDb };
   }
 
   // --- from the engine -----------------------------------------------------------------------
@@ -553,7 +624,7 @@ export class Session {
       this.#log.warn({ cause }, `learning was stopped: ${cause.message}`);
       this.#revise();
       this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), undefined);
-      this.#edits.follow(before, this.#state, { origin: undefined });
+      this.#follow(before, this.#state, { origin: undefined });
     }
   }
 
@@ -563,7 +634,7 @@ export class Session {
     this.#told = status;
     if (before.muted !== status.muted || before.gainDb !== status.gainDb) {
       this.#revise();
-      this.#tell('output.changed', { muted: status.muted, gainDb: status.gainDb }, undefined);
+      this.#tell('output.changed', this.output(), undefined);
     }
     if (LASTING.some((key) => JSON.stringify(before[key]) !== JSON.stringify(status[key]))) {
       this.#revise();
@@ -571,7 +642,7 @@ export class Session {
     }
     if (this.#opened && !this.#fits() && !this.#refitting && status.state === 'running') {
       this.#refitting = true;
-      void this.#serially(() => this.#refit()).finally(() => (this.#refitting = false));
+      void this.#gate.serially(() => this.#refit()).finally(() => (this.#refitting = false));
     }
   }
 
@@ -592,9 +663,12 @@ export class Session {
   #fits(): boolean {
     const { artifact } = this.#state;
     if (this.#misfitReason() !== null) return true;
+    return artifact !== null && this.#isFor(artifact);
+  }
+
+  #isFor(artifact: Artifact): boolean {
     const { sampleRate, maxBlock, latency } = this.#fitting();
     return (
-      artifact !== null &&
       artifact.sampleRate === sampleRate &&
       artifact.maxBlock === maxBlock &&
       artifact.latency === latency
@@ -619,19 +693,14 @@ export class Session {
   #settingsIn({ schedule, ...settings }: Omit<TrainingUpdate, 'running'>): Partial<Training> {
     return {
       ...defined(settings),
-      ...(schedule === undefined ? {} : { schedule: this.#goOver(schedule) }),
+      ...(schedule === undefined ? {} : { schedule: meant(this.#state, schedule) }),
     };
   }
 
   async #install(json: unknown, how: Installation): Promise<Outcome<Revised<PatchInfo>>> {
-    const playing = how.fresh === true ? this.#state.patch : undefined;
-    const compiled = await this.#compiler.compile(json, this.#fitting(), playing);
-    if (compiled.kind === 'failed') {
-      return refuse('COMPILE_FAILED', `the compiler gave up: ${withoutFolders(compiled.reason)}`);
-    }
-    if (compiled.kind === 'refused') {
-      return refuse('PATCH_INVALID', summary(compiled.diagnostics), compiled.diagnostics);
-    }
+    const made = await this.compile(json, how.fresh === true ? this.#state.patch : undefined);
+    if (!made.ok) return made;
+    const compiled = made.value;
     const { artifact } = compiled;
     const { change = {}, file = this.#state.file } = how;
     if (how.changed === true && this.#plays(compiled)) {
@@ -641,7 +710,7 @@ export class Session {
       this.#state = { ...before, patch: compiled.patch };
       if (isOther) this.#revise();
       if (isOther) this.#tell('patch.changed', info, how.origin);
-      this.#edits.follow(before, this.#state, how);
+      this.#follow(before, this.#state, how);
       return answer({ ...info, revision: this.#revision });
     }
     const felt = s.unfelt(artifact, compiled.patch, how.learn);
@@ -700,8 +769,39 @@ export class Session {
     const isAsked = how.running !== undefined;
     const verb = isEdit ? 'edit' : 'play';
     const words = how.words === PLAY ? `${verb} ${patch.name}` : how.words;
-    this.#edits.follow(before, this.#state, { origin: how.origin, words, isAsked });
+    this.#follow(before, this.#state, { origin: how.origin, words, isAsked });
     return answer({ ...s.infoOf(patch, artifact), revision: this.#revision });
+  }
+
+  async #exchange(
+    next: s.State,
+    { origin, optimiser = null, words }: Exchange,
+  ): Promise<Outcome<Left>> {
+    const isFit = next.artifact !== null && this.#isFor(next.artifact);
+    const made = isFit
+      ? answer({ patch: next.patch, artifact: next.artifact })
+      : await this.compile(next.patch);
+    if (!made.ok) return made;
+    const { artifact } = made.value;
+    this.#touched = new Set();
+    const loaded = await this.#engine.load({
+      ...s.programOf(next, artifact),
+      isOwn: true,
+      ...(optimiser === null ? {} : { optimiser }),
+    });
+    const touched = this.#touched;
+    this.#touched = undefined;
+    if (!loaded.ok) return passOn('ENGINE_REFUSED', loaded.diagnostics);
+    const state = this.#state;
+    this.#state = { ...next, artifact, program: loaded.value };
+    this.#misfit = undefined;
+    this.#holdAll();
+    this.#revise();
+    this.#tell('patch.changed', s.infoOf(next.patch, artifact), origin);
+    this.#tell('params.changed', { params: s.paramsOf(this.#state) }, origin);
+    this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
+    if (words !== undefined) this.#follow(state, this.#state, { origin, words });
+    return answer({ state, touched });
   }
 
   /** Sets what a step is to have set, as far as it is there. */
@@ -748,15 +848,6 @@ export class Session {
     );
   }
 
-  /** The schedule that a client means, with the present step and rate in it. */
-  #goOver(change: ScheduleChange): Schedule {
-    const { step, fault } = this.#state;
-    const { glideSteps: _glideSteps, ...direct } = change;
-    // After a fault the rate of before is the one that must not come again.
-    const wanted = fault ? direct : change;
-    return goOver(wanted, { step, rate: s.learningRateOf(this.#state) ?? 0 });
-  }
-
   /**
    * Makes a new training state the state of record and tells the engine; whether it learns only when
    * somebody said so, because a guard may have tripped that is not known here yet.
@@ -781,7 +872,7 @@ export class Session {
     this.#tell('training.changed', s.trainingOf(this.#state, this.output().muted), origin);
     const kind = schedule?.kind ?? '';
     const named = words === SCHEDULE ? `take a schedule: ${kind}` : words;
-    this.#edits.follow(before, next.value, { origin, isAsked, words: named });
+    this.#follow(before, next.value, { origin, isAsked, words: named });
     return answer(this.training());
   }
 
@@ -822,10 +913,8 @@ export class Session {
     for (const listener of this.#listeners) listener(change, origin);
   }
 
-  #serially<T>(task: () => T | Promise<T>): Promise<T> {
-    const run = this.#tail.then(task);
-    this.#tail = run.catch(() => undefined);
-    return run;
+  #follow(before: s.State, after: s.State, deed: Deed): void {
+    if (!this.#isAside) this.#edits.follow(before, after, deed);
   }
 }
 

@@ -40,7 +40,7 @@ export const snapshotFiles = (stateDir: string, log: Logger): SnapshotFiles =>
   );
 
 function keptOf(snapshot: Snapshot): Kept {
-  const { name, doc, saved, patch, step, sliders, params } = snapshot;
+  const { name, doc, saved, patch, step, sliders, params, learner } = snapshot;
   return {
     name,
     ...(doc === undefined ? {} : { doc }),
@@ -49,5 +49,6 @@ function keptOf(snapshot: Snapshot): Kept {
     step,
     sliders: Object.keys(sliders).length,
     params: Object.keys(params).length,
+    learner: learner !== undefined,
   };
 }

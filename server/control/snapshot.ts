@@ -10,7 +10,13 @@ import { createHash } from 'node:crypto';
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
 import { withoutProgram } from '../../dsp/patch/faust.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
-import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotFit } from '../api/snapshots.ts';
+import { named, numbersFor, optimiserLength, type Recalled } from '../../dsp/run/recall.ts';
+import {
+  MAX_REMEMBERED,
+  SNAPSHOT_FORMAT,
+  type Snapshot,
+  type SnapshotFit,
+} from '../api/snapshots.ts';
 import { answer, refuse, type Outcome } from './outcome.ts';
 import { learnablesOf, rateOf, specOf, type ParamChange, type State } from './state.ts';
 
@@ -29,8 +35,17 @@ export function hashOf(patch: Patch): string {
   return hash;
 }
 
-export function snapshotOf(state: State, name: string, saved: Date, doc?: string): Snapshot {
+/** A snapshot with what the learner remembers, all of one moment. */
+export function snapshotOf(
+  now: State,
+  name: string,
+  saved: Date,
+  doc?: string,
+  recalled: Recalled | null = null,
+): Snapshot {
+  const state = recalled === null ? now : withRecalled(now, recalled);
   const { patch, values, frozen, rates, step } = state;
+  const learner = recalled === null ? null : learnerOf(now, recalled);
   const learnables = learnablesOf(patch);
   const all = [...values];
   return {
@@ -44,10 +59,59 @@ export function snapshotOf(state: State, name: string, saved: Date, doc?: string
     params: Object.fromEntries(all.filter(([id]) => learnables.has(id))),
     frozen: [...frozen],
     rates: Object.fromEntries(rates),
+    ...(learner === null ? {} : { learner }),
   };
 }
 
-interface Fitted {
+/** A state with the parameters and the step of one moment. */
+export function withRecalled(state: State, { step, paceMemory, params }: Recalled): State {
+  const { artifact } = state;
+  if (artifact === null || artifact.params.length !== params.length) return state;
+  const values = new Map(state.values);
+  artifact.params.forEach(({ id }, k) => values.set(id, params[k]!));
+  return { ...state, values, step, paceMemory };
+}
+
+function learnerOf({ artifact }: State, recalled: Recalled): Snapshot['learner'] | null {
+  const { optimiser, paceMemory } = recalled;
+  if (artifact === null || artifact.window === 0) return null;
+  if (optimiser.length !== optimiserLength(artifact) || optimiser.length > MAX_REMEMBERED) {
+    return null;
+  }
+  const remembered = Object.entries(named(artifact, optimiser));
+  return {
+    paceMemory: [...paceMemory],
+    optimiser: Object.fromEntries(
+      remembered.map(([state, of]) => [state, Array.isArray(of) ? of : { ...of }]),
+    ),
+  };
+}
+
+/**
+ * What the optimiser of a state is to remember, as a snapshot has it.
+ *
+ * Errors: SNAPSHOT_MISFIT where the snapshot has nothing of it, is of another patch, or of another
+ * optimiser.
+ */
+export function learnerFor(
+  { patch, artifact }: State,
+  snapshot: Snapshot,
+): Outcome<{ readonly paceMemory: readonly number[]; readonly optimiser: Float64Array }> {
+  const { name, learner } = snapshot;
+  const misfit = (why: string): ReturnType<typeof refuse> =>
+    refuse('SNAPSHOT_MISFIT', `snapshot "${name}" cannot go on learning: ${why}`);
+  if (learner === undefined) return misfit('it does not hold what an optimiser remembers');
+  if (snapshot.patch.hash !== hashOf(patch)) return misfit(`it is not of patch ${patch.name}`);
+  if (artifact === null || artifact.window === 0) return misfit('the patch has no training');
+  const optimiser = numbersFor(artifact, learner.optimiser);
+  if (optimiser !== null) return answer({ paceMemory: learner.paceMemory, optimiser });
+  if (optimiserLength(artifact) > 0 || Object.keys(learner.optimiser).length > 0) {
+    return misfit('it was learning with another optimiser');
+  }
+  return answer({ paceMemory: learner.paceMemory, optimiser: new Float64Array() });
+}
+
+export interface Fitted {
   readonly fit: SnapshotFit;
   readonly change: {
     readonly [K in keyof ParamChange]-?: NonNullable<ParamChange[K]>;
@@ -114,13 +178,13 @@ function misfitting(
   if (some.length === 0) {
     return refuse(
       'SNAPSHOT_MISFIT',
-      `${whose} has nothing of it: it lacks ${named(missing)}`,
+      `${whose} has nothing of it: it lacks ${listed(missing)}`,
       misfits,
     );
   }
-  const lacks = missing.length === 0 ? [] : [`lacks ${named(missing)}`];
-  const ranges = clamped.length === 0 ? [] : [`has another range for ${named(clamped)}`];
-  const hint = `"partial" takes ${named(some)} and leaves the rest`;
+  const lacks = missing.length === 0 ? [] : [`lacks ${listed(missing)}`];
+  const ranges = clamped.length === 0 ? [] : [`has another range for ${listed(clamped)}`];
+  const hint = `"partial" takes ${listed(some)} and leaves the rest`;
   return refuse(
     'SNAPSHOT_MISFIT',
     `${whose} ${[...lacks, ...ranges].join(' and ')}; ${hint}`,
@@ -128,7 +192,7 @@ function misfitting(
   );
 }
 
-const named = (ids: readonly string[]): string =>
+const listed = (ids: readonly string[]): string =>
   ids.length > SHOWN
     ? `${ids.slice(0, SHOWN).join(', ')} and ${ids.length - SHOWN} more`
     : ids.join(', ');

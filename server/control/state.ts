@@ -58,6 +58,12 @@ export interface State {
   readonly cause: Cause | null;
 }
 
+/** A patch with what was compiled of it. */
+export interface Fitted {
+  readonly patch: Patch;
+  readonly artifact: Artifact;
+}
+
 /** What a client wants of sliders and parameters. */
 export interface ParamChange {
   readonly values?: Readonly<Record<string, number>> | undefined;

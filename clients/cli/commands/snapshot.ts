@@ -18,6 +18,7 @@ interface Saving extends HostOptions {
 
 interface Loading extends HostOptions {
   readonly partial?: boolean;
+  readonly optimiser?: boolean;
 }
 
 interface Exporting extends HostOptions {
@@ -91,12 +92,17 @@ function addLoading(sub: Sub, deliver: Deliver): void {
   sub('load', 'take the values of one')
     .argument('<name>')
     .option(...PARTIAL)
-    .action((name: string, { partial, ...host }: Loading) =>
+    .option(
+      '--optimiser',
+      'go on learning where it was: its step and what the optimiser remembered',
+    )
+    .action((name: string, { partial, optimiser, ...host }: Loading) =>
       deliver(() =>
         withClient(host, async (client) => {
           const fit = await client.snapshots.load({
             name,
             ...(partial === undefined ? {} : { partial }),
+            ...(optimiser === undefined ? {} : { optimiser }),
           });
           return answer(fit, [`loaded "${name}"`, ...describeFit(fit)].join('\n'));
         }),

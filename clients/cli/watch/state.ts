@@ -124,6 +124,7 @@ export function takeChange(state: WatchState, change: Change): boolean {
     case 'patch.changed':
       return false;
     case 'library.changed':
+    case 'audition.changed':
     case 'snapshots.changed':
     case 'morph.changed':
     case 'edits.changed':

@@ -5,12 +5,13 @@
  * everyone else is told the whole list after each change of it.
  */
 
-import type { SnapshotHeading } from '../../api/snapshots.ts';
+import type { Snapshot, SnapshotFit, SnapshotHeading } from '../../api/snapshots.ts';
 import type { Host, RunnersOf } from '../operations.ts';
 import { answer, type Outcome } from '../outcome.ts';
-import type { Origin } from '../session.ts';
-import { fitTo, hashOf, snapshotOf } from '../snapshot.ts';
+import type { Origin, Session } from '../session.ts';
+import { fitTo, hashOf, learnerFor, snapshotOf, type Fitted } from '../snapshot.ts';
 import type { Kept } from '../snapshot-files.ts';
+import { withParams } from '../state.ts';
 
 type Revised<T> = T & { readonly revision: number };
 
@@ -35,20 +36,41 @@ async function told(
   return answer({ ...headingOf(host, changed.value), revision });
 }
 
+/** Takes a snapshot with its step and what its optimiser remembers. */
+async function resume(
+  session: Session,
+  snapshot: Snapshot,
+  { fit, change }: Fitted,
+  origin: Origin,
+): Promise<Outcome<Revised<SnapshotFit>>> {
+  const learner = learnerFor(session.state, snapshot);
+  if (!learner.ok) return learner;
+  const { paceMemory, optimiser } = learner.value;
+  const next = withParams(session.state, change);
+  if (!next.ok) return next;
+  const { step, name } = snapshot;
+  const state = { ...next.value, step, paceMemory: [...paceMemory], fault: false, cause: null };
+  const words = `load "${name}"`;
+  const exchanged = await session.exchange(state, { origin, optimiser, words });
+  return exchanged.ok ? answer({ ...fit, revision: session.revision }) : exchanged;
+}
+
 export const SNAPSHOT_RUNNERS: RunnersOf<'snapshots' | 'morph'> = {
   'snapshots.list': async (host) => answer(await list(host)),
   'snapshots.get': ({ snapshots }, { name }) => snapshots.read(name),
   'snapshots.save': async (host, { name, doc, replace }, origin) => {
-    const snapshot = snapshotOf(host.session.state, name, new Date(), doc);
+    const recalled = await host.session.recall();
+    const snapshot = snapshotOf(host.session.state, name, new Date(), doc, recalled);
     return told(host, await host.snapshots.write(snapshot, replace), origin);
   },
   'snapshots.import': async (host, { snapshot, replace }, origin) =>
     told(host, await host.snapshots.write(snapshot, replace), origin),
-  'snapshots.load': async ({ session, snapshots }, { name, partial }, origin) => {
+  'snapshots.load': async ({ session, snapshots }, { name, partial, optimiser }, origin) => {
     const snapshot = await snapshots.read(name);
     if (!snapshot.ok) return snapshot;
     const fitted = fitTo(session.state, snapshot.value, partial);
     if (!fitted.ok) return fitted;
+    if (optimiser) return resume(session, snapshot.value, fitted.value, origin);
     const set = session.setParams(fitted.value.change, origin, `load "${name}"`);
     return set.ok ? answer({ ...fitted.value.fit, revision: set.value.revision }) : set;
   },

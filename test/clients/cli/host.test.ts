@@ -96,6 +96,24 @@ describe('a running host', () => {
     expect((await host('library', 'list')).document['patches']).toMatchObject([{ name: 'now' }]);
   });
 
+  it('compares a candidate with what plays, and goes back or keeps it', async () => {
+    expect((await host('audition', 'status')).document).toMatchObject({ state: 'none' });
+    expect(await host('audition', 'start', '--set', 'gain')).toMatchObject({ exit: 2 });
+    const set = ['--set', 'gain=-0.5', 'hidden/gain=1'];
+    expect((await host('audition', 'start', ...set, '--match')).document).toMatchObject({
+      heard: 'b',
+      match: true,
+    });
+    const { stdout } = await livegrad(['audition', 'status', '--url', url]);
+    expect(stdout).toMatch(/^ {2}A {2}gain.*\n> B {2}gain, values/m);
+    expect((await host('audition', 'swap')).document).toMatchObject({ heard: 'a' });
+    expect((await host('audition', 'b')).document).toMatchObject({ heard: 'b' });
+    expect((await host('audition', 'back')).document).toMatchObject({ state: 'rolledBack' });
+    expect((await host('audition', 'start', '--patch', 'one-pole')).exit).toBe(0);
+    expect((await host('audition', 'keep')).document).toMatchObject({ state: 'committed' });
+    expect((await host('load', 'gain')).exit).toBe(0);
+  });
+
   it('shows and exchanges its schedule, and says what a kind needs', async () => {
     const step = ['schedule', 'step', '--rate', '0.9', '--factor', '0.5', '--every', '1000'];
     const wanted = { schedule: { kind: 'step', rate: 0.9, factor: 0.5, every: 1000 } };

@@ -21,7 +21,8 @@ describe('the README of the command line client', () => {
       if (name === 'help') continue;
       const command = program.commands.find((c) => c.name() === name);
       expect(command, name).toBeDefined();
-      const known = [...command!.options, ...program.options].map((o) => o.long);
+      const within = command!.commands.filter((c) => rest.trim().split(' ')[0] === c.name());
+      const known = [command!, program, ...within].flatMap((c) => c.options).map((o) => o.long);
       for (const [option] of rest.matchAll(/--[a-z-]+/g)) expect(known).toContain(option);
     }
   });

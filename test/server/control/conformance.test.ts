@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
+import { auditionSchema } from '../../../server/api/audition.ts';
 import { ERRORS, problemSchema, type ErrorCode } from '../../../server/api/errors.ts';
 import { libraryHeadingSchema } from '../../../server/api/library.ts';
 import { COMMON_ERRORS, OPERATIONS } from '../../../server/api/operations.ts';
@@ -27,6 +28,7 @@ const NOTICES: { readonly [K in ChangeKind]: z.ZodObject } = {
   'source.changed': s.sourceSchema,
   'output.changed': s.outputSchema,
   'engine.changed': s.engineSchema,
+  'audition.changed': auditionSchema,
   'library.changed': z.strictObject({ patches: z.array(libraryHeadingSchema) }),
   'snapshots.changed': z.strictObject({ snapshots: z.array(headingSchema) }),
   'morph.changed': morphSchema,

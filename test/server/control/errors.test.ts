@@ -231,6 +231,13 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
       return api('PUT', '/library/night', {})(host);
     },
   },
+  AUDITION_UNDER_WAY: {
+    provoke: async (host) => {
+      host.session.bar('an audition is under way');
+      return api('POST', '/edits/undo')(host);
+    },
+  },
+  NO_AUDITION: { provoke: api('POST', '/audition/commit') },
   NOTHING_TO_UNDO: { provoke: api('POST', '/edits/redo') },
 };
 
@@ -278,9 +285,12 @@ test('every code belongs to an operation or to the transport', () => {
 test('the codes that the control plane mentions are those of the table', () => {
   const sources = [
     'access',
+    'ahead',
+    'audition',
     'app',
     'documents',
     'export',
+    'gate',
     'history/history',
     'jsonrpc',
     'library-files',

@@ -112,6 +112,11 @@ const COMPILES = {
   ENGINE_REFUSED: { arrange: full },
 } as const;
 
+/** Two sides are being compared. */
+const BARRED = {
+  AUDITION_UNDER_WAY: { arrange: ({ session }: Bench) => session.bar('one is under way') },
+} as const;
+
 /** Another patch was played, so that undoing it compiles. */
 const stepped = (bench: Bench): Promise<unknown> =>
   does(bench, 'patch.set', { example: 'one-pole' });
@@ -120,6 +125,7 @@ const undone = async (bench: Bench): Promise<void> => {
   await does(bench, 'edits.undo', {});
 };
 const STEPS_BACK = {
+  ...BARRED,
   NOTHING_TO_UNDO: { arrange: () => {} },
   PATCH_INVALID: { options: () => choosy(2), arrange: stepped },
   COMPILE_FAILED: { options: () => tired(2), arrange: stepped },
@@ -147,6 +153,48 @@ const foreign = async ({ host }: Bench): Promise<void> => {
   const state = stateOf(example('one-pole'));
   await host.snapshots.write(snapshotOf(state, 'warm', new Date()));
 };
+/** As `kept`, with what the learner remembers. */
+const remembered = (bench: Bench): Promise<unknown> => {
+  const optimiser = new Float64Array();
+  bench.engine.remembers = { step: 9, paceMemory: [], params: [1], optimiser };
+  return kept(bench);
+};
+/** The patch that plays does not compile for the device of now. */
+const RESUMED = {
+  arrange: async (bench: Bench) => {
+    await remembered(bench);
+    bench.engine.set({ blockSize: 512 });
+    await does(bench, 'training.stop', {});
+  },
+  input: { name: 'warm', optimiser: true },
+} as const;
+
+/** Two sides are being compared, and B is heard. */
+const auditioned = (bench: Bench): Promise<unknown> =>
+  does(bench, 'audition.start', { values: { 'hidden/gain': 0.125 } });
+const atA = async (bench: Bench): Promise<void> => {
+  await auditioned(bench);
+  await does(bench, 'audition.compare', { heard: 'a' });
+};
+/** What ways of ending an audition meet: the side that waits has to be compiled for another device. */
+const waysTo = (arrange: (bench: Bench) => Promise<unknown>) => {
+  const moved = async (bench: Bench): Promise<void> => {
+    await arrange(bench);
+    await does(bench, 'devices.select', { blockSize: 512 });
+  };
+  return {
+    NO_AUDITION: { arrange: () => {} },
+    PATCH_INVALID: { options: () => choosy(2), arrange: moved },
+    COMPILE_FAILED: { options: () => tired(2), arrange: moved },
+    ENGINE_REFUSED: {
+      arrange: async (bench: Bench) => {
+        await arrange(bench);
+        full(bench);
+      },
+    },
+  };
+};
+
 const snapshotNow = ({ session }: Bench): Snapshot =>
   snapshotOf(session.state, 'brought', new Date('2026-01-01T00:00:00Z'));
 
@@ -238,7 +286,7 @@ export const ROWS: Rows = {
     input: { example: 'one-pole' },
     tells: PATCH,
     isStep: true,
-    errors: { ...COMPILES, UNKNOWN_EXAMPLE: { input: { example: 'gian' } } },
+    errors: { ...COMPILES, ...BARRED, UNKNOWN_EXAMPLE: { input: { example: 'gian' } } },
   },
   'patch.check': {
     input: { example: 'one-pole' },
@@ -274,6 +322,10 @@ export const ROWS: Rows = {
       UNKNOWN_PARAM: { input: { values: { gian: 1 } } },
       VALUE_OUT_OF_RANGE: { input: { values: { gain: 0, 'hidden/gain': 3 } } },
       NOT_LEARNABLE: { input: { frozen: { 'hidden/gain': true } } },
+      AUDITION_UNDER_WAY: {
+        ...BARRED.AUDITION_UNDER_WAY,
+        input: { learn: { 'hidden/gain': true } },
+      },
       NOT_TRAINABLE: {
         options: wire,
         input: { training: { loss: 'mse' } },
@@ -296,6 +348,10 @@ export const ROWS: Rows = {
       UNKNOWN_PARAM: { input: { id: 'gian', value: 1 } },
       VALUE_OUT_OF_RANGE: { input: { id: 'gain', value: 3 } },
       NOT_LEARNABLE: { input: { id: 'hidden/gain', frozen: true } },
+      AUDITION_UNDER_WAY: {
+        ...BARRED.AUDITION_UNDER_WAY,
+        input: { id: 'hidden/gain', learn: true },
+      },
       NOT_TRAINABLE: {
         options: untrained,
         input: { id: 'hidden/gain', learn: true, training: { loss: 'mse' } },
@@ -313,6 +369,7 @@ export const ROWS: Rows = {
     isStep: true,
     errors: {
       ...COMPILES,
+      ...BARRED,
       NOT_TRAINABLE: { options: untrained, input: { loss: 'mse' } },
     },
   },
@@ -320,17 +377,21 @@ export const ROWS: Rows = {
     arrange: (bench) => does(bench, 'training.stop', {}),
     input: {},
     tells: ['training.changed'],
-    errors: { NOT_TRAINABLE: { options: untrained, arrange: () => {} } },
+    errors: { ...BARRED, NOT_TRAINABLE: { options: untrained, arrange: () => {} } },
   },
-  'training.stop': { input: {}, tells: ['training.changed'], errors: {} },
+  'training.stop': { input: {}, tells: ['training.changed'], errors: BARRED },
   'training.reset': {
     arrange: (bench) => does(bench, 'params.set', { id: 'gain', value: 0.5 }),
     input: {},
     tells: ['params.changed', 'training.changed'],
     isStep: true,
-    errors: {},
+    errors: BARRED,
   },
-  'training.restart': { input: {}, tells: ['training.changed'], errors: UNTRAINED },
+  'training.restart': {
+    input: {},
+    tells: ['training.changed'],
+    errors: { ...UNTRAINED, ...BARRED },
+  },
   'schedule.get': { input: {}, tells: [], errors: UNTRAINED },
   'schedule.set': {
     input: { kind: 'constant', rate: 0.125 },
@@ -370,6 +431,12 @@ export const ROWS: Rows = {
     isStep: true,
     errors: {
       UNKNOWN_PATCH: { input: { name: 'day' } },
+      AUDITION_UNDER_WAY: {
+        arrange: async (bench) => {
+          await shelved(bench);
+          bench.session.bar('one is under way');
+        },
+      },
       PATCH_INVALID: {
         arrange: (bench) =>
           does(bench, 'library.put', {
@@ -441,6 +508,22 @@ export const ROWS: Rows = {
     errors: {
       UNKNOWN_SNAPSHOT: { input: { name: 'cold' } },
       SNAPSHOT_MISFIT: { arrange: foreign },
+      AUDITION_UNDER_WAY: {
+        arrange: async (bench) => {
+          await remembered(bench);
+          bench.session.bar('one is under way');
+        },
+        input: { name: 'warm', optimiser: true },
+      },
+      PATCH_INVALID: { options: () => choosy(), ...RESUMED },
+      COMPILE_FAILED: { options: () => tired(), ...RESUMED },
+      ENGINE_REFUSED: {
+        arrange: async (bench) => {
+          await remembered(bench);
+          full(bench);
+        },
+        input: { name: 'warm', optimiser: true },
+      },
     },
   },
   'snapshots.rename': {
@@ -493,6 +576,45 @@ export const ROWS: Rows = {
     tells: ['morph.changed'],
     noise: ['params.changed', 'edits.changed'],
     errors: {},
+  },
+  'audition.get': { arrange: auditioned, input: {}, tells: [], errors: {} },
+  'audition.start': {
+    input: { values: { 'hidden/gain': 0.125 }, match: true },
+    tells: [...PATCH, 'audition.changed'],
+    errors: {
+      AUDITION_UNDER_WAY: { arrange: auditioned },
+      UNKNOWN_EXAMPLE: { input: { patch: { example: 'gian' } } },
+      UNKNOWN_PATCH: { input: { library: 'day' } },
+      UNKNOWN_SNAPSHOT: { input: { snapshot: 'cold' } },
+      SNAPSHOT_MISFIT: { arrange: foreign, input: { snapshot: 'warm' } },
+      UNKNOWN_PARAM: { input: { values: { gian: 1 } } },
+      VALUE_OUT_OF_RANGE: { input: { values: { gain: 3 } } },
+      PATCH_INVALID: { ...COMPILES.PATCH_INVALID, input: { patch: { example: 'one-pole' } } },
+      COMPILE_FAILED: { ...COMPILES.COMPILE_FAILED, input: { patch: { example: 'one-pole' } } },
+      ENGINE_REFUSED: COMPILES.ENGINE_REFUSED,
+    },
+  },
+  'audition.compare': {
+    arrange: auditioned,
+    input: {},
+    tells: [...PATCH, 'audition.changed'],
+    errors: waysTo(auditioned),
+  },
+  // Learning goes on, which nobody asked for.
+  'audition.commit': {
+    arrange: auditioned,
+    input: {},
+    tells: ['training.changed', 'audition.changed'],
+    echoes: ['training.changed'],
+    isStep: true,
+    errors: waysTo(atA),
+  },
+  'audition.rollback': {
+    arrange: auditioned,
+    input: {},
+    tells: [...PATCH, 'training.changed', 'audition.changed'],
+    echoes: ['training.changed'],
+    errors: waysTo(auditioned),
   },
   'edits.list': { input: {}, tells: [], errors: {} },
   'edits.undo': {
