@@ -51,6 +51,8 @@ export const EFFECTS = {
   'faust.sounds': 'start',
   patch: 'start',
   stateDir: 'start',
+  'recordings.lookback': 'start',
+  'recordings.maxMegabytes': 'start',
   'osc.enabled': 'start',
   'osc.host': 'start',
   'osc.port': 'start',

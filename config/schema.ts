@@ -130,6 +130,23 @@ const oscSchema = z.strictObject({
     .describe('Announce OSC and OSCQuery by multicast DNS, where they are spoken.'),
 });
 
+const recordingsSchema = z.strictObject({
+  lookback: z
+    .int()
+    .min(0)
+    .max(600)
+    .default(30)
+    .describe(
+      'Seconds of what was heard and played that can be kept afterwards: 50 MB of memory for 30 s of two channels in and out at 48 kHz, 128 MB at most.',
+    ),
+  maxMegabytes: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(2048)
+    .describe('Of all recordings in `stateDir` together, 10⁶ bytes each: there are no more then.'),
+});
+
 const logSchema = z.strictObject({
   level: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -153,6 +170,7 @@ export const configSchema = z.strictObject({
     .min(1)
     .default('.livegrad')
     .describe('Directory where learned values and the session are kept.'),
+  recordings: recordingsSchema.prefault({}),
   osc: oscSchema.prefault({}),
   log: logSchema.prefault({}),
 });

@@ -107,6 +107,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   const engine: Engine & SignalEngine = new Supervisor({
     audio: config.audio,
     revectorize: config.engine.revectorize,
+    lookback: config.recordings.lookback,
     log,
     onStatus: (status) => session.onStatus(status),
     onMeasurement: (measurement: Measurement) => {

@@ -3,7 +3,8 @@
  * "extensible" headers. Planar Float32 on our side, full scale at 1.
  *
  * Invariants: reading and writing allocate nothing per block; a file being written is a valid
- * WAV of everything up to the last second at any instant, so a kill loses no recording.
+ * WAV of everything up to the last second at any instant, so a kill loses no recording, and `mendWav`
+ * finds what came after that. A file may have a note, a line of text in its LIST chunk (ICMT).
  * No compressed kinds, no RF64, no resampling: those are errors that say what the file holds.
  */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
@@ -15,7 +16,15 @@ import { failure, messageOf, success } from './problem.ts';
 export type WavEncoding = 'pcm16' | 'pcm24' | 'pcm32' | 'float32';
 
 const BYTES = { pcm16: 2, pcm24: 3, pcm32: 4, float32: 4 } as const;
+/** With the head of the data chunk, and without a note. */
 const HEADER = 58;
+/** Bytes of a note with the zero at its end, and of the chunk around it. */
+const NOTE = 2048;
+const NOTE_CHUNK = 8 + 4 + 8 + NOTE;
+/** In front of the samples of a file with a note. */
+export const HEAD_BYTES = HEADER + NOTE_CHUNK;
+/** Of a file at most, by the words in its header. */
+export const MAX_WAV_BYTES = 2 ** 32 - 2 ** 16;
 /** Frames moved per read or write call. */
 const CHUNK = 8192;
 
@@ -28,6 +37,8 @@ export interface WavFormat {
 export class WavReader {
   readonly format: WavFormat;
   readonly frames: number;
+  /** What is said of it in its header; empty if nothing. */
+  readonly note: string;
   readonly #file: number;
   readonly #start: number;
   readonly #frameBytes: number;
@@ -35,8 +46,9 @@ export class WavReader {
   readonly #view: DataView;
   #position = 0;
 
-  constructor(file: number, format: WavFormat, start: number, frames: number) {
+  constructor(file: number, format: WavFormat, start: number, frames: number, note = '') {
     this.#file = file;
+    this.note = note;
     this.format = format;
     this.#start = start;
     this.frames = frames;
@@ -108,7 +120,27 @@ export function openWav(path: string): Result<WavReader> {
 }
 
 function parseHeader(file: number, path: string): Result<WavReader> {
-  const wrong = (message: string): Result<WavReader> =>
+  const found = findData(file, path);
+  if (!found.ok) return found;
+  const { format, start, bytes, note } = found.value;
+  const frames = Math.floor(bytes / (format.channels * BYTES[format.encoding]));
+  return success(new WavReader(file, format, start, frames, note));
+}
+
+interface Found {
+  readonly format: WavFormat;
+  readonly note: string;
+  /** First byte of the samples, and bytes of them, as the header says but within the file. */
+  readonly start: number;
+  readonly bytes: number;
+  /** Of the file. */
+  readonly size: number;
+  /** Where the "fact" chunk counts the frames; undefined without. */
+  readonly fact: number | undefined;
+}
+
+function findData(file: number, path: string): Result<Found> {
+  const wrong = (message: string): Result<Found> =>
     failure('AUDIO_FILE_FORMAT', path, `${message} (${path})`);
   const size = fstatSync(file).size;
   const head = Buffer.alloc(40);
@@ -119,6 +151,8 @@ function parseHeader(file: number, path: string): Result<WavReader> {
   if (magic !== 'RIFF') return wrong(`expected a WAV file with a RIFF header, got "${magic}"`);
 
   let format: WavFormat | undefined;
+  let note = '';
+  let fact: number | undefined;
   for (let at = 12; at + 8 <= size;) {
     if (readSync(file, head, 0, 8, at) < 8) break;
     const id = head.toString('latin1', 0, 4);
@@ -144,12 +178,58 @@ function parseHeader(file: number, path: string): Result<WavReader> {
     } else if (id === 'data') {
       if (format === undefined) return wrong('expected a "fmt " chunk before "data", got none');
       const bytes = Math.min(length, size - at - 8);
-      const frames = Math.floor(bytes / (format.channels * BYTES[format.encoding]));
-      return success(new WavReader(file, format, at + 8, frames));
-    }
+      return success({ format, note, start: at + 8, bytes, size, fact });
+    } else if (id === 'fact') fact = at + 8;
+    else if (id === 'LIST') note = noteIn(file, at + 8, length) || note;
     at += 8 + length + (length & 1);
   }
   return wrong('expected a "data" chunk, got none');
+}
+
+/** The comment of a LIST chunk of the kind INFO. */
+function noteIn(file: number, start: number, length: number): string {
+  const chunk = Buffer.alloc(Math.min(length, 2 * NOTE));
+  const got = readSync(file, chunk, 0, chunk.length, start);
+  if (chunk.toString('latin1', 0, 4) !== 'INFO') return '';
+  for (let at = 4; at + 8 <= got;) {
+    const size = chunk.readUInt32LE(at + 4);
+    if (chunk.toString('latin1', at, at + 4) === 'ICMT') {
+      const [text = ''] = chunk.toString('utf8', at + 8, Math.min(got, at + 8 + size)).split('\0');
+      return text;
+    }
+    at += 8 + size + (size & 1);
+  }
+  return '';
+}
+
+/** Makes a header say how long the file is: the process that wrote it was killed. */
+export function mendWav(path: string): Result<null> {
+  let file: number;
+  try {
+    file = openSync(path, 'r+');
+  } catch (error) {
+    return failure('AUDIO_FILE_UNREADABLE', path, `cannot open ${path}: ${messageOf(error)}`);
+  }
+  try {
+    const found = findData(file, path);
+    if (!found.ok) return found;
+    const { format, start, size, fact } = found.value;
+    const frameBytes = format.channels * BYTES[format.encoding];
+    const frames = Math.floor((size - start) / frameBytes);
+    const word = (value: number, at: number): void => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32LE(Math.min(0xffffffff, value));
+      writeSync(file, bytes, 0, 4, at);
+    };
+    word(start - 8 + frames * frameBytes, 4);
+    if (fact !== undefined) word(frames, fact);
+    word(frames * frameBytes, start - 4);
+    return success(null);
+  } catch (error) {
+    return failure('AUDIO_FILE_UNREADABLE', path, `cannot mend ${path}: ${messageOf(error)}`);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function encodingOf(kind: number, bits: number): WavEncoding | undefined {
@@ -164,12 +244,16 @@ export class WavWriter {
   readonly #frameBytes: number;
   readonly #chunk: Buffer;
   readonly #view: DataView;
-  readonly #head = Buffer.alloc(HEADER);
+  readonly #head: Buffer;
+  #note: string | undefined;
   #frames = 0;
   #stamped = 0;
 
-  constructor(path: string, format: WavFormat) {
+  /** @param note  a line of at most 2000 bytes */
+  constructor(path: string, format: WavFormat, note?: string) {
     this.format = format;
+    this.#note = note;
+    this.#head = Buffer.alloc(note === undefined ? HEADER : HEAD_BYTES);
     this.#frameBytes = format.channels * BYTES[format.encoding];
     this.#chunk = Buffer.alloc(CHUNK * this.#frameBytes);
     this.#view = new DataView(this.#chunk.buffer, this.#chunk.byteOffset, this.#chunk.length);
@@ -186,7 +270,7 @@ export class WavWriter {
     for (let done = 0; done < count;) {
       const frames = Math.min(CHUNK, count - done);
       this.#encode(from, done, frames);
-      const at = HEADER + this.#frames * this.#frameBytes;
+      const at = this.#head.length + this.#frames * this.#frameBytes;
       writeSync(this.#file, this.#chunk, 0, frames * this.#frameBytes, at);
       this.#frames += frames;
       done += frames;
@@ -194,7 +278,9 @@ export class WavWriter {
     if (this.#frames - this.#stamped >= this.format.sampleRate) this.#stamp();
   }
 
-  close(): void {
+  /** @param note  instead of the one of before, if there was one */
+  close(note?: string): void {
+    if (this.#note !== undefined) this.#note = note ?? this.#note;
     this.#stamp();
     closeSync(this.#file);
   }
@@ -229,7 +315,7 @@ export class WavWriter {
     const { sampleRate, channels: count, encoding } = this.format;
     const bytes = this.#frames * this.#frameBytes;
     head.write('RIFF', 0, 'latin1');
-    head.writeUInt32LE(Math.min(0xffffffff, HEADER - 8 + bytes), 4);
+    head.writeUInt32LE(Math.min(0xffffffff, head.length - 8 + bytes), 4);
     head.write('WAVEfmt ', 8, 'latin1');
     head.writeUInt32LE(18, 16);
     head.writeUInt16LE(encoding === 'float32' ? 3 : 1, 20);
@@ -242,9 +328,19 @@ export class WavWriter {
     head.write('fact', 38, 'latin1');
     head.writeUInt32LE(4, 42);
     head.writeUInt32LE(Math.min(0xffffffff, this.#frames), 46);
-    head.write('data', 50, 'latin1');
-    head.writeUInt32LE(Math.min(0xffffffff, bytes), 54);
-    writeSync(this.#file, head, 0, HEADER, 0);
+    let at = 50;
+    if (this.#note !== undefined) {
+      head.fill(0, at, at + NOTE_CHUNK);
+      head.write('LIST', at, 'latin1');
+      head.writeUInt32LE(NOTE_CHUNK - 8, at + 4);
+      head.write('INFOICMT', at + 8, 'latin1');
+      head.writeUInt32LE(NOTE, at + 16);
+      head.write(this.#note, at + 20, NOTE - 1, 'utf8');
+      at += NOTE_CHUNK;
+    }
+    head.write('data', at, 'latin1');
+    head.writeUInt32LE(Math.min(0xffffffff, bytes), at + 4);
+    writeSync(this.#file, head, 0, head.length, 0);
     this.#stamped = this.#frames;
   }
 }

@@ -21,7 +21,7 @@ import { Host } from './host.ts';
 import { requestRealtime } from './priority.ts';
 import { recordLayout } from './record.ts';
 import { Ring } from './ring.ts';
-import { Tap, capacityWithin, tracksOf } from './tap.ts';
+import { SPARE, Tap, capacityWithin, tracksOf } from './tap.ts';
 import type { Mail, ThreadData, ThreadReport } from './thread.ts';
 
 /** Rows measured in a quarter of a second: longer than the main thread may be away. */
@@ -29,8 +29,6 @@ const SLOTS = 16;
 
 /** Of the tap: 30 s of six tracks at 96 kHz are 84 MB of them. */
 const TAP_BYTES = 128 * 2 ** 20;
-/** Seconds more than what is to be kept: it takes a while to read. */
-const SPARE = 1;
 
 const { audio, switches: switchBuffer, mailbox, rig, lookback } = workerData as ThreadData;
 

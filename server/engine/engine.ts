@@ -22,8 +22,9 @@ import { decode, recordLayout } from './record.ts';
 import { Ring } from './ring.ts';
 import { rehearse } from './rehearse.ts';
 import { tryRevectorize } from './revectorize.ts';
+import type { RecorderData, RecorderMail } from './record-worker.ts';
 import { comparedIn } from './signals.ts';
-import { Tap, TapReader, tracksOf } from './tap.ts';
+import { SPARE, Tap, TapReader, tracksOf } from './tap.ts';
 import type {
   Inheritance,
   Mail,
@@ -43,6 +44,7 @@ import type {
   Lag,
   Loading,
   PictureRates,
+  RecordEnd,
   Report,
   Steering,
 } from './types.ts';
@@ -61,7 +63,7 @@ interface Playing {
   readonly recall: RecallRoom | null;
 }
 
-/** Seconds that signals are looked back at. */
+/** Seconds that the tap reaches back at least, where its memory allows: for pictures and the lag. */
 const LOOKBACK = 2;
 /** Between two measurements of the lag, ms: in between the last one counts. */
 const LAG_PERIOD = 250;
@@ -75,6 +77,8 @@ let probe: Probe | null = null;
 let tap: Tap | null = null;
 let pictures: Pictures | null = null;
 let rates: PictureRates = { scope: 0, spectrum: 0 };
+/** Writes recordings; there once something was to be recorded. */
+let recorder: Worker | null = null;
 let lag: { readonly at: number; readonly program: number; readonly value: Lag } | null = null;
 /** That was asked what it remembers. */
 let recalling: Playing | null = null;
@@ -108,7 +112,7 @@ async function open(command: Extract<Command, { kind: 'open' }>): Promise<void> 
     audio,
     switches: switches.buffer,
     mailbox: threadMailbox,
-    lookback: LOOKBACK,
+    lookback: Math.max(LOOKBACK, command.lookback),
     rig: audio.backend === 'virtual' ? await prepareRig(audio) : null,
   };
   ({ revectorize } = command);
@@ -147,7 +151,8 @@ function onThread(report: ThreadReport, load: Loading | null): void {
       tap = new Tap(report.tap, tracksOf(device).count);
       pictures = new Pictures(tap, device);
       pictures.watch(rates);
-      send({ kind: 'opened', device, realtime: report.realtime });
+      const lookback = Math.max(0, tap.reach / device.sampleRate - SPARE);
+      send({ kind: 'opened', device, realtime: report.realtime, lookback });
       setInterval(tick, TICK);
       if (load !== null) install(load);
       break;
@@ -348,6 +353,22 @@ function measureLag(): Lag {
   return lag.value;
 }
 
+function tellRecorder(mail: RecorderMail): void {
+  if (tap === null || device === null) return;
+  if (recorder === null) {
+    const { count: tracks } = tracksOf(device);
+    const { sampleRate } = device;
+    const workerData: RecorderData = { tap: tap.buffer, tracks, sampleRate };
+    recorder = new Worker(new URL('./record-worker.ts', import.meta.url), { workerData });
+    recorder.on('message', (end: RecordEnd) => send({ kind: 'recorded', end }));
+    recorder.on('error', (error) => {
+      writeSync(2, `recorder: ${error instanceof Error ? error.stack : String(error)}\n`);
+      leave(null);
+    });
+  }
+  recorder.postMessage(mail);
+}
+
 function calibrate(): void {
   if (device === null) return;
   if (probe !== null) {
@@ -436,6 +457,12 @@ function obey(command: Command): void {
       break;
     case 'recall':
       recall();
+      break;
+    case 'record':
+      tellRecorder({ kind: 'begin', order: command.order });
+      break;
+    case 'endRecord':
+      tellRecorder({ kind: 'stop', id: command.id });
       break;
     case 'stop':
       switches.requestStop();

@@ -30,6 +30,8 @@ import type {
   PictureRates,
   Program,
   Recalled,
+  RecordEnd,
+  RecordOrder,
   Report,
   Schedule,
   Steering,
@@ -65,6 +67,8 @@ export interface SupervisorOptions {
   readonly audio: AudioSettings;
   /** Eight numbers at a time: see revectorize.ts. */
   readonly revectorize: Config['engine']['revectorize'];
+  /** Seconds of what was heard and played that can be kept later. */
+  readonly lookback: number;
   readonly log: Logger;
   onMeasurement(measurement: Measurement): void;
   onPicture(picture: Picture): void;
@@ -103,6 +107,10 @@ export class Supervisor {
   #onLag: ((lag: Lag) => void) | null = null;
   #pictures: PictureRates = { scope: 0, spectrum: 0 };
   readonly #recalling = new Set<(recalled: Recalled | null) => void>();
+  /** Recordings that have not ended. */
+  readonly #recording = new Map<number, (end: RecordEnd) => void>();
+  #recordings = 0;
+  #lookback = 0;
   /** null: not chosen, so muted on hardware only. */
   #mutedByUser: boolean | null = null;
   #lastProgress = 0;
@@ -352,6 +360,37 @@ export class Supervisor {
     });
   }
 
+  /** Seconds that a recording can begin in the past, on the device that is open. */
+  get lookback(): number {
+    return Math.min(this.#lookback, this.#options.lookback);
+  }
+
+  /**
+   * Has a file written of what is heard and played. It may be there already, and is replaced.
+   *
+   * @returns  its number, and how it ends; null where there is no sound
+   */
+  record(
+    order: Omit<RecordOrder, 'id'>,
+  ): { readonly id: number; readonly ended: Promise<RecordEnd> } | null {
+    const engine = this.#engine;
+    if (this.#status.state !== 'running' || engine === null) return null;
+    const id = ++this.#recordings;
+    const ended = new Promise<RecordEnd>((resolve) => this.#recording.set(id, resolve));
+    engine.send({ kind: 'record', order: { ...order, id } });
+    return { id, ended };
+  }
+
+  /** What has been recorded so far is all of it. */
+  endRecord(id: number): void {
+    if (this.#recording.has(id)) this.#engine?.send({ kind: 'endRecord', id });
+  }
+
+  #onRecorded(end: RecordEnd): void {
+    this.#recording.get(end.id)?.(end);
+    this.#recording.delete(end.id);
+  }
+
   #enqueue<T>(task: () => Promise<T>): Promise<T> {
     const run = this.#queue.then(task);
     this.#queue = run.catch(() => undefined);
@@ -424,6 +463,7 @@ export class Supervisor {
       }
       case 'opened':
         this.#onOpened(report.device);
+        this.#lookback = report.lookback;
         if (report.realtime !== null) {
           const { granted, detail } = report.realtime;
           this.#set({ realtime: granted });
@@ -449,6 +489,9 @@ export class Supervisor {
         if (!this.#stopping) this.#options.onPicture({ ...picture, frames });
         break;
       }
+      case 'recorded':
+        this.#onRecorded(report.end);
+        break;
       case 'lag':
         this.#onLag?.(report.lag);
         break;
@@ -481,6 +524,7 @@ export class Supervisor {
       muted,
       gainDb,
       load: this.#memory,
+      lookback: this.#options.lookback,
     });
     if (isLookedAt(this.#pictures)) this.#engine?.send({ kind: 'watch', rates: this.#pictures });
   }
@@ -606,6 +650,9 @@ export class Supervisor {
     this.#finishCalibration(failure('ENGINE_STOPPED', '', 'the engine ended during calibration'));
     this.#onLag?.(NO_LAG);
     this.#finishRecall(null);
+    for (const id of this.#recording.keys()) {
+      this.#onRecorded({ id, frames: 0, lost: 0, reason: 'engine', message: '' });
+    }
     if (this.#stopping) {
       this.#whenGone?.();
       return;

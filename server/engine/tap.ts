@@ -26,6 +26,9 @@ export interface TapShape {
   readonly blockSize: number;
 }
 
+/** Seconds that a tap holds besides what is to be kept: it takes a while to read. */
+export const SPARE = 1;
+
 /** What is tapped besides the channels of the device, in this order behind them. */
 const COMPARED = 2;
 
@@ -119,10 +122,11 @@ export class Tap {
 /** The reading side: counts frames without end, and tells when it was too late. */
 export class TapReader {
   readonly #tap: Tap;
-  #written = 0;
+  #written: number;
 
   constructor(tap: Tap) {
     this.#tap = tap;
+    this.#written = tap.written >>> 0;
   }
 
   /** Frames since the first block. Call it at least once in twelve hours. */

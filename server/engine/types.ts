@@ -141,6 +141,34 @@ export interface Lag {
   readonly confidence: number;
 }
 
+/** A file to be written of what is heard and played. */
+export interface RecordOrder {
+  readonly id: number;
+  readonly file: string;
+  /** Places in the tap (`tracksOf`): a channel of the file each. */
+  readonly tracks: readonly number[];
+  /** Frames ago that it begins. More than 0: it ends now. */
+  readonly back: number;
+  /** When it ends, counted from its begin; null: when it is stopped. */
+  readonly frames: number | null;
+  /** Of the file, at most. */
+  readonly bytes: number;
+  /** Goes into the file, with how many frames were lost, as JSON. */
+  readonly note: Readonly<Record<string, unknown>>;
+}
+
+/** How a recording ended. */
+export interface RecordEnd {
+  readonly id: number;
+  readonly frames: number;
+  /** Of them, silence in the place of what came too late to be written. */
+  readonly lost: number;
+  /** `engine`: the engine process ended before it did. */
+  readonly reason: 'asked' | 'length' | 'full' | 'failed' | 'engine';
+  /** Of a failure. */
+  readonly message: string;
+}
+
 /** Something worth telling a user once; status carries the lasting part. */
 export interface EngineEvent {
   readonly kind:
@@ -216,6 +244,8 @@ export type Command =
       readonly muted: boolean;
       readonly gainDb: number;
       readonly load: Loading | null;
+      /** Seconds that the tap is to reach back. */
+      readonly lookback: number;
     }
   | ({ readonly kind: 'load' } & Loading)
   | ({ readonly kind: 'steer'; readonly generation: number } & Steering)
@@ -224,6 +254,8 @@ export type Command =
   | { readonly kind: 'watch'; readonly rates: PictureRates }
   | { readonly kind: 'lag' }
   | { readonly kind: 'recall' }
+  | { readonly kind: 'record'; readonly order: RecordOrder }
+  | { readonly kind: 'endRecord'; readonly id: number }
   | { readonly kind: 'stop' };
 
 /** What became of the request for real-time scheduling. */
@@ -236,7 +268,13 @@ export interface Realtime {
 export type Report =
   | { readonly kind: 'ready' }
   | { readonly kind: 'revectorized'; readonly on: boolean; readonly detail: string }
-  | { readonly kind: 'opened'; readonly device: DeviceInfo; readonly realtime: Realtime | null }
+  | {
+      readonly kind: 'opened';
+      readonly device: DeviceInfo;
+      readonly realtime: Realtime | null;
+      /** Seconds that the tap reaches back. */
+      readonly lookback: number;
+    }
   | { readonly kind: 'failed'; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: 'loaded'; readonly generation: number }
   | {
@@ -247,6 +285,7 @@ export type Report =
   | { readonly kind: 'measurement'; readonly measurement: Measurement }
   | { readonly kind: 'picture'; readonly picture: Picture }
   | { readonly kind: 'lag'; readonly lag: Lag }
+  | { readonly kind: 'recorded'; readonly end: RecordEnd }
   | { readonly kind: 'calibrated'; readonly calibration: Calibration }
   | { readonly kind: 'uncalibrated'; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: 'recalled'; readonly generation: number; readonly recalled: Recalled | null }

@@ -58,6 +58,7 @@ export async function supervise(
   const supervisor = new Supervisor({
     audio: { ...AUDIO, ...audio },
     revectorize,
+    lookback: 2,
     log: { debug: log, info: log, warn: log, error: log },
     onMeasurement: (measurement) => (last = measurement),
     onPicture: (picture) => pictures.push(picture),

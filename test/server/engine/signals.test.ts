@@ -1,15 +1,15 @@
 /**
  * Pictures of signals from a real engine process: a sine from a file, looked at through IPC; nothing
- * without anyone who looks; again after a restart; and how late the estimate is.
+ * without anyone who looks; again after a restart; recordings; and how late the estimate is.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { decodeScope, decodeSpectrum } from '../../../server/api/frame.ts';
 import { buildPatch } from '../../../dsp/patch/builder.ts';
-import { WavWriter } from '../../../server/audio/wav.ts';
+import { WavWriter, mendWav, readWav } from '../../../server/audio/wav.ts';
 import { programOf, supervise, type Supervised } from '../../support/supervised.ts';
 
 const opened: (() => unknown)[] = [];
@@ -105,6 +105,63 @@ test('pictures go on after a restart of the engine, and their time does', async 
   const before = host.pictures.length;
   await host.until('pictures', () => host.pictures.length > before + 3);
   expect(host.pictures.at(-1)!.frames).toBeGreaterThan(frames);
+});
+
+test('a recording is what was heard, to the bit, while one program takes over from another', async () => {
+  const wave = (n: number): number => Math.fround(n / 2 ** 17 - 0.2);
+  const host = await hear(wave);
+  const { supervisor } = host;
+  const file = join(mkdtempSync(join(tmpdir(), 'livegrad-')), 'take.wav');
+  opened.push(() => rmSync(dirname(file), { recursive: true, force: true }));
+  await supervisor.load(lateBy(0));
+  expect(supervisor.lookback).toBe(2);
+  const tracks = [0, 2, 3, 4];
+  const order = { file, tracks, back: 0, frames: null, bytes: 1e9, note: {} };
+  const { id, ended } = supervisor.record(order)!;
+  for (let k = 1; k <= 4; k++) {
+    await supervisor.load(lateBy(k));
+    const then = host.last().frames;
+    await host.until('some of it', () => host.last().frames > then + RATE / 4);
+  }
+  supervisor.endRecord(id);
+  const { frames, lost, reason } = await ended;
+  expect({ lost, reason }).toEqual({ lost: 0, reason: 'asked' });
+  expect(frames).toBeGreaterThan(RATE);
+  const read = readWav(file);
+  if (!read.ok) throw new Error('unreadable');
+  const [heard, , target, estimate] = read.value.channels as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const first = Math.round((heard[0]! + 0.2) * 2 ** 17);
+  expect(heard).toEqual(Float32Array.from(heard, (_, n) => wave((first + n) % RATE)));
+  expect(target).toEqual(heard);
+  expect(estimate.at(-1)).toBe(wave((first + frames - 5) % RATE) / 2);
+
+  const past = supervisor.record({ ...order, back: RATE, frames: RATE })!;
+  expect(await past.ended).toMatchObject({ frames: RATE, lost: 0, reason: 'length' });
+  const again = readWav(file);
+  const [kept] = again.ok ? again.value.channels : [];
+  const from = Math.round((kept![0]! + 0.2) * 2 ** 17);
+  expect(kept).toEqual(Float32Array.from({ length: RATE }, (_, n) => wave((from + n) % RATE)));
+});
+
+test('a recording ends with the engine, and can be mended', async () => {
+  const host = await hear((n) => Math.sin(n / 10));
+  const file = join(mkdtempSync(join(tmpdir(), 'livegrad-')), 'take.wav');
+  opened.push(() => rmSync(dirname(file), { recursive: true, force: true }));
+  const { supervisor } = host;
+  const order = { file, tracks: [0], back: 0, frames: null, bytes: 1e9, note: {} };
+  const { ended } = supervisor.record(order)!;
+  const then = host.last().frames;
+  await host.until('some of it', () => host.last().frames > then + RATE / 2);
+  process.kill(supervisor.status.pid!, 'SIGKILL');
+  expect((await ended).reason).toBe('engine');
+  expect(mendWav(file).ok).toBe(true);
+  const read = readWav(file);
+  expect(read.ok && read.value.channels[0]!.length).toBeGreaterThan(RATE / 4);
 });
 
 test('the lag is measured while the program plays, and not known without one', async () => {
