@@ -36,6 +36,7 @@ import { LogTail } from './control/log-tail.ts';
 import { Metrics } from './control/metrics.ts';
 import { Morph } from './control/morph.ts';
 import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts';
+import { Recordings, type RecordingEngine } from './control/recordings.ts';
 import { Session, type Engine } from './control/session.ts';
 import { Signals, type SignalEngine } from './control/signals.ts';
 import { snapshotFiles } from './control/snapshot-files.ts';
@@ -104,7 +105,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   const restored = store.restore();
   // The engine reports to the session, and the session steers the engine.
   const events = new EventTail();
-  const engine: Engine & SignalEngine = new Supervisor({
+  const engine: Engine & SignalEngine & RecordingEngine = new Supervisor({
     audio: config.audio,
     revectorize: config.engine.revectorize,
     lookback: config.recordings.lookback,
@@ -154,6 +155,13 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     logs,
     events,
     signals: new Signals(engine, session),
+    recordings: new Recordings({
+      engine,
+      session,
+      stateDir: config.stateDir,
+      log,
+      maxBytes: config.recordings.maxMegabytes * 1e6,
+    }),
     listDevices: coalesced(listDevices),
   };
   const app = await createApp(operations, {
@@ -173,7 +181,11 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     const told = notifier.stopping();
     for (const watch of watches) watch.close();
     store.stop();
-    await Promise.all([store.save(audition.lasting), history.close()]);
+    await Promise.all([
+      store.save(audition.lasting),
+      history.close(),
+      operations.recordings.close(),
+    ]);
     await Promise.all([osc?.close(), app.http.close(), engine.stop(), compiler.stop(), told]);
   });
 

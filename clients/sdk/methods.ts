@@ -9,9 +9,11 @@ import type { Input, Output } from '../../server/api/operations.ts';
 import {
   API_PREFIX,
   FAUST_TYPE,
+  FILE_OPERATIONS,
   OPERATION_IDS,
   ROUTES,
   pathFields,
+  type FileOperationId,
   type OperationId,
 } from '../../server/api/routes.ts';
 import { errorOf, isProblem, LivegradError } from './errors.ts';
@@ -25,10 +27,13 @@ type Given<K extends OperationId> = K extends 'patch.set' | 'patch.check'
   ? Input<K> | string
   : Input<K>;
 
+/** What gives a file gives its bytes. */
+type Taken<K extends OperationId> = K extends FileOperationId ? ArrayBuffer : Output<K>;
+
 type Method<K extends OperationId> =
   Record<string, never> extends Input<K>
-    ? (input?: Given<K>) => Promise<Output<K>>
-    : (input: Given<K>) => Promise<Output<K>>;
+    ? (input?: Given<K>) => Promise<Taken<K>>
+    : (input: Given<K>) => Promise<Taken<K>>;
 
 export type Methods = {
   readonly [G in Group]: {
@@ -56,7 +61,7 @@ export async function call<K extends OperationId>(
   { url, token }: Target,
   id: K,
   input: unknown = {},
-): Promise<Output<K>> {
+): Promise<Taken<K>> {
   const [method, path] = ROUTES[id];
   const fields = pathFields(id);
   const isSource = typeof input === 'string';
@@ -79,12 +84,15 @@ export async function call<K extends OperationId>(
       headers,
       ...(method === 'GET' ? {} : { body: isSource ? input : JSON.stringify(body) }),
     });
+    if (response.ok && FILE_OPERATIONS.some((operation) => operation === id)) {
+      return (await response.arrayBuffer()) as Taken<K>;
+    }
     text = await response.text();
   } catch (error) {
     throw new LivegradError('UNREACHABLE', `no livegrad answers at ${url}: ${reasonOf(error)}`);
   }
   const value = parse(text);
-  if (response.ok && value !== undefined) return value as Output<K>;
+  if (response.ok && value !== undefined) return value as Taken<K>;
   if (isProblem(value)) throw errorOf(value);
   throw new LivegradError(
     'BAD_ANSWER',

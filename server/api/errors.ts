@@ -241,6 +241,42 @@ export const ERRORS = {
     title: 'Nothing to undo',
     doc: 'There is no step that could be undone, or done again.',
   },
+  UNKNOWN_RECORDING: {
+    status: 404,
+    rpc: -32050,
+    title: 'Unknown recording',
+    doc: 'No recording of this name is kept.',
+  },
+  RECORDING_EXISTS: {
+    status: 409,
+    rpc: -32051,
+    title: 'Recording exists',
+    doc: 'A recording of this name is kept already, or is being made.',
+  },
+  RECORDING_RUNS: {
+    status: 409,
+    rpc: -32052,
+    title: 'Recording',
+    doc: 'A recording is being made: stop it first.',
+  },
+  NOT_RECORDING: {
+    status: 409,
+    rpc: -32053,
+    title: 'Not recording',
+    doc: 'No recording is being made.',
+  },
+  NOTHING_TO_RECORD: {
+    status: 503,
+    rpc: -32054,
+    title: 'Nothing to record',
+    doc: 'No sound flows, or none has yet.',
+  },
+  ONLY_REST: {
+    status: 400,
+    rpc: -32055,
+    title: 'Only over REST',
+    doc: 'The answer is a file, which the socket does not carry: ask for it at its address.',
+  },
   UNKNOWN_RUN: {
     status: 404,
     rpc: -32035,

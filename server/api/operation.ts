@@ -16,6 +16,8 @@ export interface OperationSpec {
   readonly errors: readonly ErrorCode[];
   /** The input is documented here and checked by the compile worker, off the control thread. */
   readonly checkedByWorker?: true;
+  /** Over REST the answer is a file of this type, and over the socket there is none. */
+  readonly file?: 'audio/wav';
   /** Over REST the input may be the source of a Faust program, or the output is where it is asked for. */
   readonly faust?: 'input' | 'output';
 }

@@ -19,6 +19,7 @@ import { HISTORY_OPERATIONS } from './history.ts';
 import { LIBRARY_OPERATIONS } from './library.ts';
 import { LOG_OPERATIONS } from './logs.ts';
 import { nothing, type OperationSpec } from './operation.ts';
+import { RECORDING_OPERATIONS } from './recordings.ts';
 import { ROLES } from './roles.ts';
 import type { OperationId } from './routes.ts';
 import * as s from './schemas.ts';
@@ -274,6 +275,7 @@ export const OPERATIONS = {
   ...SNAPSHOT_OPERATIONS,
   ...EDIT_OPERATIONS,
   ...HISTORY_OPERATIONS,
+  ...RECORDING_OPERATIONS,
   ...LOG_OPERATIONS,
   ...EVENT_OPERATIONS,
   ...SIGNAL_OPERATIONS,

@@ -70,6 +70,13 @@ export const ROUTES = {
   'history.get': ['GET', '/history/{run}', 'view'],
   'history.export': ['GET', '/history/{run}/export', 'view'],
   'history.delete': ['DELETE', '/history/{run}', 'control'],
+  'recordings.list': ['GET', '/recordings', 'view'],
+  'recordings.get': ['GET', '/recordings/{name}', 'view'],
+  'recordings.download': ['GET', '/recordings/{name}/audio', 'view'],
+  'recordings.start': ['POST', '/recordings/start', 'control'],
+  'recordings.stop': ['POST', '/recordings/stop', 'control'],
+  'recordings.keep': ['POST', '/recordings/keep', 'control'],
+  'recordings.delete': ['DELETE', '/recordings/{name}', 'control'],
   'logs.tail': ['GET', '/logs', 'admin'],
   'events.list': ['GET', '/events', 'view'],
   'signals.list': ['GET', '/signals', 'view'],
@@ -79,6 +86,9 @@ export const ROUTES = {
 >;
 
 export type OperationId = keyof typeof ROUTES;
+/** Operations whose answer over REST is a file; the socket has none of them. */
+export const FILE_OPERATIONS = ['recordings.download'] as const satisfies readonly OperationId[];
+export type FileOperationId = (typeof FILE_OPERATIONS)[number];
 export const OPERATION_IDS = Object.keys(ROUTES) as readonly OperationId[];
 
 /** Names of the input fields that are part of an operation's path. */

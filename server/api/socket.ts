@@ -10,6 +10,7 @@ import type { NextEdits } from './edits.ts';
 import type { HistoryChange } from './history.ts';
 import type { LibraryHeading } from './library.ts';
 import type { LogEntry } from './logs.ts';
+import type { RecordingChange } from './recordings.ts';
 import type {
   OutputState,
   Param,
@@ -74,6 +75,7 @@ export interface Changes {
   readonly 'morph.changed': MorphState;
   readonly 'edits.changed': NextEdits;
   readonly 'history.changed': HistoryChange;
+  readonly 'recordings.changed': RecordingChange;
 }
 export type ChangeKind = keyof Changes;
 

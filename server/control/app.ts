@@ -7,6 +7,7 @@
  * holds no state: `session.ts` does.
  */
 
+import { createReadStream, fstatSync, openSync } from 'node:fs';
 import { Server as HttpsServer } from 'node:https';
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet';
@@ -23,7 +24,7 @@ import { z } from 'zod';
 import { documentOf } from '../../dsp/faust/document.ts';
 import { sourceOf } from '../../dsp/patch/faust.ts';
 import { ERRORS, problem, problemSchema, type ErrorCode, type Problem } from '../api/errors.ts';
-import { COMMON_ERRORS, OPERATIONS } from '../api/operations.ts';
+import { COMMON_ERRORS, OPERATIONS, type Output } from '../api/operations.ts';
 import { ROLES, ROLE_DOCS, type Role } from '../api/roles.ts';
 import {
   API_PREFIX,
@@ -32,6 +33,7 @@ import {
   ROUTES,
   pathFields,
   type OperationId,
+  type FileOperationId,
 } from '../api/routes.ts';
 import { MAX_MESSAGE } from '../api/socket.ts';
 import { bearerOf, type Access } from './access.ts';
@@ -214,6 +216,7 @@ function addRoute(http: FastifyInstance, host: Host, guard: Guard, id: Operation
   const [method, path] = ROUTES[id];
   const fields = pathFields(id);
   const faust = faustOf(id);
+  const type = fileTypeOf(id);
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     if (isSource(request) && faust !== 'input') {
       return sendProblem(reply, wrongType(request, 'application/json'));
@@ -222,6 +225,10 @@ function addRoute(http: FastifyInstance, host: Host, guard: Guard, id: Operation
     if (role === undefined) throw new Error(`${id} has no guard`);
     const outcome = await dispatch(host, id, inputOf(request, fields), undefined, role);
     if (!outcome.ok) return sendProblem(reply, outcome.problem);
+    if (type !== undefined) {
+      const { name } = outcome.value as Output<FileOperationId>;
+      return sendFile(reply, type, `${name}.wav`, host.recordings.pathOf(name));
+    }
     if (faust === 'output') {
       reply.header('vary', 'accept');
       if (wantsSource(request.headers.accept)) return sendSource(reply, outcome.value);
@@ -241,6 +248,22 @@ function addRoute(http: FastifyInstance, host: Host, guard: Guard, id: Operation
 function faustOf(id: OperationId): 'input' | 'output' | undefined {
   const spec = OPERATIONS[id];
   return 'faust' in spec ? spec.faust : undefined;
+}
+
+/** Of an operation that answers with a file. */
+function fileTypeOf(id: OperationId): string | undefined {
+  const spec = OPERATIONS[id];
+  return 'file' in spec ? spec.file : undefined;
+}
+
+/** As it is read: it may be longer than the memory. */
+function sendFile(reply: FastifyReply, type: string, name: string, path: string): FastifyReply {
+  const file = openSync(path, 'r');
+  reply.header('content-length', fstatSync(file).size);
+  const plain = name.replaceAll(/[^ -~]|["%\\]/gu, '_');
+  const full = encodeURIComponent(name);
+  reply.header('content-disposition', `attachment; filename="${plain}"; filename*=UTF-8''${full}`);
+  return reply.type(type).send(createReadStream('', { fd: file }));
 }
 
 /** The input of an operation: its body or query, and the fields of its path. */
@@ -314,6 +337,7 @@ function describe(id: OperationId, fields: readonly string[]): Record<string, un
   const { summary, doc, input, output, errors } = OPERATIONS[id];
   const [method, , role] = ROUTES[id];
   const faust = faustOf(id);
+  const file = fileTypeOf(id);
   const shape = input instanceof z.ZodObject ? Object.entries<z.ZodType>(input.shape) : [];
   const part = (inPath: boolean): z.ZodObject =>
     z.strictObject(Object.fromEntries(shape.filter(([name]) => fields.includes(name) === inPath)));
@@ -342,7 +366,9 @@ function describe(id: OperationId, fields: readonly string[]): Record<string, un
       200: {
         description: summary,
         content: {
-          'application/json': { schema: output },
+          ...(file === undefined
+            ? { 'application/json': { schema: output } }
+            : { [file]: { schema: z.string().meta({ format: 'binary' }) } }),
           ...(faust === 'output' ? { [FAUST_TYPE]: { schema: z.string() } } : {}),
         },
       },

@@ -28,11 +28,13 @@ import type { LogTail } from './log-tail.ts';
 import type { Morph } from './morph.ts';
 import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import { namedPatch } from './patch-input.ts';
+import type { Recordings } from './recordings.ts';
 import { AUDITION_RUNNERS } from './runners/audition.ts';
 import { EDIT_RUNNERS } from './runners/edits.ts';
 import { HISTORY_RUNNERS } from './runners/history.ts';
 import { LIBRARY_RUNNERS } from './runners/library.ts';
 import { LOG_RUNNERS } from './runners/logs.ts';
+import { RECORDING_RUNNERS } from './runners/recordings.ts';
 import { SIGNAL_RUNNERS } from './runners/signals.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
 import type { Origin, Session } from './session.ts';
@@ -52,6 +54,7 @@ export interface Host {
   readonly logs: LogTail;
   readonly events: EventTail;
   readonly signals: Signals;
+  readonly recordings: Recordings;
   listDevices(): Promise<Result<AudioDevice[]>>;
 }
 
@@ -169,6 +172,7 @@ const RUNNERS: Runners = {
   ...SNAPSHOT_RUNNERS,
   ...EDIT_RUNNERS,
   ...HISTORY_RUNNERS,
+  ...RECORDING_RUNNERS,
   ...LOG_RUNNERS,
   ...SIGNAL_RUNNERS,
 };

@@ -15,7 +15,14 @@ import { problem, type Problem } from '../api/errors.ts';
 import type { EventEntry } from '../api/events.ts';
 import type { LogEntry } from '../api/logs.ts';
 import { includes } from '../api/roles.ts';
-import { OPERATION_IDS, ROUTES, SOCKET_PATH, type OperationId } from '../api/routes.ts';
+import {
+  API_PREFIX,
+  FILE_OPERATIONS,
+  OPERATION_IDS,
+  ROUTES,
+  SOCKET_PATH,
+  type OperationId,
+} from '../api/routes.ts';
 import {
   EVENT_TOPIC,
   LOG_TOPIC,
@@ -280,6 +287,10 @@ export class Sockets {
       return outcome;
     }
     const id = OPERATION_IDS.find((operation) => operation === method);
+    if (FILE_OPERATIONS.some((operation) => operation === id)) {
+      const [verb, path] = ROUTES[id!];
+      return refuse('ONLY_REST', `expected ${verb} ${API_PREFIX}${path}`);
+    }
     return id && dispatch(this.#host, id satisfies OperationId, params, client, client.grant.role);
   }
 

@@ -12,8 +12,15 @@ import { z } from 'zod';
 import { auditionSchema } from '../../../server/api/audition.ts';
 import { ERRORS, problemSchema, type ErrorCode } from '../../../server/api/errors.ts';
 import { libraryHeadingSchema } from '../../../server/api/library.ts';
+import type { OperationSpec } from '../../../server/api/operation.ts';
 import { COMMON_ERRORS, OPERATIONS } from '../../../server/api/operations.ts';
-import { OPERATION_IDS, ROUTES, type OperationId } from '../../../server/api/routes.ts';
+import { RECORD_ENDS } from '../../../server/api/recordings.ts';
+import {
+  FILE_OPERATIONS,
+  OPERATION_IDS,
+  ROUTES,
+  type OperationId,
+} from '../../../server/api/routes.ts';
 import * as s from '../../../server/api/schemas.ts';
 import { headingSchema, morphSchema } from '../../../server/api/snapshots.ts';
 import type { ChangeKind } from '../../../server/api/socket.ts';
@@ -36,6 +43,11 @@ const NOTICES: { readonly [K in ChangeKind]: z.ZodObject } = {
   'history.changed': z.strictObject({
     run: z.int(),
     what: z.enum(['began', 'ended', 'deleted']),
+  }),
+  'recordings.changed': z.strictObject({
+    name: z.string(),
+    what: z.enum(['began', 'ended', 'kept', 'deleted']),
+    reason: z.enum(RECORD_ENDS).nullable(),
   }),
 };
 
@@ -136,55 +148,63 @@ async function stage(
   return host;
 }
 
+const isFile = (id: OperationId): boolean => FILE_OPERATIONS.some((file) => file === id);
+
 /** Refuses a value that has fields which its schema does not know. */
 function conform(schema: z.ZodType, value: unknown): void {
   expect(schema.parse(value)).toEqual(value);
 }
 
 describe.each(transports)('over %s', (transport) => {
-  test.each(OPERATION_IDS)('%s answers as it promises, and tells the others', async (id) => {
-    const { options, arrange, input, tells, echoes = [], isStep = false, noise = [] } = ROWS[id];
-    const host = await stage(options?.(), arrange);
-    const given = typeof input === 'function' ? await input(host) : input;
-    const caller = await TRANSPORTS[transport](host);
-    const others = [await socketOf(host), await socketOf(host)];
-    for (const one of [caller, ...others]) await one.told();
-    const { revision, state } = host.session;
+  test.each(OPERATION_IDS.filter((id) => !isFile(id)))(
+    '%s answers as it promises, and tells the others',
+    async (id) => {
+      const { options, arrange, input, tells, echoes = [], isStep = false, noise = [] } = ROWS[id];
+      const host = await stage(options?.(), arrange);
+      const given = typeof input === 'function' ? await input(host) : input;
+      const caller = await TRANSPORTS[transport](host);
+      const others = [await socketOf(host), await socketOf(host)];
+      for (const one of [caller, ...others]) await one.told();
+      const { revision, state } = host.session;
 
-    const answered = await caller.ask(id, given);
-    if (!('value' in answered)) throw new Error(JSON.stringify(answered));
-    conform(OPERATIONS[id].output, answered.value);
+      const answered = await caller.ask(id, given);
+      if (!('value' in answered)) throw new Error(JSON.stringify(answered));
+      conform(OPERATIONS[id].output, answered.value);
 
-    const heard = async (one: Caller): Promise<Told[]> => {
-      const all = await one.told();
-      for (const { method, params } of all) {
-        const { revision: told, ...data } = params;
-        expect(told, method).toBeGreaterThan(revision);
-        conform(NOTICES[method], data);
+      const heard = async (one: Caller): Promise<Told[]> => {
+        const all = await one.told();
+        for (const { method, params } of all) {
+          const { revision: told, ...data } = params;
+          expect(told, method).toBeGreaterThan(revision);
+          conform(NOTICES[method], data);
+        }
+        return all.filter(({ method }) => !noise.includes(method));
+      };
+      const steps = isStep ? (['edits.changed'] as const) : [];
+      const kinds = (all: readonly Told[]): ChangeKind[] => all.map(({ method }) => method).sort();
+      for (const other of others) {
+        const told = await heard(other);
+        expect(kinds(told)).toEqual([...tells, ...steps].sort());
+        const named = told.filter(({ method }) => method !== 'edits.changed');
+        expect(named.map(({ method }) => method)).toEqual(tells);
+        const { revision: made } = answered.value as { revision?: number };
+        const newest = named.at(-1)?.params.revision;
+        if (newest !== undefined) expect(made).toBe(newest);
       }
-      return all.filter(({ method }) => !noise.includes(method));
-    };
-    const steps = isStep ? (['edits.changed'] as const) : [];
-    const kinds = (all: readonly Told[]): ChangeKind[] => all.map(({ method }) => method).sort();
-    for (const other of others) {
-      const told = await heard(other);
-      expect(kinds(told)).toEqual([...tells, ...steps].sort());
-      const named = told.filter(({ method }) => method !== 'edits.changed');
-      expect(named.map(({ method }) => method)).toEqual(tells);
-      const { revision: made } = answered.value as { revision?: number };
-      const newest = named.at(-1)?.params.revision;
-      if (newest !== undefined) expect(made).toBe(newest);
-    }
-    if (transport === 'the socket') {
-      expect(kinds(await heard(caller))).toEqual([...echoes, ...steps].sort());
-    }
-    if (tells.length > 0 || noise.length > 0) return;
-    expect(host.session.revision).toBe(revision);
-    expect(host.session.state).toBe(state);
-  });
+      if (transport === 'the socket') {
+        expect(kinds(await heard(caller))).toEqual([...echoes, ...steps].sort());
+      }
+      if (tells.length > 0 || noise.length > 0) return;
+      expect(host.session.revision).toBe(revision);
+      expect(host.session.state).toBe(state);
+    },
+  );
 
   const refusals = OPERATION_IDS.flatMap((id) =>
-    (OPERATIONS[id].errors as readonly ErrorCode[]).map((code) => [id, code] as const),
+    (OPERATIONS[id].errors as readonly ErrorCode[])
+      // The socket has no files, and says so whatever is asked for.
+      .filter((code) => !isFile(id) || (code === 'ONLY_REST') === (transport === 'the socket'))
+      .map((code) => [id, code] as const),
   );
   test.each(refusals)('%s meets %s, changes nothing and tells nobody', async (id, code) => {
     const row = ROWS[id];
@@ -206,6 +226,17 @@ describe.each(transports)('over %s', (transport) => {
     expect(host.session.revision).toBe(revision);
     expect(host.session.state).toBe(state);
   });
+});
+
+test.each(OPERATION_IDS.filter(isFile))('%s sends a file of its type', async (id) => {
+  const { arrange, input } = ROWS[id];
+  const host = await stage(undefined, arrange);
+  const fields = input as Record<string, string>;
+  const path = ROUTES[id][1].replaceAll(/\{(\w+)\}/gu, (_, name: string) => fields[name] ?? '');
+  const reply = await host.http.inject(`/api/v1${path}`);
+  const spec: OperationSpec = OPERATIONS[id];
+  expect(reply.headers['content-type']).toBe(spec.file);
+  expect(reply.rawPayload.length).toBe(Number(reply.headers['content-length']));
 });
 
 test('what an operation lists is what any request may meet, or its own', () => {

@@ -34,6 +34,8 @@ interface Answered {
 
 interface Provocation {
   readonly options?: BenchOptions;
+  /** What has to be there, and is no part of what changes nothing. */
+  readonly prepare?: (bench: Bench) => unknown;
   readonly provoke: (bench: Bench) => Promise<Answered>;
 }
 
@@ -214,6 +216,25 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
     options: { stateDir: '/dev/null' },
     provoke: api('PUT', '/snapshots/warm', {}),
   },
+  UNKNOWN_RECORDING: { provoke: api('GET', '/recordings/nothing') },
+  RECORDING_EXISTS: {
+    prepare: api('POST', '/recordings/keep', { name: 'take', seconds: 1 }),
+    provoke: api('POST', '/recordings/start', { name: 'take' }),
+  },
+  RECORDING_RUNS: {
+    prepare: api('POST', '/recordings/start'),
+    provoke: api('POST', '/recordings/start'),
+  },
+  NOT_RECORDING: { provoke: api('POST', '/recordings/stop') },
+  NOTHING_TO_RECORD: {
+    prepare: ({ engine }) => engine.set({ state: 'degraded' }),
+    provoke: api('POST', '/recordings/start'),
+  },
+  ONLY_REST: {
+    provoke: says(
+      '{"jsonrpc":"2.0","id":1,"method":"recordings.download","params":{"name":"take"}}',
+    ),
+  },
   UNKNOWN_RUN: { provoke: api('GET', '/history/7') },
   HISTORY_UNAVAILABLE: { options: { stateDir: '/dev/null' }, provoke: api('GET', '/history') },
   UNKNOWN_PATCH: { provoke: api('POST', '/library/night/activate', {}) },
@@ -242,8 +263,9 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
 };
 
 test.each(ERROR_CODES)('%s is provoked, sent as a problem, and changes nothing', async (code) => {
-  const { options, provoke } = PROVOCATIONS[code];
+  const { options, prepare, provoke } = PROVOCATIONS[code];
   open = await bench(options);
+  await prepare?.(open);
   const { revision, state } = open.session;
   const { status, type, rpc, problem } = await provoke(open);
   const parsed = problemSchema.parse(problem);
@@ -297,6 +319,7 @@ test('the codes that the control plane mentions are those of the table', () => {
     'limits',
     'operations',
     'patch-input',
+    'recordings',
     'runners/history',
     'session',
     'snapshot',

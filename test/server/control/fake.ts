@@ -14,6 +14,7 @@ import type { Result } from '../../../dsp/diagnostic.ts';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
 import { configSchema } from '../../../config/schema.ts';
+import { WavWriter } from '../../../server/audio/wav.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import { Access, type AccessOptions } from '../../../server/control/access.ts';
 import { Audition } from '../../../server/control/audition.ts';
@@ -25,6 +26,7 @@ import { LogTail } from '../../../server/control/log-tail.ts';
 import { Metrics } from '../../../server/control/metrics.ts';
 import { Morph } from '../../../server/control/morph.ts';
 import type { Host } from '../../../server/control/operations.ts';
+import { Recordings, type RecordingEngine } from '../../../server/control/recordings.ts';
 import { Session, type Engine, type PatchCompiler } from '../../../server/control/session.ts';
 import { Signals, type SignalEngine } from '../../../server/control/signals.ts';
 import { snapshotFiles } from '../../../server/control/snapshot-files.ts';
@@ -40,6 +42,8 @@ import type {
   PictureRates,
   Program,
   Recalled,
+  RecordEnd,
+  RecordOrder,
 } from '../../../server/engine/types.ts';
 
 export const refusal = (message: string): Result<never> => ({
@@ -47,7 +51,7 @@ export const refusal = (message: string): Result<never> => ({
   diagnostics: [{ code: 'FAKE', path: '', message }],
 });
 
-export class FakeEngine implements Engine, SignalEngine {
+export class FakeEngine implements Engine, SignalEngine, RecordingEngine {
   status: EngineStatus = {
     state: 'stopped',
     pid: null,
@@ -163,6 +167,39 @@ export class FakeEngine implements Engine, SignalEngine {
     this.calls.push(`watch ${scope} ${spectrum}`);
   }
 
+  /** Seconds. */
+  readonly lookback = 30;
+  #orders = 0;
+  /** What is being recorded, by its number: a second of silence, or as many frames as were asked for. */
+  readonly recording = new Map<number, (reason: RecordEnd['reason']) => void>();
+
+  record(order: Omit<RecordOrder, 'id'>): ReturnType<RecordingEngine['record']> {
+    const { file, tracks, frames, note, back } = order;
+    const id = ++this.#orders;
+    this.calls.push(`record ${tracks.join(' ')} ${frames}`);
+    const format = { sampleRate: 48000, channels: tracks.length, encoding: 'float32' } as const;
+    const count = frames ?? 48000;
+    const writer = new WavWriter(file, format, JSON.stringify({ ...note, lost: 0 }));
+    const ended = new Promise<RecordEnd>((resolve) => {
+      const end = (reason: RecordEnd['reason']): void => {
+        writer.write(
+          tracks.map(() => new Float32Array(count)),
+          count,
+        );
+        writer.close();
+        resolve({ id, frames: count, lost: 0, reason, message: '' });
+        this.recording.delete(id);
+      };
+      if (back > 0) end('length');
+      else this.recording.set(id, end);
+    });
+    return { id, ended };
+  }
+
+  endRecord(id: number): void {
+    this.recording.get(id)?.('asked');
+  }
+
   async measureLag(): Promise<Lag> {
     this.calls.push('lag');
     return this.lag;
@@ -256,6 +293,8 @@ export interface BenchOptions extends Partial<AppOptions>, Partial<AccessOptions
   readonly file?: string;
   /** A folder of its own if not given, which is removed in the end. */
   readonly stateDir?: string;
+  /** Of all recordings. */
+  readonly maxBytes?: number;
   /** Whether measurements make a history. */
   readonly isRecorded?: boolean;
   readonly compiler?: PatchCompiler;
@@ -298,6 +337,13 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     logs: new LogTail(),
     events: new EventTail(),
     signals: new Signals(engine, session),
+    recordings: new Recordings({
+      engine,
+      session,
+      stateDir,
+      log: silent,
+      maxBytes: options.maxBytes ?? 1e9,
+    }),
     devices: { ok: true, value: [...DEVICES] },
     listDevices: async () => host.devices,
   };

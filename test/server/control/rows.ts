@@ -220,6 +220,16 @@ const blocked =
     mkdirSync(join(bench.stateDir, folder, `cold-${hash}.json`));
   };
 
+const recordedTake = (bench: Bench): Promise<unknown> =>
+  does(bench, 'recordings.keep', { name: 'take', seconds: 0.1 });
+const recording = (bench: Bench): Promise<unknown> => does(bench, 'recordings.start', {});
+const UNKNOWN_RECORDING = { input: { name: 'other' } } as const;
+const UNRECORDED = {
+  RECORDING_EXISTS: { arrange: recordedTake },
+  NOTHING_TO_RECORD: { arrange: ({ engine }: Bench) => engine.set({ state: 'degraded' }) },
+  NOT_KEPT: { options: () => nowhere },
+} as const;
+
 /** A program in Faust plays. */
 const faust = (bench: Bench): Promise<unknown> =>
   does(bench, 'patch.set', {
@@ -661,6 +671,43 @@ export const ROWS: Rows = {
     input: async (bench) => ({ run: await runs(bench) }),
     tells: ['history.changed'],
     errors: HISTORY_ERRORS,
+  },
+  'recordings.list': { arrange: recordedTake, input: {}, tells: [], errors: {} },
+  'recordings.get': {
+    arrange: recordedTake,
+    input: { name: 'take' },
+    tells: [],
+    errors: { UNKNOWN_RECORDING },
+  },
+  'recordings.download': {
+    arrange: recordedTake,
+    input: { name: 'take' },
+    tells: [],
+    errors: { UNKNOWN_RECORDING, ONLY_REST: {} },
+  },
+  'recordings.start': {
+    input: { name: 'take', channels: ['in1'], seconds: 5 },
+    tells: ['recordings.changed'],
+    errors: { ...UNRECORDED, RECORDING_RUNS: { arrange: recording } },
+  },
+  // It may have ended by itself just before: everyone is told, the caller too.
+  'recordings.stop': {
+    arrange: recording,
+    input: {},
+    tells: ['recordings.changed'],
+    echoes: ['recordings.changed'],
+    errors: { NOT_RECORDING: { arrange: () => {} } },
+  },
+  'recordings.keep': {
+    input: { name: 'take', seconds: 0.1 },
+    tells: ['recordings.changed'],
+    errors: UNRECORDED,
+  },
+  'recordings.delete': {
+    arrange: recordedTake,
+    input: { name: 'take' },
+    tells: ['recordings.changed'],
+    errors: { UNKNOWN_RECORDING },
   },
   'logs.tail': { input: { limit: 5 }, tells: [], errors: {} },
 };
