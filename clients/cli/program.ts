@@ -28,6 +28,7 @@ import { logs } from './commands/logs.ts';
 import { morph } from './commands/morph.ts';
 import { mute } from './commands/mute.ts';
 import { params } from './commands/params.ts';
+import { recordings } from './commands/record.ts';
 import { rate } from './commands/rate.ts';
 import { schedule } from './commands/schedule.ts';
 import { service } from './commands/service.ts';
@@ -61,6 +62,7 @@ const COMMANDS = [
   morph,
   audition,
   history,
+  recordings,
   logs,
   mute,
   calibrate,

@@ -78,6 +78,26 @@ describe('a running host', () => {
     expect(await host('mute', 'maybe')).toMatchObject({ exit: 2 });
   });
 
+  it('records, keeps what just happened, and writes the file', async () => {
+    const begun = await host('record', 'start', '--name', 'take', '--channels', 'in1,out1');
+    expect(begun.document).toMatchObject({ name: 'take', channels: ['in1', 'out1'] });
+    expect(await host('record', 'start')).toMatchObject({ exit: 1 });
+    const kept = await host('record', 'keep', '0.2', '--name', 'before');
+    expect(kept.document).toMatchObject({ seconds: 0.2, frames: 9600, lost: 0 });
+    expect((await host('record', 'stop')).document).toMatchObject({ reason: 'asked', lost: 0 });
+    const { stdout } = await livegrad(['record', 'list', '--url', url]);
+    expect(stdout).toMatch(/^before .* 0\.2 .* in1 in2 out1 out2 target estimate$/m);
+    const file = join(scratch(), 'take.wav');
+    const got = await host('record', 'get', 'take', '--output', file);
+    expect(got.document).toMatchObject({ file });
+    expect(readFileSync(file).toString('latin1', 0, 4)).toBe('RIFF');
+    expect((await host('record', 'delete', 'take')).exit).toBe(0);
+    expect(await host('record', 'get', 'take')).toMatchObject({
+      exit: 1,
+      document: { error: { code: 'UNKNOWN_RECORDING' } },
+    });
+  });
+
   it('keeps patches in its library, plays them, and says what is wrong with one', async () => {
     expect((await host('library', 'put', 'now')).document).toMatchObject({ ok: true });
     const faulty = textFile('faulty.dsp', '\nprocess = nothing;\n');
