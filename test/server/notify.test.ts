@@ -55,10 +55,13 @@ test('without systemd nothing is said, and where it cannot be told it is logged 
   await new Notifier(silent, { ...env, NOTIFY_SOCKET: '' }).ready('plays');
   expect(told()).toEqual([]);
   const warn = vi.fn();
-  const lost = new Notifier({ ...silent, warn }, {
-    PATH: '/nonexistent',
-    NOTIFY_SOCKET: '/nowhere',
-  });
+  const lost = new Notifier(
+    { ...silent, warn },
+    {
+      PATH: '/nonexistent',
+      NOTIFY_SOCKET: '/nowhere',
+    },
+  );
   await lost.ready('plays');
   await lost.stopping();
   expect(warn).toHaveBeenCalledTimes(1);
