@@ -163,6 +163,8 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
       maxBytes: config.recordings.maxMegabytes * 1e6,
     }),
     listDevices: coalesced(listDevices),
+    // As a service manager would, when the answer is on its way.
+    shutDown: () => void setTimeout(() => process.kill(process.pid, 'SIGTERM'), 100),
   };
   const app = await createApp(operations, {
     access,

@@ -36,7 +36,9 @@ import { set } from './commands/set.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
+import { system } from './commands/system.ts';
 import { token } from './commands/token.ts';
+import { tone } from './commands/tone.ts';
 import { train } from './commands/train.ts';
 import { redo, undo } from './commands/undo.ts';
 import { watch } from './commands/watch.ts';
@@ -66,10 +68,12 @@ const COMMANDS = [
   logs,
   mute,
   calibrate,
+  tone,
   load,
   exportPatch,
   library,
   devices,
+  system,
   token,
   examples,
   check,

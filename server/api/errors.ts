@@ -235,6 +235,12 @@ export const ERRORS = {
     title: 'No audition',
     doc: 'Nothing is being compared.',
   },
+  NOT_TESTED: {
+    status: 409,
+    rpc: -32044,
+    title: 'Test refused',
+    doc: 'The tone could not be played: the output is muted, there is no such output, or nothing runs.',
+  },
   NOTHING_TO_UNDO: {
     status: 409,
     rpc: -32034,

@@ -25,6 +25,7 @@ import type { OperationId } from './routes.ts';
 import * as s from './schemas.ts';
 import { SIGNAL_OPERATIONS } from './signals.ts';
 import { SNAPSHOT_OPERATIONS } from './snapshots.ts';
+import { SYSTEM_OPERATIONS } from './system.ts';
 
 export const COMMON_ERRORS = [
   'INVALID_INPUT',
@@ -81,6 +82,13 @@ export const OPERATIONS = {
     input: nothing,
     output: s.calibrationSchema.extend(revision),
     errors: ['NOT_CALIBRATED'],
+  },
+  'devices.test': {
+    summary: 'Play a test tone',
+    doc: 'On each of the outputs in turn, faded; the program waits meanwhile and learns nothing. Before the output gain and the limiter, so what is muted is refused; muting ends what is heard. Answers when it is over.',
+    input: s.testInputSchema,
+    output: s.testInputSchema,
+    errors: ['NOT_TESTED'],
   },
   'output.get': {
     summary: 'Mute and gain',
@@ -277,6 +285,7 @@ export const OPERATIONS = {
   ...HISTORY_OPERATIONS,
   ...RECORDING_OPERATIONS,
   ...LOG_OPERATIONS,
+  ...SYSTEM_OPERATIONS,
   ...EVENT_OPERATIONS,
   ...SIGNAL_OPERATIONS,
 } as const satisfies { readonly [K in OperationId]: OperationSpec };

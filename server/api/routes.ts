@@ -16,9 +16,13 @@ export const SOCKET_PATH = `${API_PREFIX}/ws`;
 
 export const ROUTES = {
   'status.get': ['GET', '/status', 'view'],
+  'system.get': ['GET', '/system', 'view'],
+  'system.restartEngine': ['POST', '/system/engine/restart', 'admin'],
+  'system.shutdown': ['POST', '/system/shutdown', 'admin'],
   'devices.list': ['GET', '/devices', 'view'],
   'devices.select': ['PUT', '/devices/selected', 'admin'],
   'devices.calibrate': ['POST', '/devices/calibrate', 'admin'],
+  'devices.test': ['POST', '/devices/test', 'admin'],
   'output.get': ['GET', '/output', 'view'],
   'output.set': ['PUT', '/output', 'control'],
   'examples.list': ['GET', '/examples', 'view'],

@@ -223,6 +223,19 @@ export const schedulePositionSchema = z.object({
   learningRate: z.number().describe('Of the next step.'),
 });
 
+export const testInputSchema = z.strictObject({
+  signal: z.enum(['sine', 'noise']).default('sine').describe('noise is pink.'),
+  frequency: z.number().min(20).max(20_000).default(1000).describe('Of the sine, Hz.'),
+  levelDb: z.number().min(-80).max(-9).default(-20).describe('RMS, dBFS.'),
+  seconds: z.number().min(0.1).max(10).default(1).describe('On each output.'),
+  outputs: z
+    .array(z.int().min(1).max(64))
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Of the device, from 1, one after the other; all of them if not given.'),
+});
+
 export const exampleSchema = z.object({
   name: z.string(),
   title: z.string().optional(),

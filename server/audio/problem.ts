@@ -24,7 +24,8 @@ export const AUDIO_CODES = {
   ENGINE_STOPPED: 'the engine is not running',
   CALIBRATION_MUTED: 'the probe cannot be heard while the output is muted',
   CALIBRATION_UNHEARD: 'the probe did not come back on any input',
-  CALIBRATION_BUSY: 'a calibration is under way',
+  CALIBRATION_BUSY: 'a calibration or a test is under way',
+  TEST_OUTPUT: 'a test asks for an output that the open device does not have',
 } as const satisfies Record<string, string>;
 
 export type AudioCode = keyof typeof AUDIO_CODES;

@@ -37,6 +37,7 @@ import { LOG_RUNNERS } from './runners/logs.ts';
 import { RECORDING_RUNNERS } from './runners/recordings.ts';
 import { SIGNAL_RUNNERS } from './runners/signals.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
+import { SYSTEM_RUNNERS } from './runners/system.ts';
 import type { Origin, Session } from './session.ts';
 import type { Signals } from './signals.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
@@ -56,6 +57,8 @@ export interface Host {
   readonly signals: Signals;
   readonly recordings: Recordings;
   listDevices(): Promise<Result<AudioDevice[]>>;
+  /** Ends the daemon, once what was asked has been answered. */
+  shutDown(): void;
 }
 
 type Runners = {
@@ -83,6 +86,13 @@ const RUNNERS: Runners = {
     return found.ok ? host.session.select(found.value, origin) : found;
   },
   'devices.calibrate': ({ session }) => session.calibrate(),
+
+  'devices.test': async ({ session }, input) => {
+    const all = Array.from({ length: session.playing.status.outputs }, (_, k) => k + 1);
+    const { outputs = all, ...tone } = input;
+    const tested = await session.test({ ...tone, outputs: outputs.map((output) => output - 1) });
+    return tested.ok ? answer({ ...tone, outputs }) : tested;
+  },
 
   'output.get': ({ session }) => answer(session.output()),
   'output.set': ({ session }, change, origin) => session.setOutput(change, origin),
@@ -174,6 +184,7 @@ const RUNNERS: Runners = {
   ...HISTORY_RUNNERS,
   ...RECORDING_RUNNERS,
   ...LOG_RUNNERS,
+  ...SYSTEM_RUNNERS,
   ...SIGNAL_RUNNERS,
 };
 

@@ -34,7 +34,7 @@ import type {
 import type { Change, ChangeKind, Changes } from '../api/socket.ts';
 import type { Compiled, Written } from '../compile/compiler.ts';
 import type { Logger, Supervisor } from '../engine/supervisor.ts';
-import type { EngineStatus, Measurement, Recalled } from '../engine/types.ts';
+import type { EngineStatus, Measurement, Recalled, TestTone } from '../engine/types.ts';
 import { defined, idsIn, keyOf, only, without } from './change.ts';
 import { aheadOf, meant, positionOf, previewOf } from './ahead.ts';
 import { discreet, nameOf, withoutFolders } from './discreet.ts';
@@ -63,6 +63,8 @@ export type Engine = Pick<
   | 'setOutput'
   | 'calibrate'
   | 'recall'
+  | 'test'
+  | 'renew'
 >;
 
 export interface PatchCompiler {
@@ -523,17 +525,25 @@ export class Session {
     selection: { readonly [K in keyof AudioSettings]?: AudioSettings[K] | undefined },
     origin: Origin,
   ): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
+    return this.#reopen(async () => {
+      const wanted: AudioSettings = { ...this.#audio, ...defined(selection) };
+      const selected = await this.#engine.select(wanted);
+      if (selected.ok) this.#audio = wanted;
+      return selected;
+    }, origin);
+  }
+
+  #reopen(
+    open: () => Promise<Result<EngineStatus>>,
+    origin: Origin,
+  ): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
     return this.#gate.serially(async () => {
-      const audio: AudioSettings = { ...this.#audio, ...defined(selection) };
       this.#steering = true;
-      const selected: Result<EngineStatus> = await this.#engine
-        .select(audio)
-        .finally(() => (this.#steering = false));
-      if (!selected.ok) {
+      const opened = await open().finally(() => (this.#steering = false));
+      if (!opened.ok) {
         this.onStatus(this.#engine.status);
-        return passOn('DEVICE_REFUSED', selected.diagnostics);
+        return passOn('DEVICE_REFUSED', opened.diagnostics);
       }
-      this.#audio = audio;
       if (this.#fits()) this.#told = this.#engine.status;
       else await this.#refit();
       this.#told = this.#engine.status;
@@ -552,6 +562,17 @@ export class Session {
     await this.#gate.serially(() => this.#refit());
     const { latency, confidence } = measured.value;
     return answer({ latency, confidence, revision: this.#revision });
+  }
+
+  /** Plays a tone on the outputs, while the program waits. */
+  async test(tone: TestTone): Promise<Outcome<null>> {
+    const tested = await this.#engine.test(tone);
+    return tested.ok ? answer(null) : passOn('NOT_TESTED', tested.diagnostics);
+  }
+
+  /** Another engine process. */
+  renew(origin: Origin): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
+    return this.#reopen(() => this.#engine.renew(), origin);
   }
 
   // --- a whole state in the place of another --------------------------------------------------

@@ -25,6 +25,8 @@ export const HEARD = 2;
 /** Everything the audio thread needs, in shared memory. */
 export interface Probe {
   readonly signal: Float32Array;
+  /** On which it is played, one after the other, from 0; null: on all at once. */
+  readonly outputs: readonly number[] | null;
   /** One recording per input, as long as the probe and the listening time together. */
   readonly recordings: readonly Float32Array[];
   /** Set to 1 by the audio thread when the recordings are full. */
@@ -45,6 +47,7 @@ export function createProbe(sampleRate: number, inputs: number): Probe {
   }
   return {
     signal,
+    outputs: null,
     recordings: Array.from({ length: inputs }, () => floats(total)),
     done: new Int32Array(new SharedArrayBuffer(4)),
   };

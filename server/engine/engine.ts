@@ -21,6 +21,7 @@ import type { RecordLayout } from './record.ts';
 import { decode, recordLayout } from './record.ts';
 import { Ring } from './ring.ts';
 import { rehearse } from './rehearse.ts';
+import { createTone } from './tone.ts';
 import { tryRevectorize } from './revectorize.ts';
 import type { RecorderData, RecorderMail } from './record-worker.ts';
 import { comparedIn } from './signals.ts';
@@ -47,6 +48,7 @@ import type {
   RecordEnd,
   Report,
   Steering,
+  TestTone,
 } from './types.ts';
 
 /** Milliseconds between looks at the rings. */
@@ -305,7 +307,8 @@ function tick(): void {
   if (probe !== null && Atomics.load(probe.done, 0) === 1) {
     const done = probe;
     probe = null;
-    void evaluate(done);
+    if (done.outputs === null) void evaluate(done);
+    else send({ kind: 'tested', diagnostics: [] });
   }
 }
 
@@ -377,6 +380,27 @@ function calibrate(): void {
     return;
   }
   probe = createProbe(device.sampleRate, device.inputs);
+  post({ kind: 'probe', probe });
+}
+
+function test(tone: TestTone): void {
+  if (device === null) return;
+  const missing = tone.outputs.find((output) => output >= device!.outputs);
+  const found =
+    probe !== null
+      ? problem('CALIBRATION_BUSY', '', 'a calibration or a test is under way')
+      : missing !== undefined
+        ? problem(
+            'TEST_OUTPUT',
+            'outputs',
+            `expected outputs from 1 to ${device.outputs}, got ${missing + 1}`,
+          )
+        : null;
+  if (found !== null) {
+    send({ kind: 'tested', diagnostics: [found] });
+    return;
+  }
+  probe = createTone(device.sampleRate, tone);
   post({ kind: 'probe', probe });
 }
 
@@ -454,6 +478,9 @@ function obey(command: Command): void {
       break;
     case 'lag':
       send({ kind: 'lag', lag: measureLag() });
+      break;
+    case 'test':
+      test(command.tone);
       break;
     case 'recall':
       recall();

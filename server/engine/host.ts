@@ -347,13 +347,17 @@ export class Host {
 
   #playProbe(frames: number): void {
     const probe = this.#probe!;
-    const { signal, recordings } = probe;
-    const total = recordings.length === 0 ? signal.length : recordings[0]!.length;
+    const { signal, outputs, recordings } = probe;
+    const turns = outputs === null ? 1 : outputs.length;
+    const total = recordings.length === 0 ? turns * signal.length : recordings[0]!.length;
     for (let c = 0; c < this.#outputs.length; c++) {
       const channel = this.#outputs[c]!;
       for (let i = 0; i < frames; i++) {
         const at = this.#probeAt + i;
-        channel[i] = at >= 0 && at < signal.length ? signal[at]! : 0;
+        const turn = outputs === null ? 0 : Math.floor(at / signal.length);
+        const isOn = at >= 0 && turn < turns && (outputs === null || outputs[turn] === c);
+        const place = at - turn * signal.length;
+        channel[i] = isOn && place < signal.length ? signal[place]! : 0;
       }
     }
     for (let c = 0; c < recordings.length; c++) {

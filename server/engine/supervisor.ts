@@ -11,7 +11,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
 import { fromTheStart } from '../../dsp/learn/schedules/schedule.ts';
 import { causeOf } from '../../dsp/run/faults.ts';
-import { failure, success } from '../audio/problem.ts';
+import { failure, problem, success } from '../audio/problem.ts';
 import { listDevices } from './devices.ts';
 import type { EngineProcess } from './engine-process.ts';
 import { countXruns, spawnEngine } from './engine-process.ts';
@@ -35,6 +35,7 @@ import type {
   Report,
   Schedule,
   Steering,
+  TestTone,
 } from './types.ts';
 
 export { listDevices } from './devices.ts';
@@ -106,6 +107,7 @@ export class Supervisor {
   #measuring: Promise<Lag> | null = null;
   #onLag: ((lag: Lag) => void) | null = null;
   #pictures: PictureRates = { scope: 0, spectrum: 0 };
+  #testing: ((result: Result<null>) => void) | null = null;
   readonly #recalling = new Set<(recalled: Recalled | null) => void>();
   /** Recordings that have not ended. */
   readonly #recording = new Map<number, (end: RecordEnd) => void>();
@@ -341,6 +343,45 @@ export class Supervisor {
     return this.#measuring;
   }
 
+  /** Plays a test tone instead of the program; comes back when it is over. */
+  test(tone: TestTone): Promise<Result<null>> {
+    const { state, muted } = this.#status;
+    const engine = this.#engine;
+    if (state !== 'running' || engine === null) {
+      const message = `expected a running engine, got one that is ${state}`;
+      return Promise.resolve(failure('ENGINE_STOPPED', '', message));
+    }
+    if (muted) {
+      const message = 'the tone cannot be heard: the output is muted';
+      const hint = 'Unmute the output first, and mind your ears.';
+      return Promise.resolve(failure('CALIBRATION_MUTED', '', message, hint));
+    }
+    if (this.#testing !== null) {
+      return Promise.resolve(failure('CALIBRATION_BUSY', '', 'a test is under way'));
+    }
+    return new Promise((resolve) => {
+      this.#testing = resolve;
+      engine.send({ kind: 'test', tone });
+    });
+  }
+
+  /**
+   * Another engine process for the same device. It goes on with the values, the step, the mute and the
+   * latency of now; the optimiser and the signals begin anew.
+   */
+  renew(): Promise<Result<EngineStatus>> {
+    return this.#enqueue(async (): Promise<Result<EngineStatus>> => {
+      const { muted } = this.#status;
+      await this.#end();
+      this.#mutedByUser = muted;
+      await this.#begin();
+      const { state, reason } = this.#status;
+      if (state === 'running' || this.#ended !== null) return success(this.#status);
+      const why = `the device did not open: ${reason ?? 'no audio'}`;
+      return failure('AUDIO_OPEN_FAILED', 'audio', why);
+    });
+  }
+
   /**
    * What the program that plays remembers, between two blocks: parameters, steps, optimiser. Null
    * where none plays, another takes over meanwhile, or it is too much to be copied at once.
@@ -502,6 +543,9 @@ export class Supervisor {
       case 'uncalibrated':
         this.#finishCalibration({ ok: false, diagnostics: report.diagnostics });
         break;
+      case 'tested':
+        this.#finishTest(report.diagnostics);
+        break;
       case 'recalled': {
         const isOurs = report.generation === this.#memory?.generation;
         this.#finishRecall(isOurs ? report.recalled : null);
@@ -648,6 +692,7 @@ export class Supervisor {
     this.#earlier = add(this.#earlier, this.#counted);
     this.#counted = NOTHING;
     this.#finishCalibration(failure('ENGINE_STOPPED', '', 'the engine ended during calibration'));
+    this.#finishTest([problem('ENGINE_STOPPED', '', 'the engine ended during the test')]);
     this.#onLag?.(NO_LAG);
     this.#finishRecall(null);
     for (const id of this.#recording.keys()) {
@@ -708,6 +753,11 @@ export class Supervisor {
     this.#settled = null;
   }
 
+  #finishTest(diagnostics: readonly Diagnostic[]): void {
+    this.#testing?.(diagnostics.length === 0 ? success(null) : { ok: false, diagnostics });
+    this.#testing = null;
+  }
+
   #finishRecall(recalled: Recalled | null): void {
     for (const answered of this.#recalling) answered(recalled);
   }
@@ -724,6 +774,7 @@ export class Supervisor {
     this.#loading?.resolve(failure('ENGINE_STOPPED', '', message));
     this.#loading = null;
     this.#finishCalibration(failure('ENGINE_STOPPED', '', message));
+    this.#finishTest([problem('ENGINE_STOPPED', '', message)]);
     this.#finishRecall(null);
   }
 

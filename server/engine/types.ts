@@ -198,6 +198,19 @@ export interface AudioDevice {
   readonly backend: 'portaudio' | 'virtual';
 }
 
+/** What a test of the outputs plays. */
+export interface TestTone {
+  readonly signal: 'sine' | 'noise';
+  /** Of a sine, Hz. */
+  readonly frequency?: number;
+  /** RMS before the output's gain, dBFS. */
+  readonly levelDb: number;
+  /** On each output. */
+  readonly seconds: number;
+  /** One after the other, from 0. */
+  readonly outputs: readonly number[];
+}
+
 export interface Calibration {
   /** Round trip from an output to the input that heard it, frames. */
   readonly latency: number;
@@ -251,6 +264,7 @@ export type Command =
   | ({ readonly kind: 'steer'; readonly generation: number } & Steering)
   | { readonly kind: 'output'; readonly muted: boolean; readonly gainDb: number }
   | { readonly kind: 'calibrate' }
+  | { readonly kind: 'test'; readonly tone: TestTone }
   | { readonly kind: 'watch'; readonly rates: PictureRates }
   | { readonly kind: 'lag' }
   | { readonly kind: 'recall' }
@@ -288,5 +302,6 @@ export type Report =
   | { readonly kind: 'recorded'; readonly end: RecordEnd }
   | { readonly kind: 'calibrated'; readonly calibration: Calibration }
   | { readonly kind: 'uncalibrated'; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: 'tested'; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: 'recalled'; readonly generation: number; readonly recalled: Recalled | null }
   | { readonly kind: 'ended'; readonly message: string };

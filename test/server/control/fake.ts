@@ -44,6 +44,7 @@ import type {
   Recalled,
   RecordEnd,
   RecordOrder,
+  TestTone,
 } from '../../../server/engine/types.ts';
 
 export const refusal = (message: string): Result<never> => ({
@@ -210,6 +211,18 @@ export class FakeEngine implements Engine, SignalEngine, RecordingEngine {
     this.onPicture({ topic, frames: this.frames, program: this.generation, values });
   }
 
+  async test(tone: TestTone): ReturnType<Engine['test']> {
+    this.calls.push(`test ${JSON.stringify(tone)}`);
+    return this.status.muted ? refusal('the output is muted') : { ok: true, value: null };
+  }
+
+  async renew(): Promise<Result<EngineStatus>> {
+    this.calls.push('renew');
+    if (this.failSelect !== undefined) return refusal(this.failSelect);
+    this.set({ pid: 4243, restarts: this.status.restarts });
+    return { ok: true, value: this.status };
+  }
+
   async recall(): Promise<Recalled | null> {
     return this.remembers;
   }
@@ -346,6 +359,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     }),
     devices: { ok: true, value: [...DEVICES] },
     listDevices: async () => host.devices,
+    shutDown: () => void engine.calls.push('shut down'),
   };
   const app = await createApp(host, {
     access: new Access({ token: '', ...options }),

@@ -284,6 +284,21 @@ export const ROWS: Rows = {
       NOT_CALIBRATED: { arrange: ({ engine }) => (engine.failCalibrate = 'the output is muted') },
     },
   },
+  'devices.test': {
+    arrange: (bench) => does(bench, 'output.set', { muted: false }),
+    input: { signal: 'noise', outputs: [1] },
+    tells: [],
+    errors: { NOT_TESTED: { arrange: () => {} } },
+  },
+  'system.get': { input: {}, tells: [], errors: {} },
+  'system.restartEngine': {
+    input: {},
+    tells: ['engine.changed'],
+    errors: {
+      DEVICE_REFUSED: { arrange: ({ engine }) => (engine.failSelect = 'no such device') },
+    },
+  },
+  'system.shutdown': { input: {}, tells: [], errors: {} },
   'output.get': { input: {}, tells: [], errors: {} },
   'output.set': { input: { muted: false, gainDb: -6 }, tells: ['output.changed'], errors: {} },
   'examples.list': { input: {}, tells: [], errors: {} },
