@@ -41,6 +41,8 @@ export const EFFECTS = {
   'audio.blockSize': 'engine',
   'audio.inputChannels': 'engine',
   'audio.outputChannels': 'engine',
+  'audio.inputMap': 'live',
+  'audio.outputMap': 'live',
   'audio.clock': 'engine',
   'audio.inputFile': 'engine',
   'audio.outputFile': 'engine',

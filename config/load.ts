@@ -272,7 +272,10 @@ function assign(reading: Reading, key: ConfigKey, raw: string, origin: Origin): 
   } else if (key.kind === 'boolean' && (trimmed === 'true' || trimmed === 'false')) {
     value = trimmed === 'true';
   } else if (key.kind === 'list') {
-    value = raw.split(key.divider).filter((item) => item !== '');
+    const items = raw.split(key.divider).filter((item) => item !== '');
+    const isNumber = (item: string): boolean => item.trim() !== '' && Number.isFinite(Number(item));
+    value =
+      key.item === undefined ? items : items.map((item) => (isNumber(item) ? Number(item) : item));
   }
   place(reading, key, value, origin);
 }
@@ -320,7 +323,7 @@ function check(reading: Reading, hasTokens?: ConfigSources['hasTokens']): Config
 function expectedAt(path: string, key: ConfigKey | undefined, code: string): string | undefined {
   if (key === undefined || path === key.key) return key?.expected;
   // The schema says it in words where an item has a format.
-  return code === 'invalid_format' ? undefined : 'text, not empty';
+  return code === 'invalid_format' ? undefined : (key.item ?? 'text, not empty');
 }
 
 /** What a single key cannot tell. Looks at what was read, so that it reports beside other mistakes. */

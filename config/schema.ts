@@ -51,6 +51,8 @@ const httpSchema = z.strictObject({
   tls: tlsSchema.prefault({}),
 });
 
+const channelMap = z.array(z.int().min(1).max(64)).max(64).default([]);
+
 export const audioSchema = z.strictObject({
   backend: z
     .enum(['auto', 'portaudio', 'virtual', 'file'])
@@ -58,10 +60,19 @@ export const audioSchema = z.strictObject({
     .describe('Where sound comes from: auto takes PortAudio, or the virtual rig without a device.'),
   input: text.default('').describe('Input device, by name or id; empty takes the default.'),
   output: text.default('').describe('Output device, by name or id; empty takes the default.'),
-  sampleRate: z.int().min(8000).max(384000).default(48000).describe('Sample rate in Hz.'),
+  sampleRate: z
+    .union([z.int().min(8000).max(384000), z.literal('device')])
+    .default(48000)
+    .describe('Sample rate in Hz; `device` follows that of the device or file.'),
   blockSize: z.int().min(16).max(8192).default(256).describe('Frames per block.'),
   inputChannels: z.int().min(1).max(64).default(2).describe('Input channels to open.'),
   outputChannels: z.int().min(1).max(64).default(2).describe('Output channels to open.'),
+  inputMap: channelMap.describe(
+    'Channels of the device that are the inputs of the program, from 1; empty: as they are.',
+  ),
+  outputMap: channelMap.describe(
+    'Channels of the device that the outputs of the program go to, from 1; empty: as they are.',
+  ),
   clock: z
     .enum(['realtime', 'free'])
     .default('realtime')
@@ -178,6 +189,13 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 export type AudioSettings = z.output<typeof audioSchema>;
 
+/** Of the virtual rig, and of a device before it is known. */
+export const NOMINAL_RATE = 48000;
+
+/** The rate that settings ask for; a nominal one where the device decides. */
+export const rateIn = ({ sampleRate }: Pick<AudioSettings, 'sampleRate'>): number =>
+  sampleRate === 'device' ? NOMINAL_RATE : sampleRate;
+
 /** One setting as the loader, the help text and the reference table see it. */
 export interface ConfigKey {
   /** `['audio', 'sampleRate']` */
@@ -196,6 +214,8 @@ export interface ConfigKey {
   readonly doc: string;
   /** Divides the items of a list in a variable or a flag: `:` as in `PATH`, or `,` where items hold that. */
   readonly divider: ':' | ',';
+  /** What an item of a list may be, where that is a number. */
+  readonly item: string | undefined;
 }
 
 interface JsonProperty {
@@ -208,6 +228,8 @@ interface JsonProperty {
   readonly pattern?: string;
   readonly maxItems?: number;
   readonly items?: JsonProperty;
+  readonly anyOf?: readonly JsonProperty[];
+  readonly const?: string;
   readonly default?: unknown;
   readonly description?: string;
   readonly properties?: Readonly<Record<string, JsonProperty>>;
@@ -235,23 +257,28 @@ function collect(node: JsonProperty, path: readonly string[]): ConfigKey[] {
 function describeKey(property: JsonProperty, path: readonly string[]): ConfigKey {
   const words = path.map((part) => part.replace(/[A-Z]/g, (c) => `_${c}`));
   const { default: fallback } = property;
-  const divider = property.items?.pattern === undefined ? ':' : ',';
+  const { items } = property;
+  const item = items?.type === 'integer' ? expectation(items) : undefined;
+  const divider = items?.pattern === undefined && item === undefined ? ':' : ',';
   return {
     path,
     key: path.join('.'),
     variable: `LIVEGRAD_${words.join('_').toUpperCase()}`,
     flag: `--${words.join('-').replaceAll('_', '-').toLowerCase()}`,
-    kind: KINDS[property.type ?? ''] ?? 'string',
+    kind: KINDS[property.type ?? property.anyOf?.[0]?.type ?? ''] ?? 'string',
     expected: expectation(property),
     fallback: Array.isArray(fallback)
       ? fallback.join(divider)
       : (fallback as ConfigKey['fallback']),
     doc: property.description ?? '',
     divider,
+    item,
   };
 }
 
 function expectation(property: JsonProperty): string {
+  if (property.const !== undefined) return property.const;
+  if (property.anyOf !== undefined) return property.anyOf.map(expectation).join(', or ');
   if (property.enum !== undefined) return property.enum.join(' | ');
   if (property.type === 'boolean') return 'true | false';
   if (property.type === 'array') return `list, ${property.maxItems} at most`;

@@ -12,7 +12,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
-import type { Config } from '../config/schema.ts';
+import { rateIn, type Config } from '../config/schema.ts';
 import {
   isLoopback,
   loadConfig,
@@ -26,6 +26,7 @@ import { parsePatch, type Patch } from '../dsp/patch/schema.ts';
 import { Compiler } from './compile/compiler.ts';
 import { Access } from './control/access.ts';
 import { Audition } from './control/audition.ts';
+import { ChannelFile, type Channels } from './control/channel-file.ts';
 import { createApp, type App } from './control/app.ts';
 import { EventTail } from './control/event-tail.ts';
 import { FileWatch } from './control/file-watch.ts';
@@ -91,8 +92,8 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   const { document, patch, file } = read.value;
   const folders = foldersOf(config.faust, file);
   const compiler = new Compiler(folders);
-  const { sampleRate, blockSize } = config.audio;
-  const fitting = { sampleRate, maxBlock: blockSize, latency: 0 };
+  const { audio } = config;
+  const fitting = { sampleRate: rateIn(audio), maxBlock: audio.blockSize, latency: 0 };
   const compiled = await compiler.compile(document, fitting);
   if (compiled.kind === 'refused') {
     stopWith(EX_CONFIG, unusable(config.patch, compiled.diagnostics));
@@ -103,10 +104,13 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   const log = createLog(config.log, logs);
   const store = new Store(config.stateDir, document, log, file);
   const restored = store.restore();
+  const channels = new ChannelFile(config.stateDir, config.audio, log);
+  const { inputMap, outputMap } = channels.read();
+  const settled = { ...config.audio, inputMap: [...inputMap], outputMap: [...outputMap] };
   // The engine reports to the session, and the session steers the engine.
   const events = new EventTail();
   const engine: Engine & SignalEngine & RecordingEngine = new Supervisor({
-    audio: config.audio,
+    audio: settled,
     revectorize: config.engine.revectorize,
     lookback: config.recordings.lookback,
     log,
@@ -132,7 +136,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   const session = new Session({
     engine,
     compiler: metrics.timed(compiler),
-    audio: config.audio,
+    audio: settled,
     log,
     version: VERSION,
     patch: restored?.patch ?? configured,
@@ -163,6 +167,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
       maxBytes: config.recordings.maxMegabytes * 1e6,
     }),
     listDevices: coalesced(listDevices),
+    keepChannels: (map: Channels) => channels.write(map),
     // As a service manager would, when the answer is on its way.
     shutDown: () => void setTimeout(() => process.kill(process.pid, 'SIGTERM'), 100),
   };
@@ -239,6 +244,10 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   }
   if (settingsFile !== undefined) {
     const admit = ({ http }: Config): void => access.configure(http);
+    const take: (map: Parameters<Session['mapChannels']>[0]) => void = (map) => {
+      const mapped = session.mapChannels(map, undefined);
+      if (!mapped.ok) log.error(mapped.problem.detail);
+    };
     const settings = new Settings({
       config,
       log,
@@ -247,6 +256,8 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
         'http.token': admit,
         'http.origins': admit,
         'http.rateLimit': ({ http }) => app.limit(http.rateLimit),
+        'audio.inputMap': ({ audio: { inputMap: inputs } }) => take({ inputs }),
+        'audio.outputMap': ({ audio: { outputMap: outputs } }) => take({ outputs }),
         'log.level': ({ log: { level } }) => void (log.level = level),
       },
       restart: (audio) => session.select(audio, undefined),

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Deliver } from './command.ts';
 import { audition } from './commands/audition.ts';
+import { channels } from './commands/channels.ts';
 import { call } from './commands/call.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
@@ -69,6 +70,7 @@ const COMMANDS = [
   mute,
   calibrate,
   tone,
+  channels,
   load,
   exportPatch,
   library,

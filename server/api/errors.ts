@@ -241,6 +241,12 @@ export const ERRORS = {
     title: 'Test refused',
     doc: 'The tone could not be played: the output is muted, there is no such output, or nothing runs.',
   },
+  CHANNELS_REFUSED: {
+    status: 409,
+    rpc: -32045,
+    title: 'Channels refused',
+    doc: 'The open device does not have one of the channels, the program has more than are named, or two of its outputs would go to one.',
+  },
   NOTHING_TO_UNDO: {
     status: 409,
     rpc: -32034,

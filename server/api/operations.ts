@@ -83,6 +83,16 @@ export const OPERATIONS = {
     output: s.calibrationSchema.extend(revision),
     errors: ['NOT_CALIBRATED'],
   },
+  'devices.map': {
+    summary: 'Choose the channels that the program hears and plays',
+    doc: 'Of the open device, from 1, for each input and output of the program; an empty list is as they are. In the fade of 10 ms, kept until the configuration says something else. What the device does not have is silence.',
+    input: z.strictObject({
+      inputs: s.channelsSchema.optional(),
+      outputs: s.channelsSchema.optional(),
+    }),
+    output: z.object({ ...revision, engine: s.engineSchema }),
+    errors: ['CHANNELS_REFUSED'],
+  },
   'devices.test': {
     summary: 'Play a test tone',
     doc: 'On each of the outputs in turn, faded; the program waits meanwhile and learns nothing. Before the output gain and the limiter, so what is muted is refused; muting ends what is heard. Answers when it is over.',

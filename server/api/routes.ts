@@ -22,6 +22,7 @@ export const ROUTES = {
   'devices.list': ['GET', '/devices', 'view'],
   'devices.select': ['PUT', '/devices/selected', 'admin'],
   'devices.calibrate': ['POST', '/devices/calibrate', 'admin'],
+  'devices.map': ['PUT', '/devices/channels', 'admin'],
   'devices.test': ['POST', '/devices/test', 'admin'],
   'output.get': ['GET', '/output', 'view'],
   'output.set': ['PUT', '/output', 'control'],

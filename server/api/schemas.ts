@@ -46,6 +46,11 @@ export const engineSchema = outputSchema.extend({
   inputs: z.int(),
   outputs: z.int(),
   latency: z.number().describe('Calibrated round trip, frames; 0 until calibrated.'),
+  inputMap: z
+    .array(z.int())
+    .readonly()
+    .describe('Channels of the device that the program hears, from 1; empty: as they are.'),
+  outputMap: z.array(z.int()).readonly().describe('Channels of the device that it plays.'),
   load: loadSchema,
   xruns: z.int(),
   lateBlocks: z.int(),
@@ -120,7 +125,10 @@ export const selectionSchema = z.strictObject({
   backend: z.enum(['auto', 'portaudio', 'virtual']).optional(),
   input: z.string().max(1024).optional().describe('Name or id; empty takes the default.'),
   output: z.string().max(1024).optional().describe('Name or id; empty takes the default.'),
-  sampleRate: z.int().min(8000).max(384000).optional(),
+  sampleRate: z
+    .union([z.int().min(8000).max(384000), z.literal('device')])
+    .optional()
+    .describe('Hz; `device` follows that of the device.'),
   blockSize: z.int().min(16).max(8192).optional(),
   inputChannels: z.int().min(1).max(64).optional(),
   outputChannels: z.int().min(1).max(64).optional(),
@@ -222,6 +230,11 @@ export const schedulePositionSchema = z.object({
   position: z.number().describe('Steps since the schedule began.'),
   learningRate: z.number().describe('Of the next step.'),
 });
+
+export const channelsSchema = z
+  .array(z.int().min(1).max(64))
+  .max(64)
+  .describe('Channels of the device, from 1.');
 
 export const testInputSchema = z.strictObject({
   signal: z.enum(['sine', 'noise']).default('sine').describe('noise is pink.'),

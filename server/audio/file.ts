@@ -20,7 +20,8 @@ export interface FileOptions {
   readonly inputFile: string;
   /** Without it the output goes nowhere. */
   readonly outputFile: string | undefined;
-  readonly sampleRate: number;
+  /** `device`: that of the file. */
+  readonly sampleRate: number | 'device';
   readonly blockSize: number;
   readonly inputs: number;
   readonly outputs: number;
@@ -33,7 +34,7 @@ export interface FileOptions {
 }
 
 export function openFile(options: FileOptions): Result<Device> {
-  const { sampleRate, blockSize, loop } = options;
+  const { blockSize, loop } = options;
   const opened = openWav(options.inputFile);
   if (!opened.ok) return opened;
   const reader = opened.value;
@@ -41,10 +42,11 @@ export function openFile(options: FileOptions): Result<Device> {
     reader.close();
     return failure(code, 'audio.inputFile', `${message} (${options.inputFile})`);
   };
-  if (reader.format.sampleRate !== sampleRate) {
+  const { sampleRate } = reader.format;
+  if (options.sampleRate !== 'device' && options.sampleRate !== sampleRate) {
     return refuse(
       'AUDIO_FILE_RATE',
-      `expected ${sampleRate} Hz as audio.sampleRate says, got ${reader.format.sampleRate} Hz`,
+      `expected ${options.sampleRate} Hz as audio.sampleRate says, got ${sampleRate} Hz`,
     );
   }
   if (reader.frames === 0) return refuse('AUDIO_FILE_FORMAT', 'expected sound, got no frames');

@@ -97,7 +97,8 @@ export function portaudioDevices(native: Native): AudioDevice[] {
 export interface PortaudioOptions {
   readonly input: string;
   readonly output: string;
-  readonly sampleRate: number;
+  /** `device`: the default rate of the output. */
+  readonly sampleRate: number | 'device';
   readonly blockSize: number;
   /** Most channels to open; a device with fewer opens with what it has. */
   readonly inputChannels: number;
@@ -110,7 +111,8 @@ export function openPortaudio(options: PortaudioOptions): Result<Device> {
   const loaded = loadNative();
   if (!loaded.ok) return loaded;
   const native = loaded.value;
-  const { sampleRate, blockSize } = options;
+  const { blockSize } = options;
+  let sampleRate = options.sampleRate === 'device' ? Number.NaN : options.sampleRate;
   let stream: NativeStream;
   let info: DeviceInfo;
   try {
@@ -119,6 +121,7 @@ export function openPortaudio(options: PortaudioOptions): Result<Device> {
     const output = findDevice(devices, options.output, 'output');
     if (!input.ok) return input;
     if (!output.ok) return output;
+    if (options.sampleRate === 'device') ({ sampleRate } = output.value);
     info = {
       backend: 'portaudio',
       input: input.value.name,

@@ -18,7 +18,7 @@ import { includes, type Role } from '../api/roles.ts';
 import { ROUTES, type OperationId } from '../api/routes.ts';
 import type { Selection } from '../api/schemas.ts';
 import { findDevice } from '../audio/device.ts';
-import type { AudioDevice } from '../engine/types.ts';
+import type { AudioDevice, EngineStatus } from '../engine/types.ts';
 import type { Audition } from './audition.ts';
 import { withoutFolders } from './discreet.ts';
 import type { EventTail } from './event-tail.ts';
@@ -57,6 +57,8 @@ export interface Host {
   readonly signals: Signals;
   readonly recordings: Recordings;
   listDevices(): Promise<Result<AudioDevice[]>>;
+  /** Keeps the map of channels for the next start. */
+  keepChannels(channels: Pick<EngineStatus, 'inputMap' | 'outputMap'>): Promise<void>;
   /** Ends the daemon, once what was asked has been answered. */
   shutDown(): void;
 }
@@ -87,6 +89,17 @@ const RUNNERS: Runners = {
   },
   'devices.calibrate': ({ session }) => session.calibrate(),
 
+  'devices.map': async (host, { inputs, outputs }, origin) => {
+    const mapped = host.session.mapChannels(
+      {
+        ...(inputs === undefined ? {} : { inputs }),
+        ...(outputs === undefined ? {} : { outputs }),
+      },
+      origin,
+    );
+    if (mapped.ok) await host.keepChannels(mapped.value.engine);
+    return mapped;
+  },
   'devices.test': async ({ session }, input) => {
     const all = Array.from({ length: session.playing.status.outputs }, (_, k) => k + 1);
     const { outputs = all, ...tone } = input;

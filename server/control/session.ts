@@ -35,6 +35,7 @@ import type { Change, ChangeKind, Changes } from '../api/socket.ts';
 import type { Compiled, Written } from '../compile/compiler.ts';
 import type { Logger, Supervisor } from '../engine/supervisor.ts';
 import type { EngineStatus, Measurement, Recalled, TestTone } from '../engine/types.ts';
+import { misfitting } from './channel-map.ts';
 import { defined, idsIn, keyOf, only, without } from './change.ts';
 import { aheadOf, meant, positionOf, previewOf } from './ahead.ts';
 import { discreet, nameOf, withoutFolders } from './discreet.ts';
@@ -65,6 +66,7 @@ export type Engine = Pick<
   | 'recall'
   | 'test'
   | 'renew'
+  | 'mapChannels'
 >;
 
 export interface PatchCompiler {
@@ -564,6 +566,25 @@ export class Session {
     return answer({ latency, confidence, revision: this.#revision });
   }
 
+  /** Which channels of the device the program hears and plays, from 1; as before where not given. */
+  mapChannels(
+    change: { readonly inputs?: readonly number[]; readonly outputs?: readonly number[] },
+    origin: Origin,
+  ): Outcome<Revised<Pick<Status, 'engine'>>> {
+    const { status } = this.#engine;
+    const { inputs = status.inputMap, outputs = status.outputMap } = change;
+    const wrong = misfitting({ inputs, outputs }, status, this.#state.artifact);
+    if (wrong !== null) return refuse('CHANNELS_REFUSED', wrong);
+    this.#steering = true;
+    this.#engine.mapChannels(inputs, outputs);
+    this.#steering = false;
+    this.#told = this.#engine.status;
+    this.#audio = { ...this.#audio, inputMap: [...inputs], outputMap: [...outputs] };
+    this.#revise();
+    this.#tell('engine.changed', this.engine(), origin);
+    return answer({ engine: this.engine(), revision: this.#revision });
+  }
+
   /** Plays a tone on the outputs, while the program waits. */
   async test(tone: TestTone): Promise<Outcome<null>> {
     const tested = await this.#engine.test(tone);
@@ -953,6 +974,8 @@ const LASTING = [
   'inputs',
   'outputs',
   'latency',
+  'inputMap',
+  'outputMap',
   'restarts',
   'realtime',
   'revectorized',

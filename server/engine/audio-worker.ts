@@ -8,6 +8,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
+import { rateIn } from '../../config/schema.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
 import { Instance } from '../../dsp/run/instance.ts';
 import type { Device } from '../audio/device.ts';
@@ -16,6 +17,7 @@ import { openFile } from '../audio/file.ts';
 import { openPortaudio } from '../audio/portaudio.ts';
 import { failure, messageOf, success } from '../audio/problem.ts';
 import { openVirtual } from '../audio/virtual.ts';
+import { ChannelMap } from './channels.ts';
 import { ControlReader, Switches } from './controls.ts';
 import { Host } from './host.ts';
 import { requestRealtime } from './priority.ts';
@@ -30,7 +32,14 @@ const SLOTS = 16;
 /** Of the tap: 30 s of six tracks at 96 kHz are 84 MB of them. */
 const TAP_BYTES = 128 * 2 ** 20;
 
-const { audio, switches: switchBuffer, mailbox, rig, lookback } = workerData as ThreadData;
+const {
+  audio,
+  switches: switchBuffer,
+  channels,
+  mailbox,
+  rig,
+  lookback,
+} = workerData as ThreadData;
 
 function report(message: ThreadReport): void {
   parentPort!.postMessage(message);
@@ -45,7 +54,7 @@ function openDevice(): Result<Device> {
     case 'virtual':
       return success(
         openVirtual({
-          sampleRate,
+          sampleRate: rateIn(audio),
           blockSize,
           inputs: inputChannels,
           outputs: outputChannels,
@@ -97,6 +106,7 @@ async function main(): Promise<void> {
     outputs: device.outputs,
     switches: new Switches(switchBuffer),
     tap,
+    channels: new ChannelMap(channels),
     idle: {
       generation: 0,
       instance: null,

@@ -9,11 +9,13 @@
 import { writeSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 
+import { rateIn } from '../../config/schema.ts';
 import { planAdoption, wordsIn } from '../../dsp/run/adopt.ts';
 import { recallLength, recalledFrom } from '../../dsp/run/recall.ts';
 import { messageOf, problem } from '../audio/problem.ts';
 import type { Probe } from './calibration.ts';
 import { createProbe, locate } from './calibration.ts';
+import { ChannelMap } from './channels.ts';
 import { ProgramControls, Switches } from './controls.ts';
 import { LAG_WINDOW, lagOf } from './lag.ts';
 import { Pictures } from './pictures.ts';
@@ -71,6 +73,7 @@ const LOOKBACK = 2;
 const LAG_PERIOD = 250;
 
 const switches = new Switches();
+const channels = new ChannelMap();
 const { port1: mailbox, port2: threadMailbox } = new MessageChannel();
 let device: DeviceInfo | null = null;
 let playing: Playing | null = null;
@@ -110,9 +113,11 @@ async function open(command: Extract<Command, { kind: 'open' }>): Promise<void> 
   const audio = command.audio as OpenSettings;
   switches.muted = command.muted;
   switches.gainMilliDb = command.gainDb * 1000;
+  channels.set(audio.inputMap, audio.outputMap);
   const data: ThreadData = {
     audio,
     switches: switches.buffer,
+    channels: channels.buffer,
     mailbox: threadMailbox,
     lookback: Math.max(LOOKBACK, command.lookback),
     rig: audio.backend === 'virtual' ? await prepareRig(audio) : null,
@@ -135,8 +140,8 @@ async function prepareRig(audio: OpenSettings): Promise<Ready> {
     import('../../dsp/compile.ts'),
     import('../../dsp/examples/index.ts'),
   ]);
-  const { sampleRate, blockSize } = audio;
-  const compiled = compile(RIG, { sampleRate, maxBlock: blockSize, latency: 0 });
+  const options = { sampleRate: rateIn(audio), maxBlock: audio.blockSize, latency: 0 };
+  const compiled = compile(RIG, options);
   if (!compiled.ok) throw new Error(compiled.diagnostics.map((d) => d.message).join('; '));
   return prepare(compiled.value);
 }
@@ -468,6 +473,9 @@ function obey(command: Command): void {
     case 'output':
       switches.muted = command.muted;
       switches.gainMilliDb = command.gainDb * 1000;
+      break;
+    case 'channels':
+      channels.set(command.inputs, command.outputs);
       break;
     case 'calibrate':
       calibrate();

@@ -17,6 +17,7 @@ import type { ComparedSamples, Samples } from '../../dsp/run/kernel.ts';
 import type { Adoption } from '../../dsp/run/adopt.ts';
 import { FAULT } from '../../dsp/run/faults.ts';
 import type { Probe } from './calibration.ts';
+import { MAX_CHANNELS, type ChannelMap } from './channels.ts';
 import type { ControlReader, Steered, Switches } from './controls.ts';
 import { addLevels, clearLevels, createLevels, LoadMeter } from './meter.ts';
 import {
@@ -103,6 +104,8 @@ export interface HostOptions {
   readonly switches: Switches;
   /** Gets every block as it was heard and played; of the shape of the device. */
   readonly tap: Tap;
+  /** Without it channels are as they are. */
+  readonly channels?: ChannelMap;
   /** What plays before the first program. */
   readonly idle: Deck;
   /** Milliseconds on a monotonic scale. */
@@ -131,6 +134,10 @@ export class Host {
   readonly #mix = createRamp(1);
   /** What the leaving program puts out, as many channels as the device has. */
   readonly #former: readonly Float32Array[];
+  /** Of each input of a program the channel of the device; of each output of the device that of it. */
+  readonly #heard = Int32Array.from({ length: MAX_CHANNELS }, (_, c) => c);
+  readonly #played = Int32Array.from({ length: MAX_CHANNELS }, (_, c) => c);
+  #mapped = 0;
   readonly #recent = new Float64Array(3);
   readonly #muteFrames: number;
   readonly #fadeFrames: number;
@@ -171,6 +178,7 @@ export class Host {
     this.#former = outputs.map((channel) => new Float32Array(channel.length));
     this.#leadIn = Math.ceil(PROBE_LEAD_IN * sampleRate);
     this.#deck = options.idle;
+    this.#map();
   }
 
   /** Whether a program is playing and the output's level does not move. */
@@ -210,6 +218,11 @@ export class Host {
     }
     addLevels(this.#inputLevels, this.#inputs, frames);
     if (this.#next !== null && this.#leaving === null) this.#goOver(this.#next);
+    const { channels } = this.#options;
+    // A channel that jumps to another would crack.
+    if (channels !== undefined && channels.version !== this.#mapped) {
+      aim(this.#fade, 0, this.#fadeFrames);
+    }
     if (this.#fade.target === 0 && this.#fade.left === 0) this.#turn();
 
     if (this.#probing) {
@@ -280,11 +293,18 @@ export class Host {
   #turn(): void {
     this.#leaving = null;
     if (this.#next !== null) this.#take(this.#next);
+    this.#map();
     if (this.#probe !== null) {
       this.#probing = true;
     } else {
       aim(this.#fade, 1, this.#fadeFrames);
     }
+  }
+
+  #map(): void {
+    const { channels } = this.#options;
+    if (channels === undefined || channels.version === this.#mapped) return;
+    this.#mapped = channels.read(this.#heard, this.#played);
   }
 
   #play(frames: number): void {
@@ -313,11 +333,17 @@ export class Host {
   /** One block of a program; false, and silence, when it is not finite. */
   #run(instance: Playable, outputs: readonly Float32Array[], frames: number): boolean {
     const into = instance.inputs;
-    for (let c = 0; c < into.length; c++) copy(this.#inputs[c]!, into[c]!, frames);
+    for (let c = 0; c < into.length; c++) {
+      const channel = this.#heard[c]!;
+      if (channel >= 0 && channel < this.#inputs.length) {
+        copy(this.#inputs[channel]!, into[c]!, frames);
+      } else into[c]!.fill(0);
+    }
     instance.process(frames);
     const from = instance.outputs;
     for (let c = 0; c < outputs.length; c++) {
-      if (c < from.length) copy(from[c]!, outputs[c]!, frames);
+      const channel = this.#played[c]!;
+      if (channel >= 0 && channel < from.length) copy(from[channel]!, outputs[c]!, frames);
       else outputs[c]!.fill(0);
     }
     const finite = guard(outputs, frames);

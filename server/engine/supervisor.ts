@@ -7,7 +7,7 @@
  * of engine processes; `stop` leaves no process behind; one engine at a time.
  * It does not compile, does not open devices, and asks nothing of a process that does not answer.
  */
-import type { Config } from '../../config/schema.ts';
+import { rateIn, type Config } from '../../config/schema.ts';
 import type { Result } from '../../dsp/diagnostic.ts';
 import { fromTheStart } from '../../dsp/learn/schedules/schedule.ts';
 import { causeOf } from '../../dsp/run/faults.ts';
@@ -147,11 +147,13 @@ export class Supervisor {
       pid: null,
       backend: audio.backend,
       device: null,
-      sampleRate: audio.sampleRate,
+      sampleRate: rateIn(audio),
       blockSize: audio.blockSize,
       inputs: 0,
       outputs: 0,
       latency: 0,
+      inputMap: audio.inputMap,
+      outputMap: audio.outputMap,
       load: NO_LOAD,
       xruns: 0,
       lateBlocks: 0,
@@ -189,7 +191,8 @@ export class Supervisor {
       await this.#end();
       this.#audio = audio;
       this.#mutedByUser = null;
-      this.#set({ latency: 0 });
+      const { inputMap, outputMap } = audio;
+      this.#set({ latency: 0, inputMap, outputMap });
       await this.#begin();
       if (this.#status.state === 'running' || this.#ended !== null) return success(this.#status);
       const diagnostics = this.#failed ?? [];
@@ -197,7 +200,7 @@ export class Supervisor {
       await this.#end();
       this.#audio = before;
       this.#mutedByUser = muted;
-      this.#set({ latency });
+      this.#set({ latency, inputMap: before.inputMap, outputMap: before.outputMap });
       await this.#begin();
       if (diagnostics.length > 0) return { ok: false, diagnostics };
       return failure('AUDIO_OPEN_FAILED', 'audio', `the device did not open: ${reason}`);
@@ -289,6 +292,13 @@ export class Supervisor {
     const gainDb = change.gainDb ?? this.#status.gainDb;
     this.#set({ muted, gainDb });
     this.#engine?.send({ kind: 'output', muted, gainDb });
+  }
+
+  /** Which channels of the device the program hears and plays, from 1; empty: as they are. */
+  mapChannels(inputMap: readonly number[], outputMap: readonly number[]): void {
+    this.#audio = { ...this.#audio, inputMap: [...inputMap], outputMap: [...outputMap] };
+    this.#set({ inputMap, outputMap });
+    this.#engine?.send({ kind: 'channels', inputs: inputMap, outputs: outputMap });
   }
 
   /** Measures the round trip; it is kept in `status.latency`. */
@@ -574,7 +584,10 @@ export class Supervisor {
   }
 
   #onOpened(device: DeviceInfo): void {
+    // Frames of another rate are another time.
+    const isOther = device.sampleRate !== this.#status.sampleRate;
     this.#set({
+      ...(isOther ? { latency: 0 } : {}),
       backend: device.backend,
       device: { input: device.input, output: device.output },
       sampleRate: device.sampleRate,

@@ -25,6 +25,7 @@ export type OpenSettings = AudioSettings & {
 export interface ThreadData {
   readonly audio: OpenSettings;
   readonly switches: SharedArrayBuffer;
+  readonly channels: SharedArrayBuffer;
   readonly mailbox: MessagePort;
   /** Seconds that the tap holds at least, if that fits into its memory. */
   readonly lookback: number;

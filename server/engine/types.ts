@@ -48,6 +48,9 @@ export interface EngineStatus {
   readonly outputs: number;
   /** Calibrated round trip, frames; 0 until calibrated. */
   readonly latency: number;
+  /** Channels of the device, from 1, that the program hears and plays; empty: as they are. */
+  readonly inputMap: readonly number[];
+  readonly outputMap: readonly number[];
   readonly load: Load;
   /** Underflows and overflows that PortAudio reported since the supervisor started. */
   readonly xruns: number;
@@ -263,6 +266,11 @@ export type Command =
   | ({ readonly kind: 'load' } & Loading)
   | ({ readonly kind: 'steer'; readonly generation: number } & Steering)
   | { readonly kind: 'output'; readonly muted: boolean; readonly gainDb: number }
+  | {
+      readonly kind: 'channels';
+      readonly inputs: readonly number[];
+      readonly outputs: readonly number[];
+    }
   | { readonly kind: 'calibrate' }
   | { readonly kind: 'test'; readonly tone: TestTone }
   | { readonly kind: 'watch'; readonly rates: PictureRates }

@@ -101,6 +101,8 @@ test('every key can be set by its variable and by its flag', () => {
     'http.token': 'secret',
     'http.origins': 'https://studio.example',
     'audio.backend': 'virtual',
+    'audio.inputMap': '3,4',
+    'audio.outputMap': '2',
     'audio.clock': 'free',
     'engine.revectorize': 'auto',
     'osc.host': '::1',
@@ -402,6 +404,21 @@ test('the commented example shows every key with its default', () => {
   expect([inputFile, outputFile]).toEqual(['in.wav', 'out.wav']);
   expect({ ...good({ yaml: uncommented }), audio }).toEqual(configSchema.parse({}));
   for (const key of CONFIG_KEYS) expect(uncommented).toContain(`${key.path.at(-1)}: `);
+});
+
+test('a rate may be that of the device, and channels are lists of numbers', () => {
+  const yaml = 'audio:\n  sampleRate: device\n  inputMap: [3, 4]\n';
+  const env = { LIVEGRAD_AUDIO_OUTPUT_MAP: '2,1' };
+  const { audio } = good({ yaml, env });
+  expect(audio).toMatchObject({ sampleRate: 'device', inputMap: [3, 4], outputMap: [2, 1] });
+  expect(good({ argv: ['--audio-sample-rate', '44100'] }).audio.sampleRate).toBe(44100);
+  expect(good({ argv: ['--audio-sample-rate', 'device'] }).audio.sampleRate).toBe('device');
+  expect(bad({ argv: ['--audio-input-map', '1,two'] })[0]?.message).toContain(
+    'expected whole number, 1 to 64, got "two"',
+  );
+  expect(bad({ argv: ['--audio-sample-rate', 'fast'] })[0]?.message).toContain(
+    'expected whole number, 8000 to 384000, or device, got "fast"',
+  );
 });
 
 test('the reference table lists exactly the keys of the schema', () => {

@@ -27,6 +27,8 @@ export const AUDIO: AudioSettings = {
   blockSize: 256,
   inputChannels: 2,
   outputChannels: 2,
+  inputMap: [],
+  outputMap: [],
   clock: 'realtime',
   loop: false,
   realtimePriority: true,

@@ -23,9 +23,9 @@ export const SYSTEM_RUNNERS: RunnersOf<'system'> = {
     });
   },
   'system.restartEngine': ({ session }, _, origin) => session.renew(origin),
-  'system.shutdown': ({ log, shutDown }) => {
-    log.info('a client ends the daemon');
-    shutDown();
+  'system.shutdown': (host) => {
+    host.log.info('a client ends the daemon');
+    host.shutDown();
     return answer({ stopping: true });
   },
 };

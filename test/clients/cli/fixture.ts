@@ -65,6 +65,8 @@ export function snapshot(
         inputs: 2,
         outputs: 2,
         latency: 0,
+        inputMap: [],
+        outputMap: [],
         load: { mean: 0.01, p99: 0.02, max: 0.05 },
         xruns: 0,
         lateBlocks: 0,

@@ -84,6 +84,12 @@ test('loops without a gap until told to stop', async () => {
   heard.forEach((x, i) => expect(x).toBe(ramp[i % 1000]));
 });
 
+test('plays at the rate of the file where that is asked for', async () => {
+  const device = open({ sampleRate: 'device', outputFile: undefined });
+  expect(device.info.sampleRate).toBe(48000);
+  await device.close();
+});
+
 test('a wrong sample rate, a missing file and an unwritable one are refused', () => {
   const cases = [
     [{ sampleRate: 44100 }, 'AUDIO_FILE_RATE', /expected 44100 Hz .* got 48000 Hz/],

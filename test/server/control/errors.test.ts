@@ -259,6 +259,7 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
     },
   },
   NO_AUDITION: { provoke: api('POST', '/audition/commit') },
+  CHANNELS_REFUSED: { provoke: api('PUT', '/devices/channels', { inputs: [3, 1] }) },
   NOT_TESTED: { provoke: api('POST', '/devices/test', {}) },
   NOTHING_TO_UNDO: { provoke: api('POST', '/edits/redo') },
 };

@@ -13,8 +13,8 @@ import { pino } from 'pino';
 import type { Result } from '../../../dsp/diagnostic.ts';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
-import { configSchema } from '../../../config/schema.ts';
 import { WavWriter } from '../../../server/audio/wav.ts';
+import { configSchema, rateIn, type AudioSettings } from '../../../config/schema.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
 import { Access, type AccessOptions } from '../../../server/control/access.ts';
 import { Audition } from '../../../server/control/audition.ts';
@@ -63,6 +63,8 @@ export class FakeEngine implements Engine, SignalEngine, RecordingEngine {
     inputs: 2,
     outputs: 2,
     latency: 0,
+    inputMap: [],
+    outputMap: [],
     load: { mean: 0.1, p99: 0.2, max: 0.3 },
     xruns: 0,
     lateBlocks: 0,
@@ -107,9 +109,9 @@ export class FakeEngine implements Engine, SignalEngine, RecordingEngine {
     this.set({ state: 'stopped', pid: null });
   }
 
-  async select(audio: { sampleRate: number; blockSize: number }): Promise<Result<EngineStatus>> {
+  async select(audio: AudioSettings): Promise<Result<EngineStatus>> {
     if (this.failSelect !== undefined) return refusal(this.failSelect);
-    this.set({ sampleRate: audio.sampleRate, blockSize: audio.blockSize });
+    this.set({ sampleRate: rateIn(audio), blockSize: audio.blockSize });
     return { ok: true, value: this.status };
   }
 
@@ -209,6 +211,10 @@ export class FakeEngine implements Engine, SignalEngine, RecordingEngine {
   /** A picture comes. */
   show(topic: Picture['topic'], values: Float32Array): void {
     this.onPicture({ topic, frames: this.frames, program: this.generation, values });
+  }
+
+  mapChannels(inputMap: readonly number[], outputMap: readonly number[]): void {
+    this.set({ inputMap, outputMap });
   }
 
   async test(tone: TestTone): ReturnType<Engine['test']> {
@@ -359,6 +365,8 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     }),
     devices: { ok: true, value: [...DEVICES] },
     listDevices: async () => host.devices,
+    keepChannels: async ({ inputMap, outputMap }) =>
+      void engine.calls.push(`keep ${inputMap.join()} ${outputMap.join()}`),
     shutDown: () => void engine.calls.push('shut down'),
   };
   const app = await createApp(host, {

@@ -284,6 +284,11 @@ export const ROWS: Rows = {
       NOT_CALIBRATED: { arrange: ({ engine }) => (engine.failCalibrate = 'the output is muted') },
     },
   },
+  'devices.map': {
+    input: { inputs: [2, 1] },
+    tells: ['engine.changed'],
+    errors: { CHANNELS_REFUSED: { input: { inputs: [3, 1] } } },
+  },
   'devices.test': {
     arrange: (bench) => does(bench, 'output.set', { muted: false }),
     input: { signal: 'noise', outputs: [1] },

@@ -39,6 +39,8 @@ function followed(start: string) {
       'http.token': ({ http }) => live.push(`token ${http.token}`),
       'http.origins': ({ http }) => live.push(`origins ${http.origins.join()}`),
       'http.rateLimit': ({ http }) => live.push(`limit ${http.rateLimit}`),
+      'audio.inputMap': ({ audio }) => live.push(`inputs ${audio.inputMap.join()}`),
+      'audio.outputMap': ({ audio }) => live.push(`outputs ${audio.outputMap.join()}`),
       'log.level': (config) => live.push(`level ${config.log.level}`),
     },
     restart: async (audio) => {
