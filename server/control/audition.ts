@@ -180,8 +180,12 @@ export class Audition {
       if (!gone.ok) return gone;
       const { name, kind } = run.candidate;
       const what = name === null ? `the ${kind === 'values' ? 'values' : 'patch'}` : `"${name}"`;
-      this.#session.record(run.a.state, this.#session.state, { origin, words: `keep ${what}` });
-      return this.#end(run, 'committed', origin);
+      const { state } = this.#session;
+      const ended = await this.#end(run, 'committed', origin);
+      const { learning } = this.#session.state;
+      const words = `keep ${what}`;
+      this.#session.record(run.a.state, { ...state, learning }, { origin, words });
+      return ended;
     });
   }
 
