@@ -34,6 +34,7 @@ import { History } from './control/history/history.ts';
 import { libraryFiles } from './control/library-files.ts';
 import { createLog, type Log } from './control/log.ts';
 import { LogTail } from './control/log-tail.ts';
+import type { Machine } from './control/machine.ts';
 import { Metrics } from './control/metrics.ts';
 import { Morph } from './control/morph.ts';
 import { documentIn, isFaustFile, readPatchFile } from './control/patch-file.ts';
@@ -244,8 +245,8 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   }
   if (settingsFile !== undefined) {
     const admit = ({ http }: Config): void => access.configure(http);
-    const take: (map: Parameters<Session['mapChannels']>[0]) => void = (map) => {
-      const mapped = session.mapChannels(map, undefined);
+    const take: (map: Parameters<Machine['mapChannels']>[0]) => void = (map) => {
+      const mapped = session.machine.mapChannels(map, undefined);
       if (!mapped.ok) log.error(mapped.problem.detail);
     };
     const settings = new Settings({

@@ -197,7 +197,8 @@ export class Audition {
   }
 
   feed({ program, frames, outputRms }: Measurement): void {
-    const { status, state } = this.#session.playing;
+    const { state, machine } = this.#session;
+    const { status } = machine;
     if (program !== this.#program) {
       this.#program = program;
       if (this.#run === undefined) this.#level = { power: 0, count: 0 };
@@ -245,7 +246,7 @@ export class Audition {
     const wanted = run.match && run.heard === 'b' ? matchOf(run) : 0;
     if (wanted === run.matchDb) return;
     run.matchDb = wanted;
-    this.#session.trim(wanted);
+    this.#session.machine.trim(wanted);
   }
 
   async #end(

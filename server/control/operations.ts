@@ -90,7 +90,7 @@ const RUNNERS: Runners = {
   'devices.calibrate': ({ session }) => session.calibrate(),
 
   'devices.map': async (host, { inputs, outputs }, origin) => {
-    const mapped = host.session.mapChannels(
+    const mapped = host.session.machine.mapChannels(
       {
         ...(inputs === undefined ? {} : { inputs }),
         ...(outputs === undefined ? {} : { outputs }),
@@ -101,9 +101,12 @@ const RUNNERS: Runners = {
     return mapped;
   },
   'devices.test': async ({ session }, input) => {
-    const all = Array.from({ length: session.playing.status.outputs }, (_, k) => k + 1);
+    const all = Array.from({ length: session.machine.status.outputs }, (_, k) => k + 1);
     const { outputs = all, ...tone } = input;
-    const tested = await session.test({ ...tone, outputs: outputs.map((output) => output - 1) });
+    const tested = await session.machine.test({
+      ...tone,
+      outputs: outputs.map((output) => output - 1),
+    });
     return tested.ok ? answer({ ...tone, outputs }) : tested;
   },
 

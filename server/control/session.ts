@@ -34,14 +34,14 @@ import type {
 import type { Change, ChangeKind, Changes } from '../api/socket.ts';
 import type { Compiled, Written } from '../compile/compiler.ts';
 import type { Logger, Supervisor } from '../engine/supervisor.ts';
-import type { EngineStatus, Measurement, Recalled, TestTone } from '../engine/types.ts';
-import { misfitting } from './channel-map.ts';
+import type { EngineStatus, Measurement, Recalled } from '../engine/types.ts';
 import { defined, idsIn, keyOf, only, without } from './change.ts';
 import { aheadOf, meant, positionOf, previewOf } from './ahead.ts';
 import { discreet, nameOf, withoutFolders } from './discreet.ts';
 import { Edits, type Deed, type Direction, type Side } from './edits.ts';
 import { exportOf } from './export.ts';
 import { Gate } from './gate.ts';
+import { Machine } from './machine.ts';
 import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import * as s from './state.ts';
 import { lessonWords, PLAY, SCHEDULE, wordsOf } from './words.ts';
@@ -122,7 +122,7 @@ export class Session {
   readonly #started = performance.now();
   /** Frame count until which the measured value of a parameter is older than what was set. */
   readonly #held = new Map<string, number>();
-  #audio: AudioSettings;
+  readonly machine: Machine;
   #state: s.State;
   /** What is wrong with the file that is followed, as it was saved last. */
   #wrong: readonly Diagnostic[] = [];
@@ -134,28 +134,26 @@ export class Session {
   #begun = 0;
   readonly #gate = new Gate();
   readonly #edits = new Edits((next) => this.#tell('edits.changed', next, undefined));
-  #told: EngineStatus;
-  #steering = false;
   #opened = false;
-  #refitting = false;
-  /** Device settings that the patch did not compile for, and why: not tried again and again. */
-  #misfit: { readonly device: string; readonly reason: string } | undefined;
   /** Set by clients while a program was on its way to the engine. */
   #touched: Set<string> | undefined;
   /** Whether what is set is no step for undo. */
   #isAside = false;
   /** A file that was saved meanwhile, as it was called. */
   #saved: readonly [Result<unknown>, string] | undefined;
-  /** Decibels that the output has beside what clients have set. */
-  #trimDb = 0;
 
   constructor(options: SessionOptions) {
     this.#engine = options.engine;
     this.#compiler = options.compiler;
-    this.#audio = options.audio;
+    this.machine = new Machine(options.engine, options.audio, {
+      gate: this.#gate,
+      artifact: () => this.#state.artifact,
+      revision: () => this.#revision,
+      refit: () => this.#refit(),
+      change: (kind, data, origin) => this.announce(kind, data, origin),
+    });
     this.#log = options.log;
     this.#version = options.version;
-    this.#told = options.engine.status;
     const { patch, kept, file = null } = options;
     this.#state = { ...s.stateOf(patch, kept), file };
     this.#followed = file;
@@ -165,18 +163,13 @@ export class Session {
     return this.#state;
   }
 
-  /** What plays, and how loud it is let out. */
-  get playing(): { readonly status: EngineStatus; readonly state: s.State } {
-    return { status: this.#engine.status, state: this.#state };
-  }
-
   get revision(): number {
     return this.#revision;
   }
 
   /** Whether the patch has been compiled and the engine has it. */
   get ready(): boolean {
-    return this.#state.artifact !== null && this.#misfitReason() === null;
+    return this.#state.artifact !== null && this.machine.misfit === null;
   }
 
   listen(listener: Listener): () => void {
@@ -216,9 +209,7 @@ export class Session {
 
   /** The engine, and what keeps the patch from playing on it. */
   engine(): Status['engine'] {
-    const { status } = this.#engine;
-    const reason = status.reason === null ? null : withoutFolders(status.reason);
-    return { ...status, ...this.output(), reason: reason ?? this.#misfitReason() };
+    return this.machine.engine;
   }
 
   /** The file that the patch comes from, and what is wrong with it now. */
@@ -228,8 +219,7 @@ export class Session {
   }
 
   output(): OutputState {
-    const { muted, gainDb } = this.#engine.status;
-    return { muted, gainDb: gainDb - this.#trimDb };
+    return this.machine.output;
   }
 
   info(): Outcome<Revised<PatchInfo>> {
@@ -267,12 +257,12 @@ export class Session {
 
   /** Compiles for the device of now, and plays nothing. */
   check(json: unknown): Promise<Compiled> {
-    return this.#compiler.compile(json, this.#fitting());
+    return this.#compiler.compile(json, this.machine.fitting);
   }
 
   /** As `check`, where a patch that cannot be played is an error. */
   async compile(json: unknown, before?: Patch): Promise<Outcome<s.Fitted>> {
-    const compiled = await this.#compiler.compile(json, this.#fitting(), before);
+    const compiled = await this.#compiler.compile(json, this.machine.fitting, before);
     if (compiled.kind === 'failed') {
       return refuse('COMPILE_FAILED', `the compiler gave up: ${withoutFolders(compiled.reason)}`);
     }
@@ -360,21 +350,7 @@ export class Session {
     change: { readonly muted?: boolean | undefined; readonly gainDb?: number | undefined },
     origin: Origin,
   ): Outcome<Revised<OutputState>> {
-    const { muted, gainDb } = change;
-    this.#steering = true;
-    try {
-      this.#engine.setOutput({
-        ...(muted === undefined ? {} : { muted }),
-        ...(gainDb === undefined ? {} : { gainDb: gainDb + this.#trimDb }),
-      });
-    } finally {
-      this.#steering = false;
-    }
-    const { status } = this.#engine;
-    this.#told = { ...this.#told, muted: status.muted, gainDb: status.gainDb };
-    this.#revise();
-    this.#tell('output.changed', this.output(), origin);
-    return answer({ ...this.output(), revision: this.#revision });
+    return this.machine.setOutput(change, origin);
   }
 
   // --- patch, training, devices: one after the other -----------------------------------------
@@ -527,73 +503,12 @@ export class Session {
     selection: { readonly [K in keyof AudioSettings]?: AudioSettings[K] | undefined },
     origin: Origin,
   ): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
-    return this.#reopen(async () => {
-      const wanted: AudioSettings = { ...this.#audio, ...defined(selection) };
-      const selected = await this.#engine.select(wanted);
-      if (selected.ok) this.#audio = wanted;
-      return selected;
-    }, origin);
-  }
-
-  #reopen(
-    open: () => Promise<Result<EngineStatus>>,
-    origin: Origin,
-  ): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
-    return this.#gate.serially(async () => {
-      this.#steering = true;
-      const opened = await open().finally(() => (this.#steering = false));
-      if (!opened.ok) {
-        this.onStatus(this.#engine.status);
-        return passOn('DEVICE_REFUSED', opened.diagnostics);
-      }
-      if (this.#fits()) this.#told = this.#engine.status;
-      else await this.#refit();
-      this.#told = this.#engine.status;
-      this.#revise();
-      this.#tell('engine.changed', this.engine(), origin);
-      return answer({ engine: this.engine(), revision: this.#revision });
-    });
+    return this.machine.select(selection, origin);
   }
 
   /** A new latency is told by the engine's status, and the patch compiled for it. */
-  async calibrate(): Promise<Outcome<Revised<{ latency: number; confidence: number }>>> {
-    const measured = await this.#engine.calibrate();
-    if (!measured.ok) {
-      return passOn('NOT_CALIBRATED', measured.diagnostics);
-    }
-    await this.#gate.serially(() => this.#refit());
-    const { latency, confidence } = measured.value;
-    return answer({ latency, confidence, revision: this.#revision });
-  }
-
-  /** Which channels of the device the program hears and plays, from 1; as before where not given. */
-  mapChannels(
-    change: { readonly inputs?: readonly number[]; readonly outputs?: readonly number[] },
-    origin: Origin,
-  ): Outcome<Revised<Pick<Status, 'engine'>>> {
-    const { status } = this.#engine;
-    const { inputs = status.inputMap, outputs = status.outputMap } = change;
-    const wrong = misfitting({ inputs, outputs }, status, this.#state.artifact);
-    if (wrong !== null) return refuse('CHANNELS_REFUSED', wrong);
-    this.#steering = true;
-    this.#engine.mapChannels(inputs, outputs);
-    this.#steering = false;
-    this.#told = this.#engine.status;
-    this.#audio = { ...this.#audio, inputMap: [...inputs], outputMap: [...outputs] };
-    this.#revise();
-    this.#tell('engine.changed', this.engine(), origin);
-    return answer({ engine: this.engine(), revision: this.#revision });
-  }
-
-  /** Plays a tone on the outputs, while the program waits. */
-  async test(tone: TestTone): Promise<Outcome<null>> {
-    const tested = await this.#engine.test(tone);
-    return tested.ok ? answer(null) : passOn('NOT_TESTED', tested.diagnostics);
-  }
-
-  /** Another engine process. */
-  renew(origin: Origin): Promise<Outcome<Revised<Pick<Status, 'engine'>>>> {
-    return this.#reopen(() => this.#engine.renew(), origin);
+  calibrate(): Promise<Outcome<Revised<{ latency: number; confidence: number }>>> {
+    return this.machine.calibrate();
   }
 
   // --- a whole state in the place of another --------------------------------------------------
@@ -630,16 +545,6 @@ export class Session {
     this.#edits.follow(before, after, deed);
   }
 
-  /** Decibels beside the gain that clients set, and see. */
-  trim(gainDb: number): void {
-    const { gainDb: set } = this.output();
-    this.#trimDb = gainDb;
-    this.#steering = true;
-    this.#engine.setOutput({ gainDb: set + gainDb });
-    this.#steering = false;
-    this.#told = { ...this.#told, gainDb: this.#engine.status.gainDb };
-  }
-
   // --- from the engine -----------------------------------------------------------------------
 
   onMeasurement(measurement: Measurement): void {
@@ -671,64 +576,22 @@ export class Session {
   }
 
   onStatus(status: EngineStatus): void {
-    if (this.#steering) return;
-    const before = this.#told;
-    this.#told = status;
-    if (before.muted !== status.muted || before.gainDb !== status.gainDb) {
-      this.#revise();
-      this.#tell('output.changed', this.output(), undefined);
-    }
-    if (LASTING.some((key) => JSON.stringify(before[key]) !== JSON.stringify(status[key]))) {
-      this.#revise();
-      this.#tell('engine.changed', this.engine(), undefined);
-    }
-    if (this.#opened && !this.#fits() && !this.#refitting && status.state === 'running') {
-      this.#refitting = true;
-      void this.#gate.serially(() => this.#refit()).finally(() => (this.#refitting = false));
-    }
+    this.machine.onStatus(status);
   }
 
   // --- inside --------------------------------------------------------------------------------
 
-  #fitting(): CompileOptions {
-    const { sampleRate, blockSize, latency } = this.#engine.status;
-    return { sampleRate, maxBlock: blockSize, latency };
-  }
-
-  /** Why the patch does not compile for the device of now; null when it does, or was not tried. */
-  #misfitReason(): string | null {
-    const { device, reason = null } = this.#misfit ?? {};
-    return device === JSON.stringify(this.#fitting()) ? reason : null;
-  }
-
-  /** Whether the program was compiled for the device of now, or cannot be. */
-  #fits(): boolean {
-    const { artifact } = this.#state;
-    if (this.#misfitReason() !== null) return true;
-    return artifact !== null && this.#isFor(artifact);
-  }
-
-  #isFor(artifact: Artifact): boolean {
-    const { sampleRate, maxBlock, latency } = this.#fitting();
-    return (
-      artifact.sampleRate === sampleRate &&
-      artifact.maxBlock === maxBlock &&
-      artifact.latency === latency
-    );
-  }
-
   /** Compiles what plays for the device of now. */
   async #refit(): Promise<void> {
-    if (!this.#opened || this.#fits()) return;
-    const device = JSON.stringify(this.#fitting());
+    const { machine } = this;
+    if (!this.#opened || machine.fits) return;
+    const device = machine.fitting;
     const installed = await this.#install(this.#state.patch, { origin: undefined });
     if (installed.ok) return;
     const { detail, diagnostics = [] } = installed.problem;
     const reason = `the patch does not fit the device: ${detail}`;
-    this.#misfit = { device, reason };
     this.#log.error({ diagnostics }, reason);
-    this.#revise();
-    this.#tell('engine.changed', this.engine(), undefined);
+    machine.fitted(device, reason);
   }
 
   /** What a client says of the training, with the schedule that it means. */
@@ -798,7 +661,7 @@ export class Session {
       program: loaded.value,
       ...(how.fresh ? {} : { loss, rate, gradients }),
     };
-    this.#misfit = undefined;
+    this.machine.fitted(this.machine.fitting);
     this.#holdAll();
     // The engine goes on from its own values, and with those of the record where they are not learned.
     const fixed = artifact.sliders.filter(({ id }) => s.learnablesOf(before.patch).has(id));
@@ -819,7 +682,7 @@ export class Session {
     next: s.State,
     { origin, optimiser = null, words }: Exchange,
   ): Promise<Outcome<Left>> {
-    const isFit = next.artifact !== null && this.#isFor(next.artifact);
+    const isFit = next.artifact !== null && this.machine.suits(next.artifact);
     const made = isFit
       ? answer({ patch: next.patch, artifact: next.artifact })
       : await this.compile(next.patch);
@@ -836,7 +699,7 @@ export class Session {
     if (!loaded.ok) return passOn('ENGINE_REFUSED', loaded.diagnostics);
     const state = this.#state;
     this.#state = { ...next, artifact, program: loaded.value };
-    this.#misfit = undefined;
+    this.machine.fitted(this.machine.fitting);
     this.#holdAll();
     this.#revise();
     this.#tell('patch.changed', s.infoOf(next.patch, artifact), origin);
@@ -962,25 +825,6 @@ export class Session {
 
 /** Not an id: what was said about learning, held like a value. */
 const LEARNING = '*learning';
-
-/** What of the engine's status is worth a revision; the rest moves all the time. */
-const LASTING = [
-  'state',
-  'pid',
-  'backend',
-  'device',
-  'sampleRate',
-  'blockSize',
-  'inputs',
-  'outputs',
-  'latency',
-  'inputMap',
-  'outputMap',
-  'restarts',
-  'realtime',
-  'revectorized',
-  'reason',
-] as const satisfies readonly (keyof EngineStatus)[];
 
 /** How a patch comes to play. */
 interface Installation {

@@ -22,7 +22,7 @@ export const SYSTEM_RUNNERS: RunnersOf<'system'> = {
       uptime,
     });
   },
-  'system.restartEngine': ({ session }, _, origin) => session.renew(origin),
+  'system.restartEngine': ({ session }, _, origin) => session.machine.renew(origin),
   'system.shutdown': (host) => {
     host.log.info('a client ends the daemon');
     host.shutDown();

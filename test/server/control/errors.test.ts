@@ -319,6 +319,7 @@ test('the codes that the control plane mentions are those of the table', () => {
     'jsonrpc',
     'library-files',
     'limits',
+    'machine',
     'operations',
     'patch-input',
     'recordings',
