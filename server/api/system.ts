@@ -31,7 +31,7 @@ export const SYSTEM_OPERATIONS = {
   },
   'system.restartEngine': {
     summary: 'Replace the engine process',
-    doc: 'With the same device: it is closed, and opened by a new process, which goes on with the values, the step and the mute of now. The optimiser and the signals begin anew.',
+    doc: 'With the same device: it is closed, and opened by a new process, which goes on with the values, the step, the optimiser and the mute of now. The signals begin anew.',
     input: nothing,
     output: z.object({ revision: revisionSchema, engine: engineSchema }),
     errors: ['DEVICE_REFUSED'],

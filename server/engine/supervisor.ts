@@ -188,6 +188,7 @@ export class Supervisor {
       const before = this.#audio;
       const latency = this.#status.latency;
       const muted = this.#mutedByUser;
+      await this.#keepLearner();
       await this.#end();
       this.#audio = audio;
       this.#mutedByUser = null;
@@ -376,12 +377,13 @@ export class Supervisor {
   }
 
   /**
-   * Another engine process for the same device. It goes on with the values, the step, the mute and the
-   * latency of now; the optimiser and the signals begin anew.
+   * Another engine process for the same device. It goes on with the values, the step, the optimiser, the
+   * mute and the latency of now; the signals begin anew.
    */
   renew(): Promise<Result<EngineStatus>> {
     return this.#enqueue(async (): Promise<Result<EngineStatus>> => {
       const { muted } = this.#status;
+      await this.#keepLearner();
       await this.#end();
       this.#mutedByUser = muted;
       await this.#begin();
@@ -440,6 +442,16 @@ export class Supervisor {
   #onRecorded(end: RecordEnd): void {
     this.#recording.get(end.id)?.(end);
     this.#recording.delete(end.id);
+  }
+
+  /** What the program remembers is for the next engine, where that can take it. */
+  async #keepLearner(): Promise<void> {
+    const before = this.#memory;
+    const recalled = await this.recall();
+    if (recalled === null || this.#memory === null || this.#memory !== before) return;
+    const { step, optimiser } = recalled;
+    const [params, paceMemory] = [[...recalled.params], [...recalled.paceMemory]];
+    this.#remember(() => ({ params, step, paceMemory, optimiser }));
   }
 
   #enqueue<T>(task: () => Promise<T>): Promise<T> {

@@ -74,6 +74,29 @@ test('another engine process goes on with what was there, channels and all', asy
   expect((await client.training.get()).running).toBe(false);
 });
 
+test('another engine process learns on with what the optimiser of the last one remembered', async () => {
+  await client.patch.set({ example: 'lowpass' });
+  const isLearning = async (): Promise<boolean> => (await client.training.get()).step > 20;
+  await vi.waitUntil(isLearning, { timeout: 20_000 });
+  await client.training.stop();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await client.snapshots.save({ name: 'before' });
+  await client.system.restartEngine();
+  await client.snapshots.save({ name: 'after' });
+  await client.devices.select({ inputChannels: 1 });
+  await client.snapshots.save({ name: 'elsewhere' });
+  const before = await client.snapshots.get({ name: 'before' });
+  expect(Object.keys(before.learner!.optimiser)).toContain('adam.mean#0');
+  for (const name of ['after', 'elsewhere']) {
+    const { params, step, learner } = await client.snapshots.get({ name });
+    expect({ params, step, learner }).toEqual({
+      params: before.params,
+      step: before.step,
+      learner: before.learner,
+    });
+  }
+});
+
 test('the end is as after SIGTERM, and the channels are there at the next start', async () => {
   await client.devices.map({ outputs: [2, 1] });
   expect(await client.system.shutdown()).toEqual({ stopping: true });

@@ -134,6 +134,27 @@ describe('a running host', () => {
     expect((await host('load', 'gain')).exit).toBe(0);
   });
 
+  it('plays a test tone, chooses channels, and replaces its engine', async () => {
+    const tone = await host('tone', '2', '--seconds', '0.1', '--level', '-40');
+    expect(tone.document).toMatchObject({ signal: 'sine', levelDb: -40, outputs: [2] });
+    expect((await host('tone', '--noise', '--seconds', '0.1')).document).toMatchObject({
+      signal: 'noise',
+      outputs: [1, 2],
+    });
+    expect(await host('tone', '7')).toMatchObject({ exit: 1 });
+    expect(await host('tone', '--level', 'loud')).toMatchObject({ exit: 2 });
+    expect((await host('channels', '--inputs', '2,1')).document).toMatchObject({
+      inputMap: [2, 1],
+    });
+    expect((await livegrad(['channels', '--url', url])).stdout).toMatch(/^hears 2, 1 \(of 2\)$/m);
+    expect((await host('channels', '--inputs', 'all')).document).toMatchObject({ inputMap: [] });
+    expect(await host('channels', '--inputs', '0')).toMatchObject({ exit: 2 });
+    expect((await host('system', 'show')).document).toHaveProperty('v8');
+    expect((await host('system', 'restart-engine')).document).toMatchObject({
+      engine: { state: 'running' },
+    });
+  });
+
   it('shows and exchanges its schedule, and says what a kind needs', async () => {
     const step = ['schedule', 'step', '--rate', '0.9', '--factor', '0.5', '--every', '1000'];
     const wanted = { schedule: { kind: 'step', rate: 0.9, factor: 0.5, every: 1000 } };
