@@ -339,3 +339,51 @@ test('the codes that the control plane mentions are those of the table', () => {
   });
   expect(new Set(mentioned)).toEqual(new Set(ERROR_CODES));
 });
+
+/** Code, HTTP status and JSON-RPC number as clients know them: to these things are added, and nothing else. */
+const FROZEN: Readonly<Record<string, readonly [status: number, rpc: number]>> = {
+  MALFORMED_JSON: [400, -32700],
+  INVALID_REQUEST: [400, -32600],
+  UNKNOWN_METHOD: [404, -32601],
+  INVALID_INPUT: [400, -32602],
+  INTERNAL: [500, -32603],
+  UNKNOWN_ROUTE: [404, -32001],
+  METHOD_NOT_ALLOWED: [405, -32002],
+  UNSUPPORTED_MEDIA_TYPE: [415, -32003],
+  TOO_LARGE: [413, -32004],
+  UNAUTHORIZED: [401, -32005],
+  FORBIDDEN_ORIGIN: [403, -32006],
+  FORBIDDEN_ROLE: [403, -32007],
+  RATE_LIMITED: [429, -32008],
+  TOO_MANY_CLIENTS: [503, -32009],
+  UNKNOWN_PARAM: [404, -32010],
+  VALUE_OUT_OF_RANGE: [422, -32011],
+  NOT_LEARNABLE: [422, -32012],
+  NOT_TRAINABLE: [409, -32013],
+  UNKNOWN_EXAMPLE: [404, -32014],
+  PATCH_INVALID: [422, -32015],
+  COMPILE_FAILED: [422, -32016],
+  ENGINE_REFUSED: [409, -32017],
+  NOT_EXPORTABLE: [409, -32022],
+  NOT_FAUST: [406, -32023],
+  UNKNOWN_DEVICE: [404, -32021],
+  DEVICE_REFUSED: [409, -32018],
+  DEVICES_UNKNOWN: [503, -32019],
+  NOT_CALIBRATED: [409, -32020],
+  UNKNOWN_SNAPSHOT: [404, -32030],
+  SNAPSHOT_EXISTS: [409, -32031],
+  SNAPSHOT_MISFIT: [409, -32032],
+  NOT_KEPT: [507, -32033],
+  UNKNOWN_PATCH: [404, -32040],
+  PATCH_EXISTS: [409, -32041],
+  NOTHING_TO_UNDO: [409, -32034],
+  UNKNOWN_RUN: [404, -32035],
+  HISTORY_UNAVAILABLE: [503, -32036],
+};
+
+test('what clients know of errors stays as it is', () => {
+  for (const [code, known] of Object.entries(FROZEN)) {
+    const { status, rpc } = ERRORS[code as ErrorCode] ?? { status: 0, rpc: 0 };
+    expect([status, rpc], code).toEqual(known);
+  }
+});

@@ -1,6 +1,6 @@
 /** The saved session: what comes back, and what does not stop the daemon. */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -111,4 +111,23 @@ test('a directory that cannot be written is complained about once, and nothing t
   await store.save(learned());
   await store.save({ ...learned(), step: 1235 });
   expect(error).toHaveBeenCalledTimes(1);
+});
+
+test('what is written is on disk before it takes the place of what was there', async () => {
+  const order: string[] = [];
+  const { fsync, rename } = fs;
+  const spies = [
+    vi.spyOn(fs, 'fsync').mockImplementation((descriptor, done) => {
+      order.push('fsync');
+      fsync(descriptor, done);
+    }),
+    vi.spyOn(fs, 'rename').mockImplementation((from, to, done) => {
+      order.push('rename');
+      rename(from, to, done);
+    }),
+  ];
+  await new Store(directory, example('gain'), silent).save(learned());
+  for (const spy of spies) spy.mockRestore();
+  expect(order).toEqual(['fsync', 'rename']);
+  expect(readdirSync(directory)).toEqual(['session.json']);
 });
