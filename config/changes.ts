@@ -65,6 +65,25 @@ export const EFFECTS = {
   'log.pretty': 'start',
 } as const satisfies Readonly<Record<SettingKey, Effect>>;
 
+/**
+ * What clients may change: no secret, no file, nothing that opens the daemon to others.
+ */
+export const CHANGEABLE = [
+  'http.rateLimit',
+  'audio.backend',
+  'audio.input',
+  'audio.output',
+  'audio.sampleRate',
+  'audio.blockSize',
+  'audio.inputChannels',
+  'audio.outputChannels',
+  'audio.realtimePriority',
+  'engine.revectorize',
+  'osc.announce',
+  'log.level',
+  'log.pretty',
+] as const satisfies readonly SettingKey[];
+
 export interface ConfigChange {
   readonly key: SettingKey;
   readonly effect: Effect;
@@ -93,5 +112,5 @@ export function withChanges(config: Config, changes: readonly ConfigChange[]): C
   return changed;
 }
 
-const valueAt = (config: Config, path: readonly string[]): unknown =>
+export const valueAt = (config: Config, path: readonly string[]): unknown =>
   path.reduce<unknown>((node, part) => (node as Record<string, unknown>)[part], config);

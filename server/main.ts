@@ -8,12 +8,15 @@
  * plain line, the log goes to standard error.
  */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
+import writeFileAtomic from 'write-file-atomic';
 import { rateIn, type Config } from '../config/schema.ts';
 import {
+  DEFAULT_FILE,
   isLoopback,
   loadConfig,
   printConfigDiagnostics,
@@ -42,7 +45,7 @@ import { Recordings, type RecordingEngine } from './control/recordings.ts';
 import { Session, type Engine } from './control/session.ts';
 import { Signals, type SignalEngine } from './control/signals.ts';
 import { snapshotFiles } from './control/snapshot-files.ts';
-import { Settings } from './control/settings.ts';
+import { Settings, type SettingsFile } from './control/settings.ts';
 import { Store } from './control/store.ts';
 import { readCertificate } from './control/tls.ts';
 import { readTokens, tokenFile } from './control/tokens.ts';
@@ -63,14 +66,15 @@ const { version: VERSION } = JSON.parse(
 
 const argv = process.argv.slice(2);
 
-/** File, variables and flags, as they are now. */
-function readConfig(): Result<LoadedConfig> {
+/** File, variables and flags, as they are now, or with another text of the file. */
+function readConfig(text?: string): Result<LoadedConfig> {
   const hasTokens = (stateDir: string): boolean => {
     const tokens = readTokens(stateDir);
     // A file that cannot be read is told as such where it is used.
     return !tokens.ok || tokens.value.length > 0;
   };
-  return loadConfig({ argv, env: process.env, hasTokens });
+  const other = text === undefined ? {} : { readFile: () => text };
+  return loadConfig({ argv, env: process.env, hasTokens, ...other });
 }
 
 async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> {
@@ -149,9 +153,30 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
   const isLocal = isLoopback(config.http.host);
   const access = new Access({ token, tokens: tokens.value, isLocal, origins });
   const watches: FileWatch[] = [];
+  const admit = ({ http }: Config): void => access.configure(http);
+  const take: (map: Parameters<Machine['mapChannels']>[0]) => void = (map) => {
+    const mapped = session.machine.mapChannels(map, undefined);
+    if (!mapped.ok) log.error(mapped.problem.detail);
+  };
+  const settings = new Settings({
+    config,
+    log,
+    load: readConfig,
+    file: configFile(settingsFile ?? DEFAULT_FILE),
+    live: {
+      'http.token': admit,
+      'http.origins': admit,
+      'http.rateLimit': ({ http }) => app.limit(http.rateLimit),
+      'audio.inputMap': ({ audio: { inputMap: inputs } }) => take({ inputs }),
+      'audio.outputMap': ({ audio: { outputMap: outputs } }) => take({ outputs }),
+      'log.level': ({ log: { level } }) => void (log.level = level),
+    },
+    restart: (audio) => session.select(audio, undefined),
+  });
   const operations = {
     session,
     log,
+    settings,
     snapshots: snapshotFiles(config.stateDir, log),
     library: libraryFiles(config.stateDir, log),
     morph: new Morph(session),
@@ -244,25 +269,6 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     );
   }
   if (settingsFile !== undefined) {
-    const admit = ({ http }: Config): void => access.configure(http);
-    const take: (map: Parameters<Machine['mapChannels']>[0]) => void = (map) => {
-      const mapped = session.machine.mapChannels(map, undefined);
-      if (!mapped.ok) log.error(mapped.problem.detail);
-    };
-    const settings = new Settings({
-      config,
-      log,
-      load: readConfig,
-      live: {
-        'http.token': admit,
-        'http.origins': admit,
-        'http.rateLimit': ({ http }) => app.limit(http.rateLimit),
-        'audio.inputMap': ({ audio: { inputMap: inputs } }) => take({ inputs }),
-        'audio.outputMap': ({ audio: { outputMap: outputs } }) => take({ outputs }),
-        'log.level': ({ log: { level } }) => void (log.level = level),
-      },
-      restart: (audio) => session.select(audio, undefined),
-    });
     // One that is gone says nothing: it does not ask for all defaults.
     const onSave = async (text: Result<string>): Promise<void> => {
       if (text.ok) await settings.reload();
@@ -315,6 +321,17 @@ function watchSecrets(config: Config, access: Access, app: App, log: Log): FileW
   if (tokens.ok) access.keep(tokens.value);
   return watches;
 }
+
+/** Keeps its rights and owner when it is changed. */
+const configFile = (path: string): SettingsFile => ({
+  get name() {
+    return existsSync(path) ? basename(path) : null;
+  },
+  async read() {
+    return existsSync(path) ? readFile(path, 'utf8') : '';
+  },
+  write: (text) => writeFileAtomic(path, text),
+});
 
 /** One listing at a time, however many ask: each is a process. */
 function coalesced<T>(list: () => Promise<T>): () => Promise<T> {

@@ -358,6 +358,7 @@ export class Model {
       case 'library.changed':
       case 'audition.changed':
       case 'history.changed':
+      case 'config.changed':
       case 'recordings.changed':
         return;
     }

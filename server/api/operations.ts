@@ -14,6 +14,7 @@ import { patchSchema } from '../../dsp/patch/schema.ts';
 import { AUDITION_OPERATIONS } from './audition.ts';
 import { EDIT_OPERATIONS } from './edits.ts';
 import type { ErrorCode } from './errors.ts';
+import { CONFIG_OPERATIONS } from './config.ts';
 import { EVENT_OPERATIONS } from './events.ts';
 import { HISTORY_OPERATIONS } from './history.ts';
 import { LIBRARY_OPERATIONS } from './library.ts';
@@ -297,6 +298,7 @@ export const OPERATIONS = {
   ...LOG_OPERATIONS,
   ...SYSTEM_OPERATIONS,
   ...EVENT_OPERATIONS,
+  ...CONFIG_OPERATIONS,
   ...SIGNAL_OPERATIONS,
 } as const satisfies { readonly [K in OperationId]: OperationSpec };
 

@@ -84,6 +84,8 @@ export const ROUTES = {
   'recordings.delete': ['DELETE', '/recordings/{name}', 'control'],
   'logs.tail': ['GET', '/logs', 'admin'],
   'events.list': ['GET', '/events', 'view'],
+  'config.get': ['GET', '/config', 'admin'],
+  'config.update': ['PATCH', '/config', 'admin'],
   'signals.list': ['GET', '/signals', 'view'],
 } as const satisfies Record<
   string,

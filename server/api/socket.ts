@@ -6,6 +6,7 @@
  */
 
 import type { AuditionState } from './audition.ts';
+import type { ConfigChanged } from './config.ts';
 import type { NextEdits } from './edits.ts';
 import type { HistoryChange } from './history.ts';
 import type { LibraryHeading } from './library.ts';
@@ -75,6 +76,7 @@ export interface Changes {
   readonly 'morph.changed': MorphState;
   readonly 'edits.changed': NextEdits;
   readonly 'history.changed': HistoryChange;
+  readonly 'config.changed': ConfigChanged;
   readonly 'recordings.changed': RecordingChange;
 }
 export type ChangeKind = keyof Changes;

@@ -30,6 +30,7 @@ import { answer, passOn, refuse, summary, type Outcome } from './outcome.ts';
 import { namedPatch } from './patch-input.ts';
 import type { Recordings } from './recordings.ts';
 import { AUDITION_RUNNERS } from './runners/audition.ts';
+import { CONFIG_RUNNERS } from './runners/config.ts';
 import { EDIT_RUNNERS } from './runners/edits.ts';
 import { HISTORY_RUNNERS } from './runners/history.ts';
 import { LIBRARY_RUNNERS } from './runners/library.ts';
@@ -39,6 +40,7 @@ import { SIGNAL_RUNNERS } from './runners/signals.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
 import { SYSTEM_RUNNERS } from './runners/system.ts';
 import type { Origin, Session } from './session.ts';
+import type { Settings } from './settings.ts';
 import type { Signals } from './signals.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 import { infoOf, metersOf, paramOf, paramsOf } from './state.ts';
@@ -54,6 +56,7 @@ export interface Host {
   readonly history: History;
   readonly logs: LogTail;
   readonly events: EventTail;
+  readonly settings: Settings;
   readonly signals: Signals;
   readonly recordings: Recordings;
   listDevices(): Promise<Result<AudioDevice[]>>;
@@ -196,6 +199,7 @@ const RUNNERS: Runners = {
   ...LIBRARY_RUNNERS,
   ...AUDITION_RUNNERS,
   ...SNAPSHOT_RUNNERS,
+  ...CONFIG_RUNNERS,
   ...EDIT_RUNNERS,
   ...HISTORY_RUNNERS,
   ...RECORDING_RUNNERS,

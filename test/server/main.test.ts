@@ -269,6 +269,45 @@ test('a configuration file that is saved is taken while it runs, a wrong one is 
   for (const unsaid of ['7777', '1234']) expect(stderr).not.toContain(`is ${unsaid}`);
 });
 
+test('settings are changed over the API in the file, with its comments, and hold after a restart', async () => {
+  const file = join(directory, 'host.yaml');
+  const text = 'log: { level: info } # quiet\naudio:\n  # for the bench\n';
+  writeFileSync(file, text);
+  const first = launch('--config', 'host.yaml');
+  const client = await ready(first);
+  const changed = await client.config.update({
+    settings: { 'audio.blockSize': 512, 'log.level': 'warn' },
+  });
+  expect(changed).toMatchObject({ file: 'host.yaml', changed: { length: 2 } });
+  expect((await client.status.get()).engine.blockSize).toBe(512);
+  expect(readFileSync(file, 'utf8')).toBe(
+    'log: { level: "warn" } # quiet\naudio:\n  blockSize: 512\n  # for the bench\n',
+  );
+  const refused = client.config.update({ settings: { 'audio.blockSize': 3 } });
+  await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  await expect(refused).rejects.not.toThrow(directory);
+  first.child.kill('SIGTERM');
+  await first.ended;
+
+  const second = launch('--config', 'host.yaml');
+  const again = await ready(second);
+  const { settings } = await again.config.get();
+  expect(settings.find(({ key }) => key === 'audio.blockSize')).toMatchObject({ value: 512 });
+  second.child.kill('SIGTERM');
+  await second.ended;
+}, 60_000);
+
+test('settings are changed where there is no file yet', async () => {
+  const daemon = launch();
+  const client = await ready(daemon);
+  expect((await client.config.get()).file).toBeNull();
+  await client.config.update({ settings: { 'log.level': 'warn' } });
+  expect(readFileSync(join(directory, 'livegrad.yaml'), 'utf8')).toBe('log:\n  level: "warn"\n');
+  expect((await client.config.get()).file).toBe('livegrad.yaml');
+  daemon.child.kill('SIGTERM');
+  await daemon.ended;
+}, 60_000);
+
 test('a damaged certificate, or file of tokens, stops the start', async () => {
   writeFileSync(join(directory, 'cert.pem'), 'no certificate');
   const tls = ['--http-tls-cert', 'cert.pem', '--http-tls-key', 'cert.pem'];

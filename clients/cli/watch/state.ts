@@ -129,6 +129,7 @@ export function takeChange(state: WatchState, change: Change): boolean {
     case 'morph.changed':
     case 'edits.changed':
     case 'history.changed':
+    case 'config.changed':
     case 'recordings.changed':
       break;
   }

@@ -40,6 +40,7 @@ const NOTICES: { readonly [K in ChangeKind]: z.ZodObject } = {
   'snapshots.changed': z.strictObject({ snapshots: z.array(headingSchema) }),
   'morph.changed': morphSchema,
   'edits.changed': z.strictObject({ undo: z.string().nullable(), redo: z.string().nullable() }),
+  'config.changed': z.strictObject({ settings: z.array(z.string()) }),
   'history.changed': z.strictObject({
     run: z.int(),
     what: z.enum(['began', 'ended', 'deleted']),

@@ -325,6 +325,7 @@ test('the codes that the control plane mentions are those of the table', () => {
     'recordings',
     'runners/history',
     'session',
+    'settings',
     'snapshot',
     'snapshot-files',
     'socket',

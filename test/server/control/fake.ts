@@ -13,6 +13,7 @@ import { pino } from 'pino';
 import type { Result } from '../../../dsp/diagnostic.ts';
 import { EXAMPLES } from '../../../dsp/examples/index.ts';
 import type { Patch } from '../../../dsp/patch/schema.ts';
+import { loadConfig } from '../../../config/load.ts';
 import { WavWriter } from '../../../server/audio/wav.ts';
 import { configSchema, rateIn, type AudioSettings } from '../../../config/schema.ts';
 import { Compiler } from '../../../server/compile/compiler.ts';
@@ -28,6 +29,7 @@ import { Morph } from '../../../server/control/morph.ts';
 import type { Host } from '../../../server/control/operations.ts';
 import { Recordings, type RecordingEngine } from '../../../server/control/recordings.ts';
 import { Session, type Engine, type PatchCompiler } from '../../../server/control/session.ts';
+import { Settings } from '../../../server/control/settings.ts';
 import { Signals, type SignalEngine } from '../../../server/control/signals.ts';
 import { snapshotFiles } from '../../../server/control/snapshot-files.ts';
 import type { Role } from '../../../server/api/roles.ts';
@@ -300,6 +302,8 @@ export interface Bench extends App {
   readonly session: Session;
   readonly host: Host & { devices: Result<AudioDevice[]> };
   readonly stateDir: string;
+  /** Where its settings are. */
+  readonly disk: { text: string; isFull: boolean };
   /** Where it listens; only after `listen`. */
   listen(): Promise<string>;
   close(): Promise<void>;
@@ -345,8 +349,37 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     tell: (change) => void session.announce('history.changed', change, undefined),
   });
   const audition = new Audition(session);
+  const disk = { text: '# settings\naudio: { backend: virtual }\n', isFull: false };
+  const load = (text = disk.text) =>
+    loadConfig({ argv: ['--config', 'livegrad.yaml'], env: {}, readFile: () => text });
+  const loaded = load();
+  if (!loaded.ok) throw new Error(loaded.diagnostics[0]?.message);
+  const ignore = (): void => {};
+  const settings = new Settings({
+    config: loaded.value.config,
+    log: silent,
+    load,
+    file: {
+      name: 'livegrad.yaml',
+      read: async () => disk.text,
+      write: async (text) => {
+        if (disk.isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+        disk.text = text;
+      },
+    },
+    live: {
+      'http.token': ignore,
+      'http.origins': ignore,
+      'http.rateLimit': ignore,
+      'audio.inputMap': ignore,
+      'audio.outputMap': ignore,
+      'log.level': ignore,
+    },
+    restart: (audio) => session.select(audio, undefined),
+  });
   const host: Bench['host'] = {
     session,
+    settings,
     log: silent,
     snapshots: snapshotFiles(stateDir, silent),
     library: libraryFiles(stateDir, silent),
@@ -391,6 +424,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     session,
     host,
     stateDir,
+    disk,
     listen: () => app.http.listen({ port: 0, host: '127.0.0.1' }),
     close: async () => {
       await app.http.close();

@@ -431,6 +431,18 @@ export const ROWS: Rows = {
   },
   'schedule.ahead': { input: { count: 3 }, tells: [], errors: UNTRAINED },
   'schedule.preview': { input: { count: 3 }, tells: [], errors: UNTRAINED },
+  'config.get': { input: {}, tells: [], errors: {} },
+  'config.update': {
+    input: { settings: { 'log.level': 'warn', 'http.rateLimit': null } },
+    tells: ['config.changed'],
+    errors: {
+      NOT_KEPT: { arrange: ({ disk }) => (disk.isFull = true) },
+      DEVICE_REFUSED: {
+        arrange: ({ engine }) => (engine.failSelect = 'no such device'),
+        input: { settings: { 'audio.blockSize': 512 } },
+      },
+    },
+  },
   'events.list': { input: {}, tells: [], errors: {} },
   'signals.list': { input: {}, tells: [], errors: {} },
   'library.list': { arrange: shelved, input: {}, tells: [], errors: {} },

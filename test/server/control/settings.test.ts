@@ -12,7 +12,7 @@ import { Settings } from '../../../server/control/settings.ts';
 import { bench } from './fake.ts';
 
 /** What is followed, and what became of it. */
-function followed(start: string) {
+function followed(start: string, more: Readonly<Record<string, string>> = {}) {
   let yaml = start;
   const lines: string[] = [];
   const live: string[] = [];
@@ -27,14 +27,24 @@ function followed(start: string) {
       },
     }),
   );
-  const env = { LIVEGRAD_HTTP_PORT: '9999' };
-  const load = () => loadConfig({ argv: ['--config', 'a.yaml'], env, readFile: () => yaml });
+  const env = { LIVEGRAD_HTTP_PORT: '9999', ...more };
+  const load = (text = yaml) =>
+    loadConfig({ argv: ['--config', 'a.yaml'], env, readFile: () => text });
+  const disk = { isFull: false };
   const first = load();
   if (!first.ok) throw new Error(first.diagnostics[0]?.message);
   const settings = new Settings({
     config: first.value.config,
     log,
     load,
+    file: {
+      name: 'a.yaml',
+      read: async () => yaml,
+      write: async (text) => {
+        if (disk.isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+        yaml = text;
+      },
+    },
     live: {
       'http.token': ({ http }) => live.push(`token ${http.token}`),
       'http.origins': ({ http }) => live.push(`origins ${http.origins.join()}`),
@@ -54,7 +64,7 @@ function followed(start: string) {
     await settings.reload();
     return [...lines];
   };
-  return { save, live, restarts, opens };
+  return { save, live, restarts, opens, disk, settings, text: () => yaml };
 }
 
 test('settings that can be taken at once are, each once, and a token is not told', async () => {
@@ -136,4 +146,70 @@ test('another token, origin or limit holds from then on, and cuts off who came w
   } finally {
     await host.close();
   }
+});
+
+const COMMENTED = `# mine
+audio:
+  blockSize: 128 # small
+`;
+
+test('a client changes the file and nothing else in it, and what counts at once does', async () => {
+  const { settings, live, restarts, text } = followed(COMMENTED);
+  const taken = await settings.update({ 'audio.blockSize': 256, 'log.level': 'warn' });
+  expect(taken).toEqual(
+    answer({
+      file: 'a.yaml',
+      changed: [
+        { key: 'audio.blockSize', effect: 'engine' },
+        { key: 'log.level', effect: 'live' },
+      ],
+    }),
+  );
+  expect(text()).toBe(`${COMMENTED.replace('128', '256')}log:\n  level: "warn"\n`);
+  expect(live).toEqual(['level warn']);
+  expect(restarts).toEqual([{ blockSize: 256 }]);
+  expect(await settings.update({ 'osc.announce': false })).toMatchObject({
+    value: { changed: [{ key: 'osc.announce', effect: 'start' }] },
+  });
+  const announce = settings.state.settings.find(({ key }) => key === 'osc.announce');
+  expect(announce).toMatchObject({ value: true, next: false });
+  await settings.update({ 'log.level': null });
+  expect(live.at(-1)).toBe('level info');
+  expect(await settings.update({ 'audio.blockSize': 256 })).toMatchObject({
+    value: { changed: [] },
+  });
+});
+
+test.each<[Record<string, string | number>, string]>([
+  [{ 'audio.blokSize': 256 }, 'did you mean "audio.blockSize"?'],
+  [{ 'http.token': 'mine' }, 'can be changed over the API'],
+  [{ 'audio.outputFile': '/etc/passwd' }, 'can be changed over the API'],
+  [{ 'audio.blockSize': 3 }, 'expected whole number, 16 to 8192'],
+  [{ 'audio.blockSize': 256, 'log.level': 'loud' }, 'log.level'],
+])('%j is refused, and nothing is changed', async (wanted, words) => {
+  const { settings, live, restarts, text } = followed(COMMENTED);
+  const refused = await settings.update(wanted);
+  if (refused.ok) throw new Error('it was taken');
+  expect(refused.problem.code).toBe('INVALID_INPUT');
+  expect(JSON.stringify(refused.problem)).toContain(words.replaceAll('"', '\\"'));
+  expect([text(), live, restarts]).toEqual([COMMENTED, [], []]);
+});
+
+test('what a variable decides, a disk refuses or a device does not take changes nothing', async () => {
+  const { settings, live, opens, disk, text } = followed(COMMENTED, {
+    LIVEGRAD_AUDIO_SAMPLE_RATE: '96000',
+  });
+  expect(await settings.update({ 'audio.sampleRate': 44100 })).toMatchObject({
+    problem: { code: 'INVALID_INPUT', detail: expect.stringContaining('a variable or flag') },
+  });
+  disk.isFull = true;
+  expect(await settings.update({ 'log.level': 'warn' })).toMatchObject({
+    problem: { code: 'NOT_KEPT', detail: expect.stringContaining('ENOSPC') },
+  });
+  disk.isFull = false;
+  opens.ok = false;
+  const both = { 'log.level': 'warn', 'audio.blockSize': 512 };
+  expect(await settings.update(both)).toMatchObject({ problem: { code: 'DEVICE_REFUSED' } });
+  expect(text()).toBe(COMMENTED);
+  expect(live).toEqual(['level warn', 'level info']);
 });
