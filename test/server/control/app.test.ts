@@ -59,26 +59,6 @@ test('the status has the engine, the training and the revision', async () => {
   });
 });
 
-test('every operation that only looks answers with what its schema says', async () => {
-  const { send, engine } = await start({ isRecorded: true });
-  await send('PUT', '/snapshots/warm', {});
-  await send('PUT', '/library/warm', {});
-  engine.crank();
-  const { runs } = (await send('GET', '/history')).body as { runs: { run: number }[] };
-  const fields = { id: 'gain', name: 'warm', run: String(runs[0]?.run) };
-  for (const id of OPERATION_IDS) {
-    const [method, path] = ROUTES[id];
-    if (method !== 'GET') continue;
-    const address = Object.entries(fields).reduce(
-      (made: string, [field, value]) => made.replace(`{${field}}`, value),
-      path,
-    );
-    const { status, body } = await send('GET', address);
-    expect(status, id).toBe(200);
-    expect(OPERATIONS[id].output.parse(body), id).toEqual(body);
-  }
-});
-
 test('an id is taken with its slashes and URL-encoded', async () => {
   const { send } = await start();
   for (const id of ['hidden/gain', 'hidden%2Fgain']) {
