@@ -1,13 +1,15 @@
 /** Every operation of a host from the command line: `call`, with the rows of the conformance test. */
 
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Answer } from '../../../clients/cli/answer.ts';
 import { createProgram } from '../../../clients/cli/program.ts';
 import { OPERATIONS } from '../../../server/api/operations.ts';
-import { OPERATION_IDS } from '../../../server/api/routes.ts';
+import { FILE_OPERATIONS, OPERATION_IDS } from '../../../server/api/routes.ts';
 import { bench, type Bench } from '../../server/control/fake.ts';
 import { ROWS } from '../../server/control/rows.ts';
-import { livegradJson } from './run.ts';
+import { livegradJson, scratch } from './run.ts';
 
 let host: Bench | undefined;
 afterEach(async () => {
@@ -32,6 +34,15 @@ test.each(OPERATION_IDS)('call %s answers what the host says', async (id) => {
   const url = await host.listen();
   const given = typeof input === 'function' ? await input(host) : input;
   const words = Object.keys(given).length === 0 ? [] : [JSON.stringify(given)];
+  if (FILE_OPERATIONS.some((one) => one === id)) {
+    const without = await cli('call', id, ...words, '--url', url);
+    expect(without).toMatchObject({ ok: false, exit: 2 });
+    const file = join(scratch(), 'answer');
+    const written = await cli('call', id, ...words, '--output', file, '--url', url);
+    expect(written).toMatchObject({ ok: true, document: { file, bytes: statSync(file).size } });
+    expect(statSync(file).size).toBeGreaterThan(0);
+    return;
+  }
   const answered = await cli('call', id, ...words, '--url', url);
   if (!answered.ok) throw new Error(JSON.stringify(answered.findings));
   expect(OPERATIONS[id].output.parse(answered.document)).toEqual(answered.document);
