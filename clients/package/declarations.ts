@@ -60,7 +60,7 @@ async function withoutSchemas(path: string, sources: Sources): Promise<string> {
       return [`export type ${head} = Operations[K]['${field}'];`];
     }
     if (code.startsWith('type Operations =')) return [operationsType(exported, named)];
-    return /\bz\./u.test(code) || /typeof \w+_?OPERATIONS\b/u.test(code) ? [] : [statement];
+    return /\bz\./u.test(code) ? [] : [statement];
   });
   const helpers = [...named].map(([name, type]) => `type ${name} = ${type};`);
   const text = [...kept, ...helpers].join('\n').replaceAll(/( from '\.[^']*)\.ts';/gu, "$1.js';");
