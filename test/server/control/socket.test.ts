@@ -526,6 +526,28 @@ test('a client that does not read is bounded, loses telemetry only, and is told'
   expect((sequences[gapAt] ?? 0) - (sequences[gapAt - 1] ?? 0)).toBeGreaterThan(1);
 });
 
+test('a client that does not read costs the others nothing: they get every frame', async () => {
+  const { url, engine, sockets } = await start({ queueLimit: 128 * 1024 });
+  const [idle, reader] = [await join(url), await join(url)];
+  for (const peer of [idle, reader]) await peer.ask('subscribe', { topics: ['params'], rate: 60 });
+  idle.socket.pause();
+  const now = vi.spyOn(performance, 'now');
+  let time = performance.now();
+  const params = new Float64Array(4000);
+  for (let i = 0; i < 300; i++) {
+    now.mockReturnValue((time += 17));
+    engine.crank({ params });
+    if (i % 5 === 0) await vi.waitUntil(() => reader.frames.length > i, { interval: 1 });
+  }
+  now.mockRestore();
+  await vi.waitUntil(() => reader.frames.length === 300);
+  expect(reader.frames.map(({ sequence }) => sequence)).toEqual([...Array(300).keys()]);
+  expect(reader.frames.some(({ gap }) => gap)).toBe(false);
+  const dropped = sockets.queues.map((queue) => queue.dropped);
+  expect(Math.min(...dropped)).toBe(0);
+  expect(Math.max(...dropped)).toBeGreaterThan(0);
+});
+
 test('a client that lets even answers pile up is disconnected', async () => {
   const { url, sockets } = await start({ queueLimit: 64 * 1024 });
   const peer = await join(url);
