@@ -36,12 +36,12 @@ const later =
 
 const VIEWS = {
   Learn,
-  Schedule: later(async () => (await import('./schedule.tsx')).Schedule),
+  Schedule: later(async () => (await import('./views.ts')).Schedule),
   Mixer,
-  Signal: later(async () => (await import('./signal.tsx')).Signal),
+  Signal: later(async () => (await import('./views.ts')).Signal),
   Patch: later(async () => (await import('./patch.tsx')).Patch),
-  Device: later(async () => (await import('./device.tsx')).Device),
-  History: later(async () => (await import('./history.tsx')).History),
+  Device: later(async () => (await import('./views.ts')).Device),
+  History: later(async () => (await import('./views.ts')).History),
 } as const satisfies Record<string, ViewOf>;
 type View = keyof typeof VIEWS;
 const NAMES = Object.keys(VIEWS) as readonly View[];

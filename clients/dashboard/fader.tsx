@@ -35,7 +35,10 @@ function Track({ model, param, label, target }: Props) {
   const { id } = param;
   const range = rangeOf(param);
   const current = (): number => model.values.get(id) ?? param.value;
-  const to = (value: number): void => model.set(id, settle(value, range));
+  const to = (value: number): void => {
+    model.set(id, settle(value, range));
+    draw();
+  };
   /** By a share of the track, at least by a step. */
   const move = (share: number): void => {
     const value = current();

@@ -47,6 +47,8 @@ export function History({ model }: { readonly model: Model }) {
 
   if (runs === undefined) return <p class="empty">{asked}</p>;
   const shown = runs.filter(({ run }) => chosen.has(run) && series.has(run));
+  // All at once, so that nothing is pushed down.
+  if (first.length > 0 && shown.length === 0) return <p class="empty">Reading curves …</p>;
   const curves = shown.map(({ run }) => series.get(run)!);
   const quantities = quantitiesOf(curves);
   const what = quantities.includes(quantity) ? quantity : 'loss';

@@ -11,6 +11,11 @@ export function useModel(model: Model): void {
   useEffect(() => model.watch(() => redraw(undefined)), [model]);
 }
 
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+/** Of a person who wants no motion nothing moves by itself more than twice a second. */
+export const paceOf = (rate: number): number => (calm.matches ? Math.min(2, rate) : rate);
+
 /**
  * At most `rate` times a second, and after every drawing of the component; `draw` must be cheap.
  * What is in a part of the page that is scrolled out of sight waits until it is seen again.
@@ -30,7 +35,7 @@ export function useFrame(
     const now = state.current;
     let last = 0;
     const end = model.onFrame((time) => {
-      if (!now.isSeen || time - last < 1000 / rate - 4) return;
+      if (!now.isSeen || time - last < 1000 / paceOf(rate) - 4) return;
       last = time;
       now.draw();
     });

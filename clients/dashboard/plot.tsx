@@ -2,8 +2,7 @@
  * Curves on axes, as every view draws them: uPlot in the colours of the page, saved as a picture or
  * as a table, read with a cursor by mouse, touch or arrow keys.
  *
- * Invariants: drawn at most `rate` times a second, twice where reduced motion is asked for, and not
- * at all out of sight; made anew only where its `shape`, the page's colours or its size change.
+ * Invariants: drawn at most `rate` times a second, and not at all out of sight; made anew only where its `shape`, the page's colours or its size change.
  */
 
 import { useEffect, useRef } from 'preact/hooks';
@@ -15,7 +14,7 @@ import { csvOf, pictureOf, save } from './save.ts';
 
 const HEIGHT = { wide: 220, narrow: 150 };
 
-const calm = matchMedia('(prefers-reduced-motion: reduce)');
+const phone = matchMedia('(max-width: 760px)');
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
 /** How the page looks now: its colours by their names, and what all axes share. */
@@ -61,8 +60,7 @@ export function Plot(props: Props) {
     if (box === null) return undefined;
     const size = (): { width: number; height: number } => {
       const { wide, narrow } = newest.current.height ?? HEIGHT;
-      const width = Math.max(240, box.clientWidth);
-      return { width, height: width < 560 ? narrow : wide };
+      return { width: Math.max(240, box.clientWidth), height: phone.matches ? narrow : wide };
     };
     const make = (): void => {
       plot.current?.destroy();
@@ -97,7 +95,7 @@ export function Plot(props: Props) {
     };
   }, [model, shape]);
 
-  useFrame(model, () => rate > 0 && plot.current?.setData(data()), paceOf(rate), ref);
+  useFrame(model, () => rate > 0 && plot.current?.setData(data()), rate, ref);
   useEffect(() => {
     if (rate === 0) plot.current?.setData(data());
   });
@@ -128,6 +126,9 @@ export function Plot(props: Props) {
     return made.setCursor({ left: Math.min(wide, Math.max(0, left)), top: 0 }, true);
   };
 
+  const { wide, narrow } = props.height ?? HEIGHT;
+  // Its room is there before it is.
+  const room = `--wide:${wide}px;--narrow:${narrow}px`;
   return (
     <figure class="plot">
       <figcaption>
@@ -145,11 +146,12 @@ export function Plot(props: Props) {
         </button>
       </figcaption>
       {onCursor === undefined ? (
-        <div ref={ref} class="canvas" aria-hidden="true" />
+        <div ref={ref} class="canvas" style={room} aria-hidden="true" />
       ) : (
         <div
           ref={ref}
           class="canvas"
+          style={room}
           role="application"
           tabIndex={0}
           aria-label={`${title}; arrow keys move the cursor, Enter marks the place`}
@@ -163,9 +165,6 @@ export function Plot(props: Props) {
 
 /** Room for the last word of the lower axis, where there is no other axis on the right. */
 const PADDING: uPlot.Padding = [10, 16, 0, 0];
-
-/** A person who wants calm sees two pictures a second. */
-export const paceOf = (rate: number): number => (calm.matches ? Math.min(2, rate) : rate);
 
 function placeOf({ cursor, data }: uPlot): Place | undefined {
   const { idx } = cursor;

@@ -30,6 +30,14 @@ export function valueAt(place: number, range: Range): number {
   return settle(isLog(range) ? min * (max / min) ** p : min + p * (max - min), range);
 }
 
+/** A share of the way from one value to another, evenly on the scale; the ends are the values. */
+export function between(from: number, to: number, share: number, range: Range): number {
+  if (share <= 0) return from;
+  if (share >= 1) return to;
+  const place = placeOf(from, range) + share * (placeOf(to, range) - placeOf(from, range));
+  return valueAt(place, range);
+}
+
 /** On the grid of the control's step, where it has one, and in its range. */
 export function settle(value: number, { min, max, step }: Range): number {
   const onGrid =

@@ -10,6 +10,7 @@ import type { Input } from '../sdk/client.ts';
 import { number, parseNumber } from './format.ts';
 import { useFrame, useModel } from './hooks.ts';
 import type { Model } from './model.ts';
+import { csvOf, pictureOf, save } from './save.ts';
 import { draftOf, fieldsOf, KINDS, KIND_NAMES, pointsOf, round, spanOf } from './schedules.ts';
 import type { Kind, Place, Point } from './schedules.ts';
 import type { Schedule as Document } from './types.ts';
@@ -58,6 +59,18 @@ export function Schedule({ model }: { readonly model: Model }) {
           position={draft === undefined ? () => model.step - (used.start ?? 0) : undefined}
           onChange={setDraft}
         />
+        <div class="tools">
+          <button type="button" class="quiet" onClick={() => saveTable(curve, window)}>
+            Save CSV
+          </button>
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => model.run(() => savePicture(curve, span))}
+          >
+            Save PNG
+          </button>
+        </div>
         {problem !== '' && <p class="bad">{problem}</p>}
       </section>
       <section class="panel" aria-label="Shape">
@@ -126,6 +139,44 @@ export function Schedule({ model }: { readonly model: Model }) {
 function windowSeconds({ host }: Model): number {
   const { window = 256, every = 1 } = host?.training.settings ?? {};
   return (window * every) / (host?.status.engine.sampleRate ?? 48_000);
+}
+
+function saveTable(curve: Curve | undefined, window: number): void {
+  const rates = curve?.rates ?? [];
+  const steps = rates.map((_, k) => k * (curve?.stride ?? 1));
+  const columns = { step: steps, seconds: steps.map((step) => step * window), rate: rates };
+  save('schedule.csv', new Blob([csvOf(columns)], { type: 'text/csv' }));
+}
+
+/** As on the page, without its handles, twice as fine. */
+async function savePicture(curve: Curve | undefined, span: number): Promise<void> {
+  const [width, height, margin] = [1600, 800, 80];
+  const canvas = document.createElement('canvas');
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext('2d');
+  if (context === null || curve === undefined) return;
+  const axes = axesOf(curve, [], span);
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string): string => style.getPropertyValue(name).trim();
+  const yOf = (rate: number): number =>
+    height - margin - heightOf(rate, axes) * (height - 2 * margin);
+  const xOf = (step: number): number => margin + (step / axes.span) * (width - 2 * margin);
+  context.font = `22px ${colour('--font')}`;
+  context.fillStyle = colour('--dim');
+  context.strokeStyle = colour('--grid');
+  for (const rate of decadesOf(axes)) {
+    context.strokeRect(margin, yOf(rate), width - 2 * margin, 0);
+    context.fillText(number(rate, 2), 4, yOf(rate) + 8);
+  }
+  context.fillText(`${Math.round(axes.span)} steps`, width - 2 * margin - 40, height - margin / 2);
+  context.strokeStyle = colour('--second');
+  context.lineWidth = 4;
+  context.beginPath();
+  curve.rates.forEach((rate, k) => {
+    if (k * curve.stride <= axes.span) context.lineTo(xOf(k * curve.stride), yOf(rate));
+  });
+  context.stroke();
+  save('schedule.png', await pictureOf(canvas, colour('--panel')));
 }
 
 const spanAbove = (steps: number): number => 2 ** Math.ceil(Math.log2(Math.max(64, steps)));

@@ -12,10 +12,10 @@ import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import { decodeScope, decodeSpectrum, type Scope, type Spectrum } from '../sdk/client.ts';
 import { decibels, number } from './format.ts';
-import { useFrame, useModel } from './hooks.ts';
+import { paceOf, useFrame, useModel } from './hooks.ts';
 import { Levels } from './levels.tsx';
 import type { Model } from './model.ts';
-import { paceOf, Plot, type Look, type Place } from './plot.tsx';
+import { Plot, type Look, type Place } from './plot.tsx';
 import {
   beginOf,
   colourOf,

@@ -6,9 +6,11 @@
  */
 
 import { useRef, useState } from 'preact/hooks';
+import { rangeOf } from './fader.tsx';
 import { number, parseNumber, plural } from './format.ts';
 import { useFrame, useModel } from './hooks.ts';
 import type { Model } from './model.ts';
+import { between } from './scale.ts';
 import { Delete } from './sure.tsx';
 import type { Heading, Morph } from './types.ts';
 
@@ -48,6 +50,7 @@ export function Snapshots({ model }: { readonly model: Model }) {
           ))}
         </ul>
       )}
+      <Between model={model} names={snapshots.filter(({ fits }) => fits).map(({ name }) => name)} />
       <form
         class="keep"
         onSubmit={(event) => {
@@ -108,6 +111,68 @@ function Row({ model, snapshot, seconds }: RowProps) {
     </li>
   );
 }
+
+/** Between two snapshots by hand: each control evenly on its own scale. */
+function Between({ model, names }: { readonly model: Model; readonly names: readonly string[] }) {
+  const [ends, setEnds] = useState<readonly [string, string]>(['', '']);
+  const known = useRef(new Map<string, Promise<Values>>());
+  const [first = '', second = ''] = names;
+  if (names.length < 2) return null;
+  const from = names.includes(ends[0]) ? ends[0] : first;
+  const to = names.includes(ends[1]) ? ends[1] : second;
+  const valuesOf = (name: string): Promise<Values> => {
+    const kept = model.snapshots.find((snapshot) => snapshot.name === name);
+    const key = `${name} ${kept?.saved}`;
+    const asked =
+      known.current.get(key) ??
+      model.client.snapshots
+        .get({ name })
+        .then(({ sliders, params }) => ({ ...sliders, ...params }));
+    known.current.set(key, asked);
+    return asked;
+  };
+  const go = async (place: number): Promise<void> => {
+    const [a, b] = await Promise.all([valuesOf(from), valuesOf(to)]);
+    for (const param of model.host?.params ?? []) {
+      const [low, high] = [a[param.id], b[param.id]];
+      if (low === undefined || high === undefined || low === high) continue;
+      model.set(param.id, between(low, high, place, rangeOf(param)));
+    }
+  };
+  const choice = (k: 0 | 1, value: string, label: string) => (
+    <select
+      aria-label={label}
+      value={value}
+      onChange={({ currentTarget }) =>
+        setEnds(k === 0 ? [currentTarget.value, to] : [from, currentTarget.value])
+      }
+    >
+      {names.map((name) => (
+        <option key={name}>{name}</option>
+      ))}
+    </select>
+  );
+  return (
+    <div class="between">
+      {choice(0, from, 'From snapshot')}
+      <input
+        type="range"
+        min="0"
+        max="1"
+        step="0.001"
+        value="0"
+        aria-label={`Between ${from} and ${to}`}
+        onInput={({ currentTarget }) => {
+          const place = Number(currentTarget.value);
+          go(place).catch((error: unknown) => model.say(String(error)));
+        }}
+      />
+      {choice(1, to, 'To snapshot')}
+    </div>
+  );
+}
+
+type Values = Readonly<Record<string, number>>;
 
 function Running({ model, morph }: { readonly model: Model; readonly morph: Morph }) {
   const bar = useRef<HTMLDivElement>(null);

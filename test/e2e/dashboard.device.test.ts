@@ -18,9 +18,9 @@ import { startDaemon, type Daemon } from '../support/daemon.ts';
 import { describeWith } from '../support/packages.ts';
 
 const PICTURES = join(BUILD, 'test', 'dashboard');
-const DESKTOP = { viewport: { width: 1280, height: 800 } } as const;
+const DESKTOP = { viewport: { width: 1440, height: 900 } } as const;
 const PHONE = {
-  viewport: { width: 390, height: 800 },
+  viewport: { width: 390, height: 844 },
   colorScheme: 'dark',
   hasTouch: true,
 } as const;
@@ -55,7 +55,7 @@ describeWith(['chromium'], 'the dashboard', () => {
   async function open(
     view: View,
     options: BrowserContextOptions = DESKTOP,
-    prepare: (page: Page) => Promise<void> = async () => {},
+    prepare: (page: Page) => Promise<unknown> = async () => {},
   ): Promise<Page> {
     const page = await (await browser.newContext(options)).newPage();
     pages.push(page);
@@ -456,6 +456,90 @@ describeWith(['chromium'], 'the dashboard', () => {
       await guarded.stop();
       rmSync(state, { recursive: true, force: true });
     }
+  });
+
+  it('nothing moves by itself more than twice a second where reduced motion is asked for', async () => {
+    await play('gain-scheduler');
+    const drawings = async (reducedMotion: 'reduce' | 'no-preference'): Promise<number> => {
+      const page = await open('learn', { ...DESKTOP, reducedMotion }, (fresh) =>
+        fresh.addInitScript(`
+          globalThis.cleared = 0;
+          const { clearRect } = CanvasRenderingContext2D.prototype;
+          CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+            globalThis.cleared++;
+            return clearRect.apply(this, area);
+          };
+        `),
+      );
+      await page.waitForTimeout(500);
+      const before = await page.evaluate<number>('cleared');
+      await page.waitForTimeout(2000);
+      return (await page.evaluate<number>('cleared')) - before;
+    };
+    expect(await drawings('reduce')).toBeLessThanOrEqual(5);
+    expect(await drawings('no-preference')).toBeGreaterThan(10);
+    // What a person moves follows at once.
+    const page = await open('mixer', { ...DESKTOP, reducedMotion: 'reduce' });
+    const fader = page.getByRole('slider').first();
+    const before = await fader.getAttribute('aria-valuenow');
+    await fader.press('PageUp');
+    expect(await fader.getAttribute('aria-valuenow')).not.toBe(before);
+  });
+
+  it('nothing is pushed about while it is looked at', async () => {
+    await play('compressor');
+    for (const options of [DESKTOP, PHONE]) {
+      for (const view of VIEWS) {
+        const page = await open(view, options, (fresh) =>
+          fresh.addInitScript(`
+            globalThis.shifts = [];
+            new PerformanceObserver((list) => {
+              for (const entry of list.getEntries()) if (!entry.hadRecentInput) {
+                shifts.push([entry.value, ...entry.sources.map(({ node }) =>
+                  (node?.outerHTML ?? node?.textContent ?? '').slice(0, 120))]);
+              }
+            }).observe({ type: 'layout-shift', buffered: true });
+          `),
+        );
+        await page.waitForTimeout(1500);
+        const shifts = await page.evaluate<[number, ...string[]][]>('shifts');
+        const sum = shifts.reduce((all, [value]) => all + value, 0);
+        const told = JSON.stringify(shifts, null, 1);
+        expect(sum, `${view} ${options.viewport.width}: ${told}`).toBeLessThan(0.1);
+        await page.context().close();
+      }
+    }
+  });
+
+  it('every view is reached and worked by the keyboard alone', async () => {
+    await play('compressor');
+    const page = await open('learn');
+    for (const view of VIEWS) {
+      await page.getByRole('link', { name: view }).focus();
+      await page.keyboard.press('Enter');
+      await page.locator(`nav [aria-current][href="#${view}"]`).waitFor();
+      await page.waitForTimeout(300);
+      // Everything that can be pressed or moved is come to by Tab.
+      const missed = await page.evaluate<string[]>(`(() => {
+        const all = document.querySelectorAll(
+          'main :is(a[href], button, input, select, [role=slider], [role=application])',
+        );
+        return [...all]
+          .filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex < 0)
+          .map((one) => one.outerHTML.slice(0, 120));
+      })()`);
+      expect(missed, view).toEqual([]);
+    }
+    await page.getByRole('link', { name: 'Learn' }).press('Enter');
+    const stop = page.getByRole('button', { name: 'Stop', exact: true });
+    for (let k = 0; k < 40; k++) {
+      if (await page.evaluate("document.activeElement?.textContent === 'Stop'")) break;
+      await page.keyboard.press('Tab');
+    }
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Start', exact: true }).waitFor();
+    await page.keyboard.press('Enter');
+    await stop.waitFor();
   });
 
   it('every view is reachable, fits a phone, and axe finds nothing serious', async () => {

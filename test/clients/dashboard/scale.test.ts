@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
+  between,
   originOf,
   placeOf,
   settle,
@@ -53,4 +54,12 @@ it('a bar begins at zero where the range has it inside', () => {
   expect(originOf(linear)).toBe(0.5);
   expect(originOf(log)).toBe(0);
   expect(originOf({ min: 0, max: 1, scale: 'linear' })).toBe(0);
+});
+
+it('half of the way is half of it on the scale, and the ends are the values', () => {
+  const log = { min: 20, max: 20_000, scale: 'log' } as const;
+  expect(between(100, 10_000, 0.5, log)).toBeCloseTo(1000, 6);
+  expect(between(100, 10_000, 0, log)).toBe(100);
+  expect(between(100, 10_000, 1, log)).toBe(10_000);
+  expect(between(1, -1, 0.25, { min: -2, max: 2, scale: 'linear', step: 0.1 })).toBe(0.5);
 });

@@ -1,0 +1,6 @@
+/** The views that are loaded after the first one, together: apart they share too little, and weigh more. */
+
+export { Device } from './device.tsx';
+export { History } from './history.tsx';
+export { Schedule } from './schedule.tsx';
+export { Signal } from './signal.tsx';
