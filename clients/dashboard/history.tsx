@@ -8,6 +8,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
+import { Audition } from './audition.tsx';
 import { duration, number, plural } from './format.ts';
 import { useModel } from './hooks.ts';
 import type { Model } from './model.ts';
@@ -110,6 +111,7 @@ export function History({ model }: { readonly model: Model }) {
           )}
         </section>
       )}
+      <Audition model={model} />
       <Snapshots model={model} />
     </>
   );

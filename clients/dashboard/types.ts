@@ -23,3 +23,4 @@ export type SignalList = Output<'signals.list'>;
 export type Signal = SignalList['signals'][number];
 export type Kept = Output<'library.list'>['patches'][number];
 export type EngineEvent = Output<'events.list'>['events'][number];
+export type Audition = Output<'audition.get'>;

@@ -100,7 +100,9 @@ async function bundle() {
     configFile: false,
     logLevel: 'warn',
     root: SOURCES,
-    oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+    // Whatever environment it is made in: places of sources in every element weigh 5 kB.
+    mode: 'production',
+    oxc: { jsx: { runtime: 'automatic', importSource: 'preact', development: false } },
     build: {
       outDir: FRESH,
       emptyOutDir: true,

@@ -1,6 +1,10 @@
-/** The dashboard in Chromium against a real daemon on the virtual rig, where Chromium is here. */
+/**
+ * The dashboard in Chromium against a real daemon on the virtual rig, where Chromium is here. Pictures
+ * of every view are left in .build/test/dashboard; with UPDATE_PICTURES=1 those of the README are
+ * made anew from them.
+ */
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,12 +16,14 @@ import type { Frame } from '../../server/api/frame.ts';
 import type { SignalList } from '../../server/api/signals.ts';
 import { addToken } from '../../server/control/tokens.ts';
 import { buildDashboard, knownDashboard } from '../../server/launch/dashboard.mjs';
-import { BUILD } from '../../server/launch/paths.mjs';
+import { BUILD, ROOT } from '../../server/launch/paths.mjs';
 import { coloured, feed, saved } from '../support/browser.ts';
 import { startDaemon, type Daemon } from '../support/daemon.ts';
 import { describeWith } from '../support/packages.ts';
 
 const PICTURES = join(BUILD, 'test', 'dashboard');
+/** In READMEs. */
+const SHOWN: readonly string[] = ['learn', 'signal', 'history'];
 const DESKTOP = { viewport: { width: 1440, height: 900 } } as const;
 const PHONE = {
   viewport: { width: 390, height: 844 },
@@ -76,8 +82,13 @@ describeWith(['chromium'], 'the dashboard', () => {
     return page;
   }
 
-  const shoot = (page: Page, name: string) =>
-    page.screenshot({ path: join(PICTURES, `${name}.png`) });
+  const shoot = async (page: Page, name: string): Promise<void> => {
+    const path = join(PICTURES, `${name}.png`);
+    await page.screenshot({ path });
+    if (process.env['UPDATE_PICTURES'] === '1' && SHOWN.includes(name)) {
+      copyFileSync(path, join(ROOT, 'clients', 'dashboard', `${name}.png`));
+    }
+  };
   const play = (example: string) => daemon.request('PUT', '/patch', { example });
   const valueOf = async (id: string): Promise<number> =>
     ((await daemon.request('GET', `/params/${id}`)) as { value: number }).value;
@@ -314,7 +325,7 @@ describeWith(['chromium'], 'the dashboard', () => {
     });
     await page.getByRole('combobox', { name: 'Curve of' }).selectOption('feedback');
     await page.getByText('feedback of 2 runs, over seconds').waitFor();
-    await shoot(page, 'history-compared');
+    await shoot(page, 'history');
     const all = page.getByRole('checkbox', { name: /^Draw/u });
     const count = await all.count();
     await page
@@ -323,6 +334,39 @@ describeWith(['chromium'], 'the dashboard', () => {
       .click();
     await page.getByRole('button', { name: /^Really delete one-pole/u }).click();
     await expect.poll(() => all.count()).toBe(count - 1);
+  });
+
+  it('a snapshot is heard against what plays, by the hand of either page', async () => {
+    await play('gain');
+    await daemon.request('POST', '/training/stop');
+    await daemon.request('PUT', '/params/hidden/gain', { value: 1.6 });
+    for (const [name, value] of [
+      ['loud', 1.6],
+      ['soft', 0.4],
+    ] as const) {
+      await daemon.request('PUT', '/params/hidden/gain', { value });
+      await daemon.request('PUT', `/snapshots/${name}`, {});
+    }
+    const page = await open('history');
+    const other = await open('history', PHONE);
+    const way = page.getByRole('slider', { name: 'Between loud and soft' });
+    await way.fill('0.5');
+    await expect.poll(() => valueOf('hidden/gain')).toBeCloseTo(1, 2);
+    await way.fill('0');
+    await expect.poll(() => valueOf('hidden/gain')).toBe(1.6);
+
+    await page.getByRole('combobox', { name: 'Against what plays' }).selectOption('snapshot,soft');
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await page.getByRole('button', { name: /^B soft/u, pressed: true }).waitFor();
+    await expect.poll(() => valueOf('hidden/gain')).toBe(0.4);
+    await other.getByRole('button', { name: /^A gain/u }).click();
+    await page.getByRole('button', { name: /^A gain/u, pressed: true }).waitFor();
+    await expect.poll(() => valueOf('hidden/gain')).toBe(1.6);
+    await shoot(other, 'audition-phone');
+    await shoot(page, 'audition');
+    await page.getByRole('button', { name: 'Return to A' }).click();
+    await other.getByRole('button', { name: 'Compare' }).waitFor();
+    for (const name of ['loud', 'soft']) await daemon.request('DELETE', `/snapshots/${name}`);
   });
 
   it('signals are drawn where they are, frozen, measured and saved', async () => {
@@ -413,7 +457,7 @@ describeWith(['chromium'], 'the dashboard', () => {
     expect(await saved(page, 'Save CSV: scope')).toBe(before);
     expect(before).toMatch(/^ms,target,estimate,error,in1/u);
     expect(await saved(page, 'Save PNG: spectrum')).toMatch(/^.PNG/u);
-    await shoot(page, 'signal-frozen');
+    await shoot(page, 'signal');
   });
 
   it('tells of a killed engine, shows nothing stale as live, and comes back', async () => {
@@ -545,7 +589,13 @@ describeWith(['chromium'], 'the dashboard', () => {
   it('every view is reachable, fits a phone, and axe finds nothing serious', async () => {
     await play('one-pole');
     const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-    for (const [name, options] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+    const looks = {
+      desktop: DESKTOP,
+      'desktop-dark': { ...DESKTOP, colorScheme: 'dark' },
+      phone: PHONE,
+      'phone-light': { ...PHONE, colorScheme: 'light' },
+    } as const;
+    for (const [name, options] of Object.entries(looks)) {
       const page = await open('learn', options);
       await page.evaluate(axe);
       for (const view of VIEWS) {
