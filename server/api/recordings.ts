@@ -33,6 +33,7 @@ const begun = {
   bytes: z.int().describe('Of the file.'),
 };
 
+export const begunSchema = z.object(begun);
 export const recordingSchema = z.object({
   ...begun,
   frames: z.int(),
@@ -63,7 +64,7 @@ export const RECORDING_OPERATIONS = {
     input: nothing,
     output: z.object({
       recordings: z.array(recordingSchema),
-      current: z.object(begun).nullable().describe('What is being recorded.'),
+      current: begunSchema.nullable().describe('What is being recorded.'),
       lookback: z
         .number()
         .describe('Seconds of the past that can be kept, once so much has been heard.'),
@@ -94,7 +95,7 @@ export const RECORDING_OPERATIONS = {
       ...made,
       seconds: z.number().min(0.001).max(LONGEST).optional().describe('How long, at most.'),
     }),
-    output: z.object({ ...begun, revision: revisionSchema }),
+    output: begunSchema.extend({ revision: revisionSchema }),
     errors: ['RECORDING_RUNS', 'RECORDING_EXISTS', 'NOTHING_TO_RECORD', 'NOT_KEPT'],
   },
   'recordings.stop': {
@@ -127,9 +128,7 @@ export const RECORDING_OPERATIONS = {
 } as const satisfies Record<string, OperationSpec>;
 
 export type Recording = z.output<typeof recordingSchema>;
-export type RecordingBegun = z.output<
-  (typeof RECORDING_OPERATIONS)['recordings.list']['output']
->['current'] & {};
+export type RecordingBegun = z.output<typeof begunSchema>;
 export type RecordReason = (typeof RECORD_ENDS)[number];
 
 /** Params of the notification `recordings.changed`. */

@@ -31,7 +31,10 @@ import { answer, refuse, type Outcome } from './outcome.ts';
 import type { Origin, Session } from './session.ts';
 
 /** What this needs of the supervisor. */
-export type RecordingEngine = Pick<Supervisor, 'status' | 'lookback' | 'record' | 'endRecord'>;
+export type RecordingEngine = Pick<
+  Supervisor,
+  'status' | 'lookback' | 'record' | 'limitRecord' | 'endRecord'
+>;
 
 export interface RecordingsOptions {
   readonly engine: RecordingEngine;
@@ -176,6 +179,7 @@ export class Recordings {
         rmSync(this.pathOf(recording.name), { force: true });
         return refuse('NOTHING_TO_RECORD', 'nothing has been heard yet');
       }
+      await this.#share();
       const revision = this.#tell({ name: recording.name, what: 'kept', reason: null }, origin);
       return answer({ ...recording, revision });
     });
@@ -321,6 +325,15 @@ export class Recordings {
     } catch (error) {
       return this.#failed(error);
     }
+  }
+
+  /** What is kept beside the one that is made takes from its room. */
+  async #share(): Promise<void> {
+    const job = this.#current;
+    if (job === null) return;
+    let used = 0;
+    for (const { bytes } of (await this.#all()).values()) used += bytes;
+    this.#options.engine.limitRecord(job.id, this.#options.maxBytes - used);
   }
 
   #freeName(patch: string, kept: ReadonlyMap<string, Recording>): string {

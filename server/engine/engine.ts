@@ -496,6 +496,9 @@ function obey(command: Command): void {
     case 'record':
       tellRecorder({ kind: 'begin', order: command.order });
       break;
+    case 'limitRecord':
+      tellRecorder({ ...command, kind: 'limit' });
+      break;
     case 'endRecord':
       tellRecorder({ kind: 'stop', id: command.id });
       break;

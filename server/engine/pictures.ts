@@ -67,9 +67,9 @@ export class Pictures {
    * @param compared  what it shows
    */
   take(now: number, program: number, compared: Compared): Picture[] {
+    const frames = this.#reader.written;
     const due = PICTURES.filter((topic) => this.#isDue(topic, now));
     if (due.length === 0) return [];
-    const frames = this.#reader.written;
     const signals = signalsOf(compared, this.#device.inputs, this.#device.outputs);
     return due.flatMap((topic) => {
       const values =

@@ -21,6 +21,7 @@ export interface RecorderData {
 
 export type RecorderMail =
   | { readonly kind: 'begin'; readonly order: RecordOrder }
+  | { readonly kind: 'limit'; readonly id: number; readonly bytes: number }
   | { readonly kind: 'stop'; readonly id: number };
 
 const { tap, tracks, sampleRate } = workerData as RecorderData;
@@ -38,6 +39,7 @@ function look(): void {
 
 parentPort!.on('message', (mail: RecorderMail) => {
   if (mail.kind === 'begin') recorder.begin(mail.order);
+  else if (mail.kind === 'limit') recorder.limit(mail.id, mail.bytes);
   else recorder.stop(mail.id);
   if (recorder.isBusy) timer ??= setInterval(look, PERIOD);
 });

@@ -48,7 +48,7 @@ export class Recorder {
   begin(order: RecordOrder): void {
     const { id, file, tracks, back, frames, bytes, note } = order;
     const { written, oldest } = this.#reader;
-    const room = Math.floor((Math.min(bytes, MAX_WAV_BYTES) - HEAD_BYTES) / (4 * tracks.length));
+    const room = framesIn(bytes, tracks.length);
     // What is oldest is gone by the time it is read.
     const first = oldest === 0 ? 0 : Math.min(oldest + CHUNK, written);
     const at = Math.max(written - back, first);
@@ -70,6 +70,15 @@ export class Recorder {
       reason: wanted <= room ? 'length' : 'full',
       lost: 0,
     });
+    this.advance();
+  }
+
+  /** The file may have only so many bytes. */
+  limit(id: number, bytes: number): void {
+    const job = this.#jobs.get(id);
+    if (job === undefined) return;
+    const most = job.at + framesIn(bytes, job.order.tracks.length) - job.writer.frames;
+    if (most < job.until) Object.assign(job, { until: Math.max(job.at, most), reason: 'full' });
     this.advance();
   }
 
@@ -122,6 +131,9 @@ export class Recorder {
     this.#ended({ id: order.id, frames: writer.frames, lost, reason: ended, message: said });
   }
 }
+
+const framesIn = (bytes: number, tracks: number): number =>
+  Math.floor((Math.min(bytes, MAX_WAV_BYTES) - HEAD_BYTES) / (4 * tracks));
 
 const noteOf = (note: RecordOrder['note'], lost: number): string =>
   JSON.stringify({ ...note, lost });

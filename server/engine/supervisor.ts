@@ -434,6 +434,11 @@ export class Supervisor {
     return { id, ended };
   }
 
+  /** A recording may have so many bytes from now on, and ends if it has. */
+  limitRecord(id: number, bytes: number): void {
+    if (this.#recording.has(id)) this.#engine?.send({ kind: 'limitRecord', id, bytes });
+  }
+
   /** What has been recorded so far is all of it. */
   endRecord(id: number): void {
     if (this.#recording.has(id)) this.#engine?.send({ kind: 'endRecord', id });

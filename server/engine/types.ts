@@ -278,6 +278,7 @@ export type Command =
   | { readonly kind: 'recall' }
   | { readonly kind: 'record'; readonly order: RecordOrder }
   | { readonly kind: 'endRecord'; readonly id: number }
+  | { readonly kind: 'limitRecord'; readonly id: number; readonly bytes: number }
   | { readonly kind: 'stop' };
 
 /** What became of the request for real-time scheduling. */

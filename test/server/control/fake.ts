@@ -201,6 +201,10 @@ export class FakeEngine implements Engine, SignalEngine, RecordingEngine {
     return { id, ended };
   }
 
+  limitRecord(id: number, bytes: number): void {
+    this.calls.push(`limit ${id} ${bytes}`);
+  }
+
   endRecord(id: number): void {
     this.recording.get(id)?.('asked');
   }

@@ -87,11 +87,13 @@ let idle: Deck;
 let time: number;
 let host: Host;
 
-beforeEach(() => {
+beforeEach(() => start(Tap.create({ inputs: 2, outputs: 2, blockSize: FRAMES }, 4096)));
+
+function start(used: Tap): void {
   inputs = [new Float32Array(FRAMES), new Float32Array(FRAMES)];
   outputs = [new Float32Array(FRAMES), new Float32Array(FRAMES)];
   switches = new Switches();
-  tap = Tap.create({ inputs: 2, outputs: 2, blockSize: FRAMES }, 4096);
+  tap = used;
   time = 0;
   const layout = recordLayout(0, 2, 2);
   const ring = Ring.create(layout.length, 16);
@@ -116,7 +118,7 @@ beforeEach(() => {
     lateBlocks: () => 3,
     onMail: () => undefined,
   });
-});
+}
 
 /** Plays a constant into input 1 for `count` blocks; what came out of both outputs. */
 function play(count: number, x = 0.5): number[][] {
@@ -414,4 +416,19 @@ test('the tap has what was heard and played, and what was compared while it was'
   play(40, 0.5);
   expect(new Set(read(FRAMES)[4])).toEqual(new Set([0]));
   expect(reader.written).toBe(65 * FRAMES);
+});
+
+test('what is played does not depend on the tap, to the bit', () => {
+  const deaf = Tap.create({ inputs: 2, outputs: 2, blockSize: FRAMES }, 4096);
+  for (const name of ['put', 'putSilence', 'advance'] as const) deaf[name] = () => undefined;
+  const heard = [tap, deaf].map((used) => {
+    start(used);
+    const program = deck(1, 0.3);
+    program.steer.setLearning(true);
+    program.steer.setSchedule({ kind: 'constant', rate: 0.1 });
+    host.swap(program);
+    return Array.from({ length: 60 }, (_, k) => play(1, Math.sin(k))).flatMap(([left]) => left!);
+  });
+  expect(heard[0]).toEqual(heard[1]);
+  expect(Math.max(...heard[0]!)).toBeGreaterThan(0.1);
 });

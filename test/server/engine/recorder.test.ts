@@ -123,6 +123,23 @@ test('a file that has no room for more ends', () => {
   expectFrames(0, 1000);
 });
 
+test('a room that becomes smaller ends a file there, or at once', () => {
+  recorder.begin(order());
+  play(2);
+  recorder.advance();
+  recorder.limit(1, HEAD_BYTES + 4 * 2 * 1000);
+  expect(ends).toEqual([]);
+  play(10);
+  recorder.advance();
+  expect(ends).toMatchObject([{ frames: 1000, reason: 'full' }]);
+  expectFrames(0, 1000);
+  recorder.begin(order({ id: 2, file: join(folder, 'other.wav') }));
+  play(10);
+  recorder.advance();
+  recorder.limit(2, 100);
+  expect(ends[1]).toMatchObject({ id: 2, frames: 2560, reason: 'full' });
+});
+
 test('what comes too late is silence, and counted, and the time goes on', () => {
   recorder.begin(order());
   play(1000);

@@ -71,15 +71,19 @@ test('what is overwritten while it is read is noticed', () => {
 test('frames count on where the words in memory begin again', () => {
   const tap = Tap.create(SHAPE, CAPACITY);
   const reader = new TapReader(tap);
-  // Day after day, in steps that a reader takes at least twice in 2³¹ frames.
+  // Day after day, and a reader that looks twice in 2³² frames.
   let total = 0;
-  for (let k = 0; k < 12; k++) {
+  for (let k = 1; k <= 12; k++) {
     tap.advance(2 ** 30);
     total += 2 ** 30;
-    expect(reader.written).toBe(total);
+    if (k % 2 === 0) expect(reader.written).toBe(total);
   }
   write(tap, 7, 16);
-  expect(read(reader, total, 16)?.[0]).toEqual(Array.from({ length: 16 }, (_, i) => 7 + i));
+  const late = new TapReader(tap);
+  expect(late.written).toBe((total + 16) % 2 ** 32);
+  for (const [one, from] of [[reader, total] as const, [late, late.written - 16] as const]) {
+    expect(read(one, from, 16)?.[0]).toEqual(Array.from({ length: 16 }, (_, i) => 7 + i));
+  }
 });
 
 test('a capacity is a power of two within its memory', () => {
