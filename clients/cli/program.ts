@@ -34,6 +34,7 @@ import { rate } from './commands/rate.ts';
 import { schedule } from './commands/schedule.ts';
 import { service } from './commands/service.ts';
 import { set } from './commands/set.ts';
+import { signals } from './commands/signals.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
@@ -65,6 +66,7 @@ const COMMANDS = [
   morph,
   audition,
   history,
+  signals,
   recordings,
   logs,
   mute,

@@ -168,3 +168,20 @@ export function logSparkline(values: readonly number[], width: number, style: St
     })
     .join('');
 }
+
+/** A wave as heights between its largest magnitude, either way; means of equally many neighbours. */
+export function sparkline(wave: readonly number[], width: number, style: Style): string {
+  const each = Math.ceil(wave.length / width);
+  const most = Math.max(...wave.map(Math.abs));
+  if (!(most > 0)) return '';
+  const blocks = (style.unicode ? BLOCKS : ASCII_BLOCKS).slice(1);
+  const groups = Array.from({ length: Math.ceil(wave.length / each) }, (_, k) =>
+    wave.slice(k * each, (k + 1) * each),
+  );
+  return groups
+    .map((group) => {
+      const mean = group.reduce((sum, x) => sum + x, 0) / group.length;
+      return blocks[Math.round(((mean / most + 1) / 2) * (blocks.length - 1))];
+    })
+    .join('');
+}

@@ -78,6 +78,17 @@ describe('a running host', () => {
     expect(await host('mute', 'maybe')).toMatchObject({ exit: 2 });
   });
 
+  it('shows the signals: levels, the loudest frequency, and how late the estimate is', async () => {
+    const { document } = await host('signals');
+    expect(document).toMatchObject({ telemetry: true, delay: 0 });
+    const levels = document['levels'] as { id: string; peak: number; loudest: number }[];
+    expect(levels.map(({ id }) => id).join(' ')).toBe('target estimate error in1 in2 out1 out2');
+    expect(levels[3]!.peak).toBeGreaterThan(0.1);
+    const { stdout } = await livegrad(['signals', '--url', url]);
+    expect(stdout).toMatch(/^in1 +-\d+\.\d +-\d+\.\d +\d+ +\S+/m);
+    expect(stdout).toMatch(/^the estimate is 0 samples \(0\.00 ms\) late$/m);
+  });
+
   it('records, keeps what just happened, and writes the file', async () => {
     const begun = await host('record', 'start', '--name', 'take', '--channels', 'in1,out1');
     expect(begun.document).toMatchObject({ name: 'take', channels: ['in1', 'out1'] });
