@@ -87,6 +87,8 @@ let recorder: Worker | null = null;
 let lag: { readonly at: number; readonly program: number; readonly value: Lag } | null = null;
 /** That was asked what it remembers. */
 let recalling: Playing | null = null;
+/** What the program remembers is asked for while it is on its way. */
+let isAsked = false;
 /** Are programs to be tried on eight numbers at a time? */
 let revectorize: Extract<Command, { kind: 'open' }>['revectorize'] = 'off';
 
@@ -274,8 +276,10 @@ function recallRoom(artifact: Artifact): RecallRoom | null {
   };
 }
 
-/** Asks the audio thread what the program remembers; `tick` finds the answer. */
+/** Asks the audio thread what the program remembers, once it plays; `tick` finds the answer. */
 function recall(): void {
+  isAsked = next !== null;
+  if (isAsked) return;
   const room = playing?.recall ?? null;
   if (playing === null || room === null) {
     send({ kind: 'recalled', generation: playing?.generation ?? 0, recalled: null });
@@ -303,11 +307,13 @@ function tick(): void {
   if (next !== null && switches.playing === next.generation) {
     playing = next;
     next = null;
+    isAsked ||= recalling !== null;
     recalling = null;
     send({ kind: 'loaded', generation: playing.generation });
     drain(playing);
   }
   draw();
+  if (isAsked && next === null) recall();
   if (recalling !== null) tellRecalled(recalling);
   if (probe !== null && Atomics.load(probe.done, 0) === 1) {
     const done = probe;

@@ -49,7 +49,7 @@ const RETRY = 1000;
 const GRACE = 1000;
 const CALIBRATION = 10_000;
 const LAG = 2000;
-const RECALL = 1000;
+const RECALL = 3000;
 /** Xruns come in bursts: all are counted, one a second is told. */
 const XRUN_EVENTS = 1000;
 /** Waits before respawning, by consecutive failures; a healthy spell starts over. */
