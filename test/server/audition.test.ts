@@ -6,8 +6,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createClient, type Client } from '../../clients/sdk/client.ts';
+import type { Snapshot } from '../../server/api/snapshots.ts';
 import { startDaemon, type Daemon } from '../support/daemon.ts';
 
 let stateDir: string;
@@ -34,17 +36,24 @@ async function start() {
     const isThere = async (): Promise<boolean> => (await client.training.get()).step > steps;
     await vi.waitUntil(isThere, { timeout: 20_000 });
   };
-  return { daemon, client, values, learned };
+  /** Learning stops, and is kept under a name once that is what everyone is told. */
+  const still = async (name: string): Promise<Snapshot> => {
+    await client.training.stop();
+    await client.snapshots.save({ name });
+    const kept = await client.snapshots.get({ name });
+    const wanted = { ...kept.sliders, ...kept.params };
+    const isTold = async (): Promise<boolean> => isDeepStrictEqual(await values(), wanted);
+    await vi.waitUntil(isTold, { timeout: 10_000 });
+    return kept;
+  };
+  return { daemon, client, values, learned, still };
 }
 
 test('a learner is kept with its optimiser and goes on where it was, to the bit', async () => {
-  const { client, values, learned } = await start();
+  const { client, values, learned, still } = await start();
   await learned(20);
-  await client.training.stop();
-  // The last step that was under way is measured.
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  expect(await client.snapshots.save({ name: 'half-way' })).toMatchObject({ learner: true });
-  const kept = await client.snapshots.get({ name: 'half-way' });
+  const kept = await still('half-way');
+  expect((await client.snapshots.list()).snapshots).toMatchObject([{ learner: true }]);
   expect(Object.keys(kept.learner!.optimiser)).toContain('adam.mean#0');
   const { step } = kept;
   expect(step).toBeGreaterThan(20);
@@ -67,11 +76,8 @@ test('A is heard again as it was, and after a daemon that was killed', async () 
   const first = await start();
   const { client } = first;
   await first.learned(20);
-  await client.training.stop();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const before = await first.still('a');
   const a = await first.values();
-  await client.snapshots.save({ name: 'a' });
-  const before = await client.snapshots.get({ name: 'a' });
   const some = Object.entries(a).find(([id]) => id.includes('hidden'))!;
   await client.audition.start({ patch: { example: 'gain' } });
   expect((await client.status.get()).patch).toBe('gain');

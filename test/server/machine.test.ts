@@ -79,7 +79,6 @@ test('another engine process learns on with what the optimiser of the last one r
   const isLearning = async (): Promise<boolean> => (await client.training.get()).step > 20;
   await vi.waitUntil(isLearning, { timeout: 20_000 });
   await client.training.stop();
-  await new Promise((resolve) => setTimeout(resolve, 200));
   await client.snapshots.save({ name: 'before' });
   await client.system.restartEngine();
   await client.snapshots.save({ name: 'after' });
