@@ -44,7 +44,7 @@ const TOKEN = process.env['LIVEGRAD_TOKEN'] ? 'LIVEGRAD_TOKEN' : 'LIVEGRAD_HTTP_
 export function withHost(command: Command): Command {
   return command
     .addOption(
-      new Option('--url <url>', `the host's address (default: "${DEFAULT_URL}")`).env(
+      new Option('--host, --url <url>', `the host's address (default: "${DEFAULT_URL}")`).env(
         'LIVEGRAD_URL',
       ),
     )

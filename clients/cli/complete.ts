@@ -82,6 +82,8 @@ async function namesOf(kind: Kind, asked: Asked): Promise<readonly string[]> {
       return (await call(target, 'snapshots.list')).snapshots.map(({ name }) => name);
     case 'patches':
       return (await call(target, 'library.list')).patches.map(({ name }) => name);
+    case 'recordings':
+      return (await call(target, 'recordings.list')).recordings.map(({ name }) => name);
     case 'runs':
       return (await call(target, 'history.list')).runs.map(({ run }) => String(run));
   }

@@ -8,7 +8,8 @@
 import type { Argument, Command, Option } from 'commander';
 
 /** What can be asked of a running host, or is known without one. */
-export type Kind = 'controls' | 'learnables' | 'snapshots' | 'patches' | 'runs' | 'examples';
+export type Kind =
+  'controls' | 'learnables' | 'snapshots' | 'patches' | 'runs' | 'recordings' | 'examples';
 
 /** What may stand at a place: words, names of a kind, or anything. */
 export interface Place {
@@ -56,6 +57,8 @@ export const NAMES: Readonly<Record<string, Kind>> = {
   'history show run': 'runs',
   'history export run': 'runs',
   'history delete run': 'runs',
+  'record get name': 'recordings',
+  'record delete name': 'recordings',
   'load patch': 'examples',
   'check patch': 'examples',
   'compile patch': 'examples',

@@ -16,7 +16,7 @@ afterAll(() => host.close());
 type Exits = { readonly [K in Exclude<keyof typeof EXIT, 'internal'>]: () => readonly string[] };
 
 const EXITS: Exits = {
-  done: () => ['status', '--url', url, '--token', 'lg_view'],
+  done: () => ['status', '--host', url, '--token', 'lg_view'],
   refused: () => ['check', textFile('wrong.json', '{"format": "livegrad.patch/1"}')],
   usage: () => ['set', 'gain', 'much', '--url', url],
   unmet: () => ['train', 'one-pole', '--seconds', '0.02'],
