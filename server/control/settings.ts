@@ -94,6 +94,10 @@ export class Settings {
       return [{ code: 'INVALID_INPUT', path: `settings["${key}"]`, message, ...hint }];
     });
     if (unknown.length > 0) return refuse('INVALID_INPUT', summary(unknown), unknown);
+    if (wanted['audio.backend'] === 'file') {
+      const detail = 'settings["audio.backend"]: files are for who starts the daemon';
+      return refuse('INVALID_INPUT', detail);
+    }
     try {
       const before = await file.read();
       const wrong = load(before);

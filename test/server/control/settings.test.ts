@@ -184,6 +184,7 @@ test.each<[Record<string, string | number>, string]>([
   [{ 'audio.blokSize': 256 }, 'did you mean "audio.blockSize"?'],
   [{ 'http.token': 'mine' }, 'can be changed over the API'],
   [{ 'audio.outputFile': '/etc/passwd' }, 'can be changed over the API'],
+  [{ 'audio.backend': 'file' }, 'for who starts the daemon'],
   [{ 'audio.blockSize': 3 }, 'expected whole number, 16 to 8192'],
   [{ 'audio.blockSize': 256, 'log.level': 'loud' }, 'log.level'],
 ])('%j is refused, and nothing is changed', async (wanted, words) => {
