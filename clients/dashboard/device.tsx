@@ -34,6 +34,8 @@ export function Device({ model }: { readonly model: Model }) {
         <Choice model={model} engine={engine} />
         <Level model={model} engine={engine} />
         <Latency model={model} engine={engine} />
+        <Tone model={model} engine={engine} />
+        <ChannelMap model={model} engine={engine} />
         <History model={model} />
       </div>
     </>
@@ -119,7 +121,7 @@ function Loads({ model }: { readonly model: Model }) {
         series: [{}, { stroke: colour('--accent'), width: 1.5, points: { show: false } }],
       })}
       data={() => [seconds(), percents(model)]}
-      columns={() => ({ seconds: seconds(), 'load, %': percents(model) })}
+      columns={() => ({ seconds: seconds(), 'load percent': percents(model) })}
     />
   );
 }
@@ -157,7 +159,7 @@ function LoadHistogram({ model }: { readonly model: Model }) {
       data={() => [...table()]}
       columns={() => {
         const [at, count] = table();
-        return { 'load, %': at, times: count };
+        return { 'load percent': at, times: count };
       }}
     />
   );
@@ -215,7 +217,7 @@ function Choice({ model, engine }: Part) {
     try {
       await model.client.devices.select({
         ...(known.length > 0 ? { input: of('input'), output: of('output') } : {}),
-        sampleRate: Number(of('sampleRate')),
+        sampleRate: of('sampleRate') === 'device' ? 'device' : Number(of('sampleRate')),
         blockSize: Number(of('blockSize')),
       });
       await model.refresh();
@@ -337,6 +339,113 @@ function Latency({ model, engine }: Part) {
         </button>
         <p class="said">
           Plays a probe on every output, and looks for it on the inputs: turn monitors down.
+        </p>
+      </div>
+    </section>
+  );
+}
+
+/** Noise or a sine on one output after the other. */
+function Tone({ model, engine }: Part) {
+  const [busy, setBusy] = useState(false);
+  const [output, setOutput] = useState(0);
+  const [signal, setSignal] = useState<'sine' | 'noise'>('noise');
+  const play = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      await model.client.devices.test({
+        signal,
+        levelDb: -30,
+        ...(output === 0 ? {} : { outputs: [output] }),
+      });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <section class="panel" aria-labelledby="tone">
+      <h2 id="tone">Test tone</h2>
+      <div class="stack">
+        <label>
+          Output
+          <select
+            value={String(output)}
+            onChange={({ currentTarget }) => setOutput(Number(currentTarget.value))}
+          >
+            <option value="0">All, one after the other</option>
+            {Array.from({ length: engine.outputs }, (_, k) => (
+              <option key={k} value={String(k + 1)}>
+                {k + 1}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Signal
+          <select
+            value={signal}
+            onChange={({ currentTarget }) =>
+              setSignal(currentTarget.value === 'sine' ? 'sine' : 'noise')
+            }
+          >
+            <option value="noise">Pink noise</option>
+            <option value="sine">Sine, 1 kHz</option>
+          </select>
+        </label>
+        <button type="button" disabled={busy || engine.muted} onClick={() => model.run(play)}>
+          {busy ? 'Playing …' : 'Play it'}
+        </button>
+        <p class="said">
+          {engine.muted
+            ? 'The output is muted: unmute it to hear a tone.'
+            : 'A second at −30 dBFS; the program waits meanwhile.'}
+        </p>
+      </div>
+    </section>
+  );
+}
+
+/** Which channels of the device the program hears and plays; typed, in order, from 1. */
+function ChannelMap({ model, engine }: Part) {
+  const set = (input: Input<'devices.map'>): void =>
+    model.run(async () => {
+      await model.client.devices.map(input);
+      await model.refresh();
+    });
+  const entry = (
+    label: string,
+    now: readonly number[],
+    count: number,
+    take: (map: number[]) => void,
+  ) => (
+    <label>
+      {label}
+      <input
+        type="text"
+        value={(now.length > 0 ? now : Array.from({ length: count }, (_, k) => k + 1)).join(', ')}
+        onChange={({ currentTarget }) => {
+          const map = currentTarget.value
+            .split(/[\s,;]+/u)
+            .filter(Boolean)
+            .map(Number);
+          if (map.every((channel) => Number.isInteger(channel) && channel > 0)) take(map);
+          else model.say(`${label}: expected numbers of channels, from 1`);
+        }}
+      />
+    </label>
+  );
+  return (
+    <section class="panel" aria-labelledby="map">
+      <h2 id="map">Channels</h2>
+      <div class="stack">
+        {entry('Inputs of the program hear', engine.inputMap, engine.inputs, (inputs) =>
+          set({ inputs }),
+        )}
+        {entry('Outputs of the program play on', engine.outputMap, engine.outputs, (outputs) =>
+          set({ outputs }),
+        )}
+        <p class="said">
+          Channels of the device, from 1, one for each of the program. Nothing: as they are.
         </p>
       </div>
     </section>

@@ -164,7 +164,7 @@ export function Plot(props: Props) {
 }
 
 /** Room for the last word of the lower axis, where there is no other axis on the right. */
-const PADDING: uPlot.Padding = [10, 16, 0, 0];
+const PADDING: uPlot.Padding = [10, 20, 0, 0];
 
 function placeOf({ cursor, data }: uPlot): Place | undefined {
   const { idx } = cursor;

@@ -270,6 +270,24 @@ describeWith(['chromium'], 'the dashboard', () => {
     await page.getByRole('button', { name: 'Open', exact: true }).click();
     await page.getByText('48000 Hz, 512 frames').waitFor();
     expect(await daemon.request('GET', '/status')).toMatchObject({ engine: { blockSize: 512 } });
+
+    await page.getByRole('textbox', { name: 'Outputs of the program play on' }).fill('2, 1');
+    await page.keyboard.press('Enter');
+    const engine = async (): Promise<unknown> =>
+      ((await daemon.request('GET', '/status')) as { engine: unknown }).engine;
+    await expect.poll(engine).toMatchObject({ outputMap: [2, 1] });
+    await page.getByRole('textbox', { name: 'Outputs of the program play on' }).fill('');
+    await page.keyboard.press('Enter');
+    await expect.poll(engine).toMatchObject({ outputMap: [] });
+    const muted = page.getByRole('button', { name: 'Unmute', exact: true });
+    if (await muted.isVisible()) await muted.click();
+    await page.getByRole('combobox', { name: 'Output', exact: true }).last().selectOption('2');
+    await page.getByRole('button', { name: 'Play it' }).click();
+    await page.getByRole('button', { name: 'Playing …' }).waitFor();
+    await page.getByRole('button', { name: 'Play it' }).waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    expect(await saved(page, 'Save CSV: load')).toMatch(/^seconds,load percent\n/u);
+    expect(await saved(page, 'Save PNG: load-histogram')).toMatch(/^.PNG/u);
   });
 
   it('values are kept, gone over to, and a step is undone for all', async () => {
@@ -405,11 +423,11 @@ describeWith(['chromium'], 'the dashboard', () => {
       }),
     );
     const [scope, spectrum] = ['[aria-label="Scope"]', '[aria-label="Spectrum"]'] as const;
-    // The plots begin after their axes: 46 pixels from the left, 16 from
+    // The plots begin after their axes: 46 pixels from the left, 20 from
     // the right, 10 from above, 24 from below.
     const width = (await page.locator(`${scope} canvas`).boundingBox())!.width;
     const at = (share: number, level: number) => ({
-      x: 46 + share * (width - 46 - 16),
+      x: 46 + share * (width - 46 - 20),
       y: 10 + (1 - level) * (240 - 34),
       radius: 4,
     });
