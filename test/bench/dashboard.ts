@@ -202,8 +202,9 @@ async function durations(session: CDPSession): Promise<ReadonlyMap<string, numbe
   return new Map(known.map(({ name, value }) => [name, value]));
 }
 
-const busy = async (session: CDPSession): Promise<number> =>
-  (await durations(session)).get('TaskDuration') ?? NaN;
+async function busy(session: CDPSession): Promise<number> {
+  return (await durations(session)).get('TaskDuration') ?? NaN;
+}
 
 async function profile(session: CDPSession): Promise<void> {
   await sleep(5000);
