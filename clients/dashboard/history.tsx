@@ -233,7 +233,7 @@ function Curves({ model, curves, colours, names, what, axis }: CurvesProps) {
           ] as uPlot.AlignedData
         }
         columns={() => ({
-          [AXES[axis]]: xs,
+          [axis === 'step' ? 'steps' : 'seconds']: xs,
           ...Object.fromEntries(
             columns.map((column, k) => [names[k]!, column.map((value) => value ?? NaN)]),
           ),
@@ -245,7 +245,9 @@ function Curves({ model, curves, colours, names, what, axis }: CurvesProps) {
           <span class="said">Point at the curves to read them</span>
         ) : (
           <>
-            <span class="at">{axis === 'at' ? `${number(xs[place])} s` : `step ${xs[place]}`}</span>
+            <span class="at">
+              {axis === 'step' ? `step ${xs[place]}` : `${number(xs[place])} s`}
+            </span>
             {columns.map((column, k) => (
               <span key={k} class={`c${colours[k] ?? 0}`}>
                 <i class="swatch" /> {number(read(column, place))}
@@ -258,6 +260,14 @@ function Curves({ model, curves, colours, names, what, axis }: CurvesProps) {
   );
 }
 
+const FROM_ZERO: uPlot.Scale = { time: false, range: (_, __, high) => [0, Math.max(1, high)] };
+/** The first points of a run are a tenth of a second in. */
+const FROM_FIRST: uPlot.Scale = {
+  time: false,
+  distr: 3,
+  range: (_, __, high) => [0.1, Math.max(1, high)],
+};
+
 function optionsOf(
   { axis, colour }: Look,
   colours: readonly number[],
@@ -266,15 +276,16 @@ function optionsOf(
 ): Omit<uPlot.Options, 'width' | 'height'> {
   return {
     scales: {
-      x: { time: false, range: (_, __, high) => [0, Math.max(1, high)] },
+      x: over === 'log' ? FROM_FIRST : FROM_ZERO,
       y: isLog ? LOG_SCALE : {},
     },
     axes: [
       {
         ...axis,
+        ...(over === 'log' ? { splits: LOG_AXIS.splits!, filter: (_, values) => values } : {}),
         size: 24,
         values: (_, values) =>
-          values.map((x) => `${x.toLocaleString('en-GB')}${over === 'at' ? ' s' : ''}`),
+          values.map((x) => `${x.toLocaleString('en-GB')}${over === 'step' ? '' : ' s'}`),
       },
       { ...axis, ...(isLog ? LOG_AXIS : { size: 56 }), scale: 'y' },
     ],

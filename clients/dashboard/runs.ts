@@ -10,7 +10,7 @@ import type { Run, RunSeries } from './types.ts';
 /** Runs that are drawn at once: one for each colour of the page. */
 export const MOST = 6;
 
-export const AXES = { at: 'seconds', step: 'steps' } as const;
+export const AXES = { at: 'seconds', log: 'seconds, logarithmic', step: 'steps' } as const;
 export type Axis = keyof typeof AXES;
 
 /** What can be drawn of these runs: loss, rate, and the parameters that any of them has. */
@@ -37,11 +37,12 @@ export type Table = readonly [
  * Cost: n log n of all points together.
  */
 export function overlay(all: readonly RunSeries[], quantity: string, axis: Axis): Table {
-  const xs = [...new Set(all.flatMap((series) => [...series[axis]]))].sort((a, b) => a - b);
+  const along = axis === 'step' ? 'step' : 'at';
+  const xs = [...new Set(all.flatMap((series) => series[along]))].sort((a, b) => a - b);
   const columns = all.map((series) => {
     const values = valuesOf(series, quantity);
     // Of points at one place, as steps may have, the last.
-    const places = new Map(series[axis].map((x, k) => [x, values[k] ?? null] as const));
+    const places = new Map(series[along].map((x, k) => [x, values[k] ?? null] as const));
     return xs.map((x) => places.get(x));
   });
   return [xs, ...columns];

@@ -59,7 +59,7 @@ export function Schedule({ model }: { readonly model: Model }) {
           position={draft === undefined ? () => model.step - (used.start ?? 0) : undefined}
           onChange={setDraft}
         />
-        <div class="tools">
+        <div class="saves">
           <button type="button" class="quiet" onClick={() => saveTable(curve, window)}>
             Save CSV
           </button>
@@ -209,7 +209,7 @@ function usePreview(
     if (schedule === undefined) return undefined;
     let isOld = false;
     const timer = setTimeout(async () => {
-      const stride = Math.max(1, Math.round(span / COUNT));
+      const stride = Math.max(1, Math.ceil(span / COUNT));
       const { start: _start, glide: _glide, ...bare } = schedule;
       try {
         const rates = await model.client.schedule.preview({
