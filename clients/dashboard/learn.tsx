@@ -3,21 +3,21 @@
  * parameter.
  */
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { Fader, place } from './fader.tsx';
 import { duration, number, parseNumber, plural } from './format.ts';
 import { useFrame, useModel } from './hooks.ts';
 import { LossPlot } from './loss-plot.tsx';
 import type { Host, Model } from './model.ts';
 import { trendOf } from './series.ts';
-import type { Example, Param } from './types.ts';
+import type { Param } from './types.ts';
 
 /** Rows drawn before one asks for the others. */
 const ROWS = 40;
 
 export function Learn({ model }: { readonly model: Model }) {
   useModel(model);
-  const targets = useTargets(model);
+  const targets = targetsOf(model);
   const [sorted, setSorted] = useState(false);
   const [all, setAll] = useState(false);
   const { host } = model;
@@ -337,18 +337,10 @@ function bySensitivity(params: readonly Param[], model: Model): Param[] {
   return [...params].sort((a, b) => weight(b) - weight(a));
 }
 
-/** What the parameters of a shipped example are to become: a number, or a slider's value. */
-function useTargets(model: Model): ReadonlyMap<string, () => number | undefined> {
-  const [examples, setExamples] = useState<readonly Example[]>([]);
-  useEffect(() => {
-    model.client.examples.list().then(
-      (answer) => setExamples(answer.examples),
-      () => undefined,
-    );
-  }, [model]);
-  const expect = examples.find(({ name }) => name === model.host?.patch.name)?.expect ?? [];
+/** What the parameters are to become, as far as the patch says it: a number, or a slider's value. */
+function targetsOf(model: Model): ReadonlyMap<string, () => number | undefined> {
   return new Map(
-    expect.flatMap(({ param, value }) => {
+    (model.host?.patch.expect ?? []).flatMap(({ param, value }) => {
       if (param === undefined) return [];
       return [
         [param, () => (typeof value === 'number' ? value : model.values.get(value))] as const,
