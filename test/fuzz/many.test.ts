@@ -65,9 +65,25 @@ function difference(a: readonly number[], b: readonly number[]): string | null {
   return at < 0 ? null : `value ${at}: ${a[at]} against ${b[at]}`;
 }
 
-const codeIsInterpreter: Property = (seed, size) => {
+/** The sum of all signals of a graph: nothing of it is left out. */
+function wholeGraph(seed: number, size: number): Graph {
+  const { builder, signals } = randomGraph(random(seed), {
+    size,
+    transcendental: false,
+    smoothOnly: false,
+  });
+  const node = signals.reduce((sum, signal) => builder.node('add', [sum, signal]));
+  return builder.finish([{ name: 'out:0', node }]);
+}
+
+const codeIsInterpreter: Property = (seed, size) =>
+  interpreted(seed, graphOf(seed, size, false).graph);
+
+const largeIsInterpreter: Property = (seed, size) => interpreted(seed, wholeGraph(seed, size));
+
+function interpreted(seed: number, graph: Graph): string | null {
   const precision = seed % 4 === 0 ? 'double' : 'single';
-  const plain = plainProgram(optimise(graphOf(seed, size, false).graph), SIZES);
+  const plain = plainProgram(optimise(graph), SIZES);
   const program = { ...plain, precision } as const;
   const artifact = assembled(program, BLOCK);
   const kernel = interpreterKernel(program, BLOCK, roundingOf(precision));
@@ -77,7 +93,7 @@ const codeIsInterpreter: Property = (seed, size) => {
   if (wrong !== null) return `code against interpreter, ${wrong}`;
   const cut = difference(play(exactInstance(program, BLOCK), seed, [1, 7, 3, 16]), code);
   return cut === null ? null : `cut otherwise, ${cut}`;
-};
+}
 
 const forwardIsReverse: Property = (seed, size) => {
   const { graph, last } = graphOf(seed, size, true);
@@ -120,11 +136,11 @@ const guarded =
   };
 
 /** Fails with the smallest program of the seed that has the fault. */
-function hold(property: Property, every: number, smoothOnly: boolean): void {
+function hold(property: Property, every: number, smoothOnly: boolean, largest = LARGEST): void {
   const check = guarded(property);
   for (const seed of seeds) {
     if (seed % every !== 0 && !isOneSeed) continue;
-    const size = 2 + Math.floor(random(seed * 31)() * LARGEST);
+    const size = 2 + Math.floor(random(seed * 31)() * largest);
     if (check(seed, size) === null) continue;
     let least = 1;
     while (least < size && check(seed, least) === null) least++;
@@ -138,6 +154,10 @@ function hold(property: Property, every: number, smoothOnly: boolean): void {
 test('generated code is the interpreter to the bit, however the stream is cut', () => {
   expect(seeds.length).toBeGreaterThan(0);
   hold(codeIsInterpreter, 1, false);
+}, 600_000);
+
+test('so it is where loops are divided because they are long', () => {
+  hold(largeIsInterpreter, 300, false, 800);
 }, 600_000);
 
 test('forward mode is reverse mode', () => {
