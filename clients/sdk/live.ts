@@ -84,7 +84,7 @@ export class Live {
   #revision: number | undefined;
   #early: Change[] = [];
   /** What the daemon was asked for on this socket. */
-  #rates = new Map<Topic | ToldTopic, number>();
+  #wishes: Wishes = new Map();
 
   constructor(target: Target) {
     this.#target = target;
@@ -92,7 +92,7 @@ export class Live {
 
   /**
    * Telemetry of some topics, at most `rate` frames per second of each. When several subscribe to
-   * a topic, all get it at the highest rate.
+   * a topic, all get it at the highest rate, and levels rise and fall as the last of them said.
    * @returns a function that ends it
    */
   subscribe(subscription: Subscription, listener: (frame: Frame) => void): () => void {
@@ -175,7 +175,7 @@ export class Live {
     this.#socket = undefined;
     this.#revision = undefined;
     this.#early = [];
-    this.#rates.clear();
+    this.#wishes.clear();
     for (const { reject } of this.#pending.values()) {
       reject(new LivegradError('UNREACHABLE', 'the socket closed before the answer'));
     }
@@ -262,23 +262,35 @@ export class Live {
   /** Asks the daemon for what the subscribers want, where that is not what it sends. */
   #renew(): void {
     if (this.#socket?.readyState !== 1) return;
-    const wanted = new Map<Topic | ToldTopic, number>();
-    if (this.#listeners.log.size > 0) wanted.set(LOG_TOPIC, 1);
-    if (this.#listeners.engine.size > 0) wanted.set(EVENT_TOPIC, 1);
-    for (const { topics, rate } of this.#subscribers) {
-      for (const topic of topics) wanted.set(topic, Math.max(rate, wanted.get(topic) ?? 0));
+    const wanted: Wishes = new Map();
+    if (this.#listeners.log.size > 0) wanted.set(LOG_TOPIC, { rate: 1 });
+    if (this.#listeners.engine.size > 0) wanted.set(EVENT_TOPIC, { rate: 1 });
+    for (const { topics, listener: _listener, ...wish } of this.#subscribers) {
+      for (const topic of topics) {
+        const other = wanted.get(topic);
+        wanted.set(topic, { ...other, ...wish, rate: Math.max(wish.rate, other?.rate ?? 0) });
+      }
     }
-    const ended = [...this.#rates.keys()].filter((topic) => !wanted.has(topic));
-    const changed = [...wanted].filter(([topic, rate]) => this.#rates.get(topic) !== rate);
+    const ended = [...this.#wishes.keys()].filter((topic) => !wanted.has(topic));
     const ignore = (): void => {};
     if (ended.length > 0) this.#request('unsubscribe', { topics: ended }).catch(ignore);
-    for (const rate of new Set(changed.map(([, r]) => r))) {
-      const topics = changed.filter(([, r]) => r === rate).map(([topic]) => topic);
-      this.#request('subscribe', { topics, rate }).catch(ignore);
+    const changed = [...wanted].filter(
+      ([topic, wish]) => textOf(wish) !== textOf(this.#wishes.get(topic)),
+    );
+    for (const text of new Set(changed.map(([, wish]) => textOf(wish)))) {
+      const alike = changed.filter(([, wish]) => textOf(wish) === text);
+      const topics = alike.map(([topic]) => topic);
+      this.#request('subscribe', { ...alike[0]![1], topics }).catch(ignore);
     }
-    this.#rates = wanted;
+    this.#wishes = wanted;
   }
 }
+
+/** How each topic is wanted. */
+type Wish = Omit<Subscription, 'topics'>;
+type Wishes = Map<Topic | ToldTopic, Wish>;
+
+const textOf = (wish: Wish | undefined): string => JSON.stringify(wish) ?? '';
 
 interface Message {
   readonly id?: unknown;

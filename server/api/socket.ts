@@ -35,6 +35,7 @@ export const TOPICS = [
   'xruns',
   'scope',
   'spectrum',
+  'loadHistogram',
 ] as const;
 export type Topic = (typeof TOPICS)[number];
 
@@ -60,6 +61,9 @@ export const MAX_BATCH = 64;
 export interface Subscription {
   readonly topics: readonly Topic[];
   readonly rate: number;
+  /** How `levels` rise and fall: time constants in ms; as measured where both are 0. */
+  readonly attack?: number;
+  readonly release?: number;
 }
 
 /** What changed, by the name of its notification. */

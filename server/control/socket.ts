@@ -77,9 +77,13 @@ const topics = z
   .array(z.enum([...TOPICS, ...TOLD_TOPICS]))
   .min(1)
   .max(TOPICS.length + TOLD_TOPICS.length);
+/** Of a meter, ms. */
+const MAX_TIME = 10_000;
 const subscribeSchema = z.strictObject({
   topics,
   rate: z.number().min(0.1).max(MAX_RATE).default(30),
+  attack: z.number().min(0).max(MAX_TIME).default(0),
+  release: z.number().min(0).max(MAX_TIME).default(0),
 });
 const unsubscribeSchema = z.strictObject({ topics: topics.optional() });
 
@@ -350,12 +354,12 @@ function end(socket: WebSocket, code: number, reason: string): void {
 function subscribe(client: Client, params: unknown): Outcome<unknown> {
   const parsed = subscribeSchema.safeParse(params ?? {}, { reportInput: true });
   if (!parsed.success) return invalidInput(parsed.error, Object.keys(subscribeSchema.shape));
-  const { topics: wanted, rate } = parsed.data;
+  const { topics: wanted, rate, attack, release } = parsed.data;
   const [, , needed] = ROUTES['logs.tail'];
   if (wanted.includes(LOG_TOPIC) && !includes(client.grant.role, needed)) {
     return refuse('FORBIDDEN_ROLE', `the topic log needs the role ${needed}`);
   }
-  client.telemetry.subscribe(measured(wanted), rate);
+  client.telemetry.subscribe(measured(wanted), rate, { attack, release });
   for (const topic of told(wanted)) client.reads.add(topic);
   return answer({ rates: client.telemetry.rates });
 }

@@ -2,12 +2,14 @@
  * Turns measurements and pictures of the signals into frames for one subscriber, at the rate it asked for.
  *
  * Invariant: each topic has its own rate and its own sequence; a frame is made only when it is due,
- * so nothing is averaged or made up. It does not send: `outbox.ts` does.
+ * so nothing is averaged or made up, but levels where they are asked for with an attack or a release. It does not send: `outbox.ts` does.
  */
 
 import { encodeFrame, type Frame } from '../api/frame.ts';
 import { TOPICS, type SignalTopic, type Topic } from '../api/socket.ts';
+import { LOAD_BIN } from '../engine/meter.ts';
 import type { Measurement, Picture } from '../engine/types.ts';
+import { Ballistics, type Times } from './ballistics.ts';
 
 interface Subscribed {
   readonly rate: number;
@@ -21,11 +23,20 @@ const EARLY = 4;
 export class Telemetry {
   readonly #topics = new Map<Topic, Subscribed>();
   readonly #sequence = new Map<Topic, number>();
+  #levels: Ballistics | null = null;
   /** What pictures do not say themselves. */
   #newest: Pick<Frame, 'learning' | 'fault' | 'step'> = { learning: false, fault: false, step: 0 };
 
-  subscribe(topics: readonly Topic[], rate: number): void {
+  /** @param times  of levels */
+  subscribe(
+    topics: readonly Topic[],
+    rate: number,
+    times: Times = { attack: 0, release: 0 },
+  ): void {
     for (const topic of topics) this.#topics.set(topic, { rate, due: 0 });
+    if (!topics.includes('levels')) return;
+    const { attack, release } = times;
+    this.#levels = attack === 0 && release === 0 ? null : new Ballistics(times);
   }
 
   unsubscribe(topics: readonly Topic[]): void {
@@ -47,9 +58,15 @@ export class Telemetry {
     const { learning, fault, step, program, frames: time } = measurement;
     this.#newest = { learning, fault: fault !== 0, step };
     const frames: Uint8Array[] = [];
+    const levels =
+      this.#levels !== null && this.#topics.has('levels')
+        ? this.#levels.follow(VALUES.levels(measurement), now)
+        : null;
     for (const topic of this.#topics.keys()) {
       if (!isMeasured(topic) || !this.#isDue(topic, now)) continue;
-      frames.push(this.#encode(topic, { program, time, values: VALUES[topic](measurement) }));
+      const isShown = topic === 'levels' && levels !== null;
+      const values = isShown ? levels : VALUES[topic](measurement);
+      frames.push(this.#encode(topic, { program, time, values }));
     }
     return frames;
   }
@@ -98,4 +115,5 @@ const VALUES = {
     Float32Array.from(m.meters, (value) => (Number.isFinite(Math.fround(value)) ? value : NaN)),
   updates: (m) => Float32Array.from(m.updates),
   xruns: (m) => Float32Array.of(m.xruns, m.lateBlocks, m.nanBlocks),
+  loadHistogram: (m) => Float32Array.of(LOAD_BIN, ...m.loadHistogram),
 } as const satisfies { readonly [K in MeasuredTopic]: (m: Measurement) => Float32Array };

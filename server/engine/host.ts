@@ -436,6 +436,7 @@ export class Host {
       row[FIELD.lateBlocks] = this.#options.lateBlocks();
       row[FIELD.nanBlocks] = this.#nanBlocks;
       this.#load.read(row, FIELD.load);
+      this.#load.readHistogram(row, FIELD.loadHistogram);
       if (instance !== null) {
         row[FIELD.step] = instance.step;
         row[FIELD.loss] = instance.loss;

@@ -40,6 +40,10 @@ export function clearLevels(levels: Levels): void {
   levels.frames = 0;
 }
 
+/** What clients see of the load: so many bins, each a tenth of a block's period; the last one is open. */
+export const LOAD_BINS = 20;
+export const LOAD_BIN = 0.1;
+
 /** Slices of the sliding second, and bins of 1 % of a block's period each; the last one is open. */
 const SLICES = 10;
 const BINS = 256;
@@ -88,6 +92,18 @@ export class LoadMeter {
     into[offset] = count === 0 ? 0 : sum / count;
     into[offset + 1] = Math.min(max, this.#percentile(count * 0.99));
     into[offset + 2] = max;
+  }
+
+  /** Writes how many blocks of the last second had which load, bin by bin. */
+  readHistogram(into: Float64Array, offset: number): void {
+    const perBin = LOAD_BIN * 100;
+    into.fill(0, offset, offset + LOAD_BINS);
+    for (let s = 0; s < SLICES; s++) {
+      for (let b = 0; b < BINS; b++) {
+        const bin = Math.min(LOAD_BINS - 1, Math.floor(b / perBin));
+        into[offset + bin]! += this.#bins[s * BINS + b]!;
+      }
+    }
   }
 
   /** Upper edge of the bin below which `rank` blocks lie. */

@@ -6,6 +6,7 @@
  * earlier engine processes) is added there.
  */
 import { REMEMBERED } from '../../dsp/learn/schedules/numbers.ts';
+import { LOAD_BINS } from './meter.ts';
 import type { Measurement } from './types.ts';
 
 /** Places of the single values at the head of a row. */
@@ -21,7 +22,8 @@ export const FIELD = {
   nanBlocks: 8,
   load: 9, // mean, p99, max
   faultDetail: 12,
-  paceMemory: 16,
+  loadHistogram: 16,
+  paceMemory: 16 + LOAD_BINS,
 } as const;
 const HEAD = FIELD.paceMemory + REMEMBERED;
 
@@ -71,7 +73,7 @@ export function decode(row: Float64Array, layout: RecordLayout): Omit<Measuremen
     learningRate: row[FIELD.learningRate]!,
     learning: row[FIELD.learning] === 1,
     fault: row[FIELD.fault]!,
-    faultDetail: Float64Array.from(row.subarray(FIELD.faultDetail, FIELD.paceMemory)),
+    faultDetail: Float64Array.from(row.subarray(FIELD.faultDetail, FIELD.loadHistogram)),
     paceMemory: Float64Array.from(row.subarray(FIELD.paceMemory, HEAD)),
     params: Float64Array.from(row.subarray(layout.params, layout.gradients)),
     gradients: Float64Array.from(row.subarray(layout.gradients, layout.inputPeak)),
@@ -81,6 +83,7 @@ export function decode(row: Float64Array, layout: RecordLayout): Omit<Measuremen
     outputRms: Float32Array.from(row.subarray(layout.outputRms, layout.meters)),
     meters: Float64Array.from(row.subarray(layout.meters, layout.length)),
     load: { mean: row[load]!, p99: row[load + 1]!, max: row[load + 2]! },
+    loadHistogram: Float64Array.from(row.subarray(FIELD.loadHistogram, FIELD.paceMemory)),
     xruns: 0,
     lateBlocks: row[FIELD.lateBlocks]!,
     nanBlocks: row[FIELD.nanBlocks]!,

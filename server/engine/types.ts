@@ -114,6 +114,8 @@ export interface Measurement {
   /** What the meters of the patch showed at the last sample, finite or not. */
   readonly meters: Float64Array;
   readonly load: Load;
+  /** Blocks of the last second by their load, in bins of `LOAD_BIN`. */
+  readonly loadHistogram: Float64Array;
   readonly xruns: number;
   readonly lateBlocks: number;
   readonly nanBlocks: number;

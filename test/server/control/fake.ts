@@ -252,6 +252,7 @@ export class FakeEngine implements Engine, SignalEngine, RecordingEngine {
       learning: true,
       fault: 0,
       faultDetail: new Float64Array(4),
+      loadHistogram: Float64Array.from({ length: 20 }, (_, bin) => (bin === 0 ? 7 : 0)),
       paceMemory: new Float64Array(6),
       params: Float64Array.from(params),
       gradients: Float64Array.from(params, (_, i) => -0.25 * (i + 1)),

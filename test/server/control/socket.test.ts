@@ -433,6 +433,20 @@ test('a socket at another address is refused', async () => {
   expect(await refusedWith(url.replace('/ws', '/socket'))).toBe(404);
 });
 
+test('levels that fall slowly hold a peak for who looks seldom', async () => {
+  const { url, engine } = await start();
+  const peer = await join(url);
+  const asked = { topics: ['levels'], rate: 60, release: 10_000 };
+  expect(await peer.ask('subscribe', asked)).toMatchObject({ result: { rates: { levels: 60 } } });
+  engine.crank();
+  await vi.waitUntil(() => peer.frames.length === 1);
+  engine.crank({ inputPeak: Float32Array.of(0, 0) });
+  await vi.waitUntil(() => peer.frames.length === 2);
+  const [, fallen] = peer.frames.map(({ values }) => decodeLevels(values).inputs[0]!.peak);
+  expect(fallen).toBeGreaterThan(0.4);
+  expect(fallen).toBeLessThan(0.5);
+});
+
 test('telemetry has every topic, with the values of the measurement', async () => {
   const { url, engine } = await start();
   const peer = await join(url);
@@ -454,6 +468,7 @@ test('telemetry has every topic, with the values of the measurement', async () =
   expect(values('load')).toEqual([0.1, 0.2, 0.3, 0].map(Math.fround));
   expect(values('updates')).toEqual([Math.fround(0.001)]);
   expect(values('xruns')).toEqual([0, 0, 0]);
+  expect(values('loadHistogram')).toEqual([Math.fround(0.1), 7, ...new Array<number>(19).fill(0)]);
   expect(values('scope')).toEqual([1, 1, 1, 0.5]);
   expect(values('spectrum')).toEqual([1, 1, 93.75, -160]);
   expect(decodeLevels(Float32Array.from(values('levels')))).toEqual({

@@ -1,7 +1,13 @@
 /** Levels and load, against direct computation. */
 import { expect, test } from 'vitest';
 
-import { addLevels, clearLevels, createLevels, LoadMeter } from '../../../server/engine/meter.ts';
+import {
+  addLevels,
+  clearLevels,
+  createLevels,
+  LOAD_BINS,
+  LoadMeter,
+} from '../../../server/engine/meter.ts';
 
 test('levels hold the peak and the mean square over several blocks, per channel', () => {
   const levels = createLevels(2);
@@ -49,4 +55,14 @@ test('load older than a second is forgotten', () => {
 
 test('an unused meter reads zero', () => {
   expect(read(new LoadMeter(48000))).toEqual([0, 0, 0]);
+});
+
+test('counts the blocks of the last second by their load', () => {
+  const meter = new LoadMeter(48000);
+  for (const load of [0.05, 0.09, 0.1, 0.55, 1.95, 7]) meter.add(load, 256);
+  const bins = new Float64Array(LOAD_BINS + 2).fill(9);
+  meter.readHistogram(bins, 1);
+  const expected = Array.from({ length: LOAD_BINS }, () => 0);
+  [expected[0], expected[1], expected[5], expected[19]] = [2, 1, 1, 2];
+  expect([...bins]).toEqual([9, ...expected, 9]);
 });
