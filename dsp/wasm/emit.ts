@@ -35,7 +35,7 @@ import type { Site } from './sites.ts';
 import { sound, soundLanes } from './snippets.ts';
 import type { Schedule, Stage } from './stages.ts';
 import { recursiveLinesOf } from './memory.ts';
-import { betweenOf } from './values.ts';
+import { betweenOf, slotsOf } from './values.ts';
 
 const spanOf = (func: Func): Span => ({
   offset: func.param(0),
@@ -88,7 +88,8 @@ export function emitGraph(
   /** Frames that a later stage reads. */
   const recorded = new Map<NodeId, number>();
 
-  const context = { func, graph, storage, room, sites, heads, values, arrays, i, frames };
+  const slots = slotsOf(graph, schedule, () => temps(element.bytes));
+  const context = { func, graph, storage, room, sites, heads, values, slots, arrays, i, frames };
   const operands = operandsOf(context);
   const computer = computerOf(context, operands);
   const display = displayOf(context, schedule, (output) => ports.value(output), length);
@@ -130,6 +131,7 @@ export function emitGraph(
     transform: room.transform,
     routine: room.routine,
     valueIn,
+    keepNumber: operands.keepNumber,
     compute: computer.compute,
     apply: computer.apply,
     restructure: computer.restructure,

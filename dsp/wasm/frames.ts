@@ -59,6 +59,7 @@ export interface FrameContext {
   constants(values: readonly number[]): number;
   transform(size: number): Transforms;
   routine(name: string, make: (name: string) => Func): number;
+  keepNumber(into: Instr[], id: NodeId, local: Local): void;
   /** The locals of a number, and of an operation on numbers. */
   valueIn(body: Body, id: NodeId): Value;
   compute(body: Body, id: NodeId): Value;
@@ -190,8 +191,8 @@ class FrameLoop {
   }
 
   #end(): void {
-    const { func, values } = this.#c;
-    for (const [id, sum] of this.#sums) values.set(id, sum.total());
+    const { func } = this.#c;
+    for (const [id, sum] of this.#sums) this.#c.keepNumber(func.body, id, sum.total());
     for (const value of this.#body.known.values()) {
       for (const local of new Set(value)) if (!this.#isConstant(local)) func.release(local);
     }

@@ -70,8 +70,8 @@ export function looperOf(l: LoopContext): EmitLoop {
     recursiveLines,
     isQuietened,
   } = l;
-  const { func, graph, storage, room, sites, heads, values, arrays, frames } = c;
-  const { valueIn, lanesOf, copyOf, forget, store } = operands;
+  const { func, graph, storage, room, sites, heads, arrays, frames } = c;
+  const { valueIn, lanesOf, copyOf, forget, store, keepNumber } = operands;
   const { compute, products, findProducts, beginMemory } = computer;
   const { element } = func;
   const isStream = graph.domain === 'stream';
@@ -324,7 +324,7 @@ export function looperOf(l: LoopContext): EmitLoop {
     }
     for (const [id, sum] of sums) {
       if (shapeOf(id) === 1) {
-        values.set(id, sum.total());
+        keepNumber(func.body, id, sum.total());
       } else {
         const address = room.temps(16 * chunks(shapeOf(id)));
         sum.store(address);

@@ -49,8 +49,10 @@ export interface FunctionContext {
   readonly sites: Sites;
   /** The newest sample of each line; none in a backward graph. */
   readonly heads: ReadonlyMap<Line, Local>;
-  /** Numbers that are not signals. */
+  /** Numbers that are not signals, in locals. */
   readonly values: Map<NodeId, Local>;
+  /** Those that have no local of their own all the time, and where they lie. */
+  readonly slots: ReadonlyMap<NodeId, number>;
   /** Vectors that are not signals: address of their lanes. */
   readonly arrays: Map<NodeId, number>;
   /** Byte offset of the current sample, one place each. */
@@ -68,6 +70,8 @@ export interface Operands {
   /** One vector of an operand's lanes, a number in each of them. */
   readonly lanesOf: (body: Body, id: NodeId, chunk: number) => Local;
   readonly copyOf: (body: Body, local: Local) => Local;
+  /** A number that is no signal has been computed: from now on everyone finds it. */
+  readonly keepNumber: (into: Instr[], id: NodeId, local: Local) => void;
   /** Where the lanes of a matrix lie side by side. */
   readonly matrixIn: (body: Body, id: NodeId, operand: (arg: NodeId) => Value) => number;
   /** After a signal's last use in a body: its locals are free for others. */
@@ -75,7 +79,7 @@ export interface Operands {
 }
 
 export function operandsOf(c: FunctionContext): Operands {
-  const { func, graph, room, sites, values, arrays, i } = c;
+  const { func, graph, room, sites, values, slots, arrays, i } = c;
   const { element } = func;
   const shapeOf = (id: NodeId): number => nodeOf(graph, id).shape;
   const isSignal = (id: NodeId): boolean => nodeOf(graph, id).hop > 0;
@@ -162,6 +166,8 @@ export function operandsOf(c: FunctionContext): Operands {
       body.code.push(...code, set(local));
       return { value: [local], keep: true };
     }
+    const slot = slots.get(id);
+    if (slot !== undefined) return slotIn(body, slot);
     const scalar = values.get(id);
     if (scalar === undefined) throw new Error(`node ${id} is used before it is computed`);
     if (!isVector(body.form)) return { value: [scalar], keep: false };
@@ -170,6 +176,25 @@ export function operandsOf(c: FunctionContext): Operands {
     const splat = node.type === 'int' ? 'i32x4.splat' : (`${element.vector}.splat` as const);
     body.prologue.push(get(scalar), [splat], set(local));
     return { value: [local], keep: true };
+  };
+
+  /** A real number that lies in memory: once in front of a loop. */
+  const slotIn = (body: Body, slot: number): { value: Value; keep: boolean } => {
+    const type = realType(body.form);
+    const local = body.once ? func.local(type) : func.fresh(type);
+    if (!body.once) body.hoisted.push(local);
+    const load = type === 'v128' ? element.loadSplat : (`${type}.load` as const);
+    (body.once ? body.code : body.prologue).push(['i32.const', 0], [load, slot], set(local));
+    return { value: [local], keep: true };
+  };
+
+  const keepNumber = (into: Instr[], id: NodeId, local: Local): void => {
+    const slot = slots.get(id);
+    if (slot === undefined) values.set(id, local);
+    else {
+      into.push(['i32.const', 0], get(local), [storeOf(local), slot]);
+      func.release(local);
+    }
   };
 
   /** A constant, where the body has a local for it, or one for now. */
@@ -292,7 +317,7 @@ export function operandsOf(c: FunctionContext): Operands {
     }
   };
 
-  return { at, store, valueIn, lanesOf, copyOf, matrixIn, forget };
+  return { at, store, valueIn, lanesOf, copyOf, keepNumber, matrixIn, forget };
 }
 
 /** How a value is stored, by what holds it. */

@@ -9,13 +9,16 @@
 import { nodeOf } from '../ir/graph.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import { isStructureOp, isValueOp } from '../interpret/rules.ts';
+import type { OpKind } from '../ir/ops.ts';
 import { makeBody } from './body.ts';
 import type { Body, Value } from './body.ts';
 import type { Computer } from './compute.ts';
 import { chunksOf, fromDouble } from './element.ts';
 import { sumOuter } from './matrices.ts';
 import type { Recording } from './matrices.ts';
-import { set } from './module.ts';
+import { get, set } from './module.ts';
+import type { Local } from './module.ts';
+import { storeOf } from './operands.ts';
 import type { FunctionContext, Operands } from './operands.ts';
 import type { Ports } from './ports.ts';
 import type { Schedule } from './stages.ts';
@@ -31,7 +34,7 @@ export interface Between {
 }
 
 export function betweenOf(
-  { func, graph, room, sites, values, arrays, frames }: FunctionContext,
+  { func, graph, room, sites, values, slots, arrays, frames }: FunctionContext,
   schedule: Schedule,
   { valueIn }: Operands,
   { compute }: Computer,
@@ -54,22 +57,32 @@ export function betweenOf(
     const body = makeBody(func, element.scalar, { once: true });
     const lastUser = new Map<NodeId, NodeId>();
     for (const id of members) for (const arg of nodeOf(graph, id).args) lastUser.set(arg, id);
-    /** Locals of a number that nothing else needs are free for others. */
+    /** Locals of a number that nothing else needs, or finds elsewhere, are free for others. */
     const drop = (id: NodeId): void => {
       const { op, shape } = nodeOf(graph, id);
-      if (!isValueOp(op) || shape > 1 || readLater.has(id)) return;
-      const { index } = values.get(id)!;
-      const held = [values.get(id), body.splats.get(id), body.masks.get(index)];
-      for (const local of held) if (local !== undefined) func.release(local);
+      const isFree = slots.has(id) || (isValueOp(op) && shape === 1 && !readLater.has(id));
+      if (!isFree) return;
+      const [local] = body.known.get(id) ?? [];
+      if (local === undefined) return;
+      const held = [local, body.splats.get(id), body.masks.get(local.index)];
+      for (const one of held) if (one !== undefined) func.release(one);
       for (const map of [values, body.known, body.splats]) map.delete(id);
-      body.masks.delete(index);
+      body.masks.delete(local.index);
+    };
+    /** A number that has been computed just now. */
+    const keep = (id: NodeId, local: Local): void => {
+      body.known.set(id, [local]);
+      const slot = slots.get(id);
+      if (slot === undefined) values.set(id, local);
+      else body.code.push(['i32.const', 0], get(local), [storeOf(local), slot]);
+      if (!lastUser.has(id)) drop(id);
     };
     for (const id of members) {
       const node = nodeOf(graph, id);
       if (node.op === 'const' || node.op === 'constInt') continue;
       if (isValueOp(node.op) || isStructureOp(node.op)) {
         const value = compute(body, id);
-        if (node.shape === 1) values.set(id, value[0]!);
+        if (node.shape === 1) keep(id, value[0]!);
         else keepArray(body, id, value);
         for (const arg of new Set(node.args)) if (lastUser.get(arg) === id) drop(arg);
         continue;
@@ -85,8 +98,7 @@ export function betweenOf(
       const address = leafAddress(ports, node.op, node.attrs[0]!);
       const code = [['f64.load', address] as const, ...fromDouble(element), set(local)];
       body.code.push(['i32.const', 0], ...code);
-      values.set(id, local);
-      body.known.set(id, [local]);
+      keep(id, local);
     }
     func.append(body.prologue);
     func.append(body.code);
@@ -148,6 +160,30 @@ export function betweenOf(
   };
   return { emitValues, emitProducts };
 }
+
+/** So many numbers can be in locals all the time: more, and engines translate slowly. */
+const MANY = 256;
+
+/**
+ * Places in memory of numbers that are read beyond their stage, where there are many.
+ *
+ * @param take  room for one
+ */
+export function slotsOf(
+  graph: Graph,
+  schedule: Schedule,
+  take: () => number,
+): ReadonlyMap<NodeId, number> {
+  const numbers = [...readBeyond(graph, schedule)].filter((id) => {
+    const { op, type, shape, hop } = nodeOf(graph, id);
+    const isNumber = type === 'real' && shape === 1 && hop === 0;
+    return isNumber && op !== 'const' && (isValueOp(op) || LEAVES.has(op) || op === 'sum');
+  });
+  return numbers.length <= MANY ? new Map() : new Map(numbers.map((id) => [id, take()]));
+}
+
+/** What comes from outside. */
+const LEAVES: ReadonlySet<OpKind> = new Set(['slider', 'param', 'scalar']);
 
 /** What is read by more than the values of its own stage. */
 function readBeyond(graph: Graph, { place }: Schedule): ReadonlySet<NodeId> {
