@@ -276,6 +276,8 @@ describeWith(['chromium'], 'the dashboard', () => {
     const engine = async (): Promise<unknown> =>
       ((await daemon.request('GET', '/status')) as { engine: unknown }).engine;
     await expect.poll(engine).toMatchObject({ outputMap: [2, 1] });
+    // The page asks for everything anew before it writes the channels again.
+    await page.waitForTimeout(1000);
     await page.getByRole('textbox', { name: 'Outputs of the program play on' }).fill('');
     await page.keyboard.press('Enter');
     await expect.poll(engine).toMatchObject({ outputMap: [] });
@@ -385,6 +387,7 @@ describeWith(['chromium'], 'the dashboard', () => {
     await page.getByRole('button', { name: 'Return to A' }).click();
     await other.getByRole('button', { name: 'Compare' }).waitFor();
     for (const name of ['loud', 'soft']) await daemon.request('DELETE', `/snapshots/${name}`);
+    await daemon.request('POST', '/training/start');
   });
 
   it('signals are drawn where they are, frozen, measured and saved', async () => {
