@@ -260,6 +260,22 @@ function Curves({ model, curves, colours, names, what, axis }: CurvesProps) {
   );
 }
 
+/** What hardly moves is not blown up: a hundredth of its size at least. */
+const NEVER_FLAT: uPlot.Scale = {
+  range: (_, low, high) => {
+    const span = Math.max(high - low, 0.01 * Math.max(Math.abs(low), Math.abs(high)), 1e-9);
+    const middle = (low + high) / 2;
+    return [middle - 0.55 * span, middle + 0.55 * span];
+  },
+};
+/** As many decimals as tell one line from the next. */
+const PLAIN_AXIS: uPlot.Axis = {
+  size: 64,
+  values: (_, values, __, ___, step) => {
+    const decimals = Math.min(9, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
+    return values.map((value) => value.toFixed(decimals).replace('-', '−'));
+  },
+};
 const FROM_ZERO: uPlot.Scale = { time: false, range: (_, __, high) => [0, Math.max(1, high)] };
 /** The first points of a run are a tenth of a second in. */
 const FROM_FIRST: uPlot.Scale = {
@@ -277,7 +293,7 @@ function optionsOf(
   return {
     scales: {
       x: over === 'log' ? FROM_FIRST : FROM_ZERO,
-      y: isLog ? LOG_SCALE : {},
+      y: isLog ? LOG_SCALE : NEVER_FLAT,
     },
     axes: [
       {
@@ -287,7 +303,7 @@ function optionsOf(
         values: (_, values) =>
           values.map((x) => `${x.toLocaleString('en-GB')}${over === 'step' ? '' : ' s'}`),
       },
-      { ...axis, ...(isLog ? LOG_AXIS : { size: 56 }), scale: 'y' },
+      { ...axis, ...(isLog ? LOG_AXIS : PLAIN_AXIS), scale: 'y' },
     ],
     series: [
       {},

@@ -23,7 +23,11 @@ import { describeWith } from '../support/packages.ts';
 
 const PICTURES = join(BUILD, 'test', 'dashboard');
 /** In READMEs. */
-const SHOWN: readonly string[] = ['learn', 'signal', 'history'];
+const SHOWN = new Map([
+  ['learn', 'learn.png'],
+  ['signal-desktop', 'signal.png'],
+  ['history', 'history.png'],
+]);
 const DESKTOP = { viewport: { width: 1440, height: 900 } } as const;
 const PHONE = {
   viewport: { width: 390, height: 844 },
@@ -85,8 +89,9 @@ describeWith(['chromium'], 'the dashboard', () => {
   const shoot = async (page: Page, name: string): Promise<void> => {
     const path = join(PICTURES, `${name}.png`);
     await page.screenshot({ path });
-    if (process.env['UPDATE_PICTURES'] === '1' && SHOWN.includes(name)) {
-      copyFileSync(path, join(ROOT, 'clients', 'dashboard', `${name}.png`));
+    const shown = SHOWN.get(name);
+    if (process.env['UPDATE_PICTURES'] === '1' && shown !== undefined) {
+      copyFileSync(path, join(ROOT, 'clients', 'dashboard', shown));
     }
   };
   const play = (example: string) => daemon.request('PUT', '/patch', { example });
@@ -478,7 +483,7 @@ describeWith(['chromium'], 'the dashboard', () => {
     expect(await saved(page, 'Save CSV: scope')).toBe(before);
     expect(before).toMatch(/^ms,target,estimate,error,in1/u);
     expect(await saved(page, 'Save PNG: spectrum')).toMatch(/^.PNG/u);
-    await shoot(page, 'signal');
+    await shoot(page, 'signal-fed');
   });
 
   it('tells of a killed engine, shows nothing stale as live, and comes back', async () => {
