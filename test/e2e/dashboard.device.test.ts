@@ -333,6 +333,8 @@ describeWith(['chromium'], 'the dashboard', () => {
       return (answer as { runs: { points: number }[] }).runs[0]?.points ?? 0;
     };
     await expect.poll(points, { timeout: 10_000 }).toBeGreaterThan(10);
+    // Slower, so that one curve does not cover the other.
+    await daemon.request('PUT', '/params/feedback', { rate: 0.2 });
     await daemon.request('POST', '/training/reset');
     await page.getByText('Loss of 2 runs, over seconds').waitFor({ timeout: 20_000 });
     for (const k of [0, 1] as const) {
@@ -359,6 +361,7 @@ describeWith(['chromium'], 'the dashboard', () => {
       .click();
     await page.getByRole('button', { name: /^Really delete one-pole/u }).click();
     await expect.poll(() => all.count()).toBe(count - 1);
+    await daemon.request('PUT', '/params/feedback', { rate: 1 });
   });
 
   it('a snapshot is heard against what plays, by the hand of either page', async () => {
