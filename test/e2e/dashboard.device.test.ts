@@ -326,6 +326,8 @@ describeWith(['chromium'], 'the dashboard', () => {
   });
 
   it('runs are drawn over each other, compared, saved and deleted', async () => {
+    // From the start: a version of what plays would go on where that is.
+    await play('gain');
     await play('one-pole');
     const page = await open('history');
     const points = async (): Promise<number> => {
