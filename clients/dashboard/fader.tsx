@@ -1,7 +1,7 @@
 /**
- * A fader with its number: mouse, touch, wheel, keyboard, a double click for the default, and typed
+ * A fader or a knob with its number: mouse, touch, wheel, keyboard, a double click for the default, and typed
  * entry. Arrows move by a hundredth, with shift by a thousandth, page keys by a tenth; Delete goes
- * to the default. The wheel works on the fader that has the focus, so that a page still scrolls.
+ * to the default. A knob is drawn up and down, or left and right. The wheel works on the fader that has the focus, so that a page still scrolls.
  *
  * Invariant: it shows what the model says, also while nothing is drawn anew.
  */
@@ -13,12 +13,16 @@ import type { Model } from './model.ts';
 import { originOf, placeOf, settle, valueAt, type Range } from './scale.ts';
 import type { Param } from './types.ts';
 
+/** From one end of a knob to the other, px. */
+const KNOB_WAY = 200;
+
 interface Props {
   readonly model: Model;
   readonly param: Param;
   readonly label: string;
   /** What it is to become, where that is known: a mark on the track. */
   readonly target?: (() => number | undefined) | undefined;
+  readonly isKnob?: boolean;
 }
 
 export function Fader(props: Props) {
@@ -30,7 +34,7 @@ export function Fader(props: Props) {
   );
 }
 
-function Track({ model, param, label, target }: Props) {
+function Track({ model, param, label, target, isKnob = false }: Props) {
   const ref = useRef<HTMLDivElement>(null);
   const { id } = param;
   const range = rangeOf(param);
@@ -82,10 +86,13 @@ function Track({ model, param, label, target }: Props) {
     const box = track.getBoundingClientRect();
     const follow = ({ clientX }: PointerEvent): void =>
       to(valueAt((clientX - box.left) / box.width, range));
-    const fine = { x: event.clientX, place: placeOf(current(), range) };
+    const { clientX: x, clientY: y } = event;
+    const begun = placeOf(current(), range);
     const onMove = (moved: PointerEvent): void => {
-      if (!moved.shiftKey) return follow(moved);
-      to(valueAt(fine.place + (0.1 * (moved.clientX - fine.x)) / box.width, range));
+      if (!isKnob && !moved.shiftKey) return follow(moved);
+      const way = moved.clientX - x + (isKnob ? y - moved.clientY : 0);
+      const whole = (isKnob ? KNOB_WAY : box.width) * (moved.shiftKey ? 10 : 1);
+      to(valueAt(begun + way / whole, range));
     };
     const end = (): void => {
       letGo();
@@ -97,7 +104,7 @@ function Track({ model, param, label, target }: Props) {
     track.addEventListener('pointerup', end);
     track.addEventListener('pointercancel', end);
     // The second press of a double click goes to the default, and must not move it before.
-    if (event.detail < 2 && !event.shiftKey) follow(event);
+    if (!isKnob && event.detail < 2 && !event.shiftKey) follow(event);
   };
 
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -128,7 +135,7 @@ function Track({ model, param, label, target }: Props) {
   return (
     <div
       ref={ref}
-      class={`track${aim === undefined ? '' : ' aimed'}`}
+      class={`${isKnob ? 'knob' : 'track'}${aim === undefined ? '' : ' aimed'}`}
       role="slider"
       tabIndex={0}
       aria-label={label}

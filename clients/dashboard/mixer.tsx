@@ -1,5 +1,5 @@
 /**
- * What a person plays with: the sliders of the patch as faders, and what it shows as bars, grouped
+ * What a person plays with: the sliders of the patch as faders and knobs, and what it shows as bars, grouped
  * as its `ui` says; without one, by the first part of their ids.
  */
 
@@ -161,7 +161,8 @@ function Strip({ model, param, label, node }: StripProps) {
   const value = model.values.get(param.id) ?? param.value;
   const title = param.doc ?? node?.doc ?? param.id;
   const choices = node?.choices;
-  let control = <Fader model={model} param={param} label={label} />;
+  const isKnob = node?.style === 'knob';
+  let control = <Fader model={model} param={param} label={label} isKnob={isKnob} />;
   if (node?.style === 'button') {
     const press = (on: boolean) => () => model.set(param.id, on ? param.max : param.min);
     control = (

@@ -178,6 +178,37 @@ describeWith(['chromium'], 'the dashboard', () => {
     await shoot(other, 'mixer-phone');
   });
 
+  it('a knob is drawn up, finely with shift, and goes back to its default', async () => {
+    await daemon.request('PUT', '/patch', {
+      format: 'livegrad.patch/1',
+      name: 'knob',
+      sliders: { cut: { initial: 0.25, min: 0, max: 1 } },
+      nodes: { x: { op: 'input', channel: 1 }, y: { op: 'mul', in: ['x', 'cut'] } },
+      outputs: ['y'],
+      ui: [{ control: 'cut', label: 'Cut', style: 'knob' }],
+    });
+    const page = await open('mixer');
+    const knob = page.getByRole('slider', { name: 'Cut', exact: true });
+    const box = (await knob.boundingBox())!;
+    expect(Math.abs(box.width - box.height)).toBeLessThan(1);
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x, y - 100, { steps: 5 });
+    await expect.poll(() => valueOf('cut')).toBeCloseTo(0.75, 2);
+    await page.mouse.up();
+    await page.keyboard.down('Shift');
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x, y + 100, { steps: 5 });
+    await page.mouse.up();
+    await page.keyboard.up('Shift');
+    await expect.poll(() => valueOf('cut')).toBeCloseTo(0.7, 2);
+    await shoot(page, 'mixer-knob');
+    await knob.dblclick();
+    await expect.poll(() => valueOf('cut')).toBe(0.25);
+  });
+
   it('a patch is broken, said to be so at its line, mended and played', async () => {
     await play('gain');
     const page = await open('patch');
