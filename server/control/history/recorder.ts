@@ -70,6 +70,8 @@ export class Recorder {
       } else if (step < current.step) this.end('reset', now);
       else if (step === current.step) return;
     }
+    // Before the first step the loss is still that of what came before.
+    if (step === 0) return;
     const run = this.#current ?? this.#begin(state, measurement, now);
     run.step = step;
     if (Number.isFinite(loss)) {

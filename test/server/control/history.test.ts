@@ -150,6 +150,18 @@ test('a run ends with learning, a reset, another patch, and begins with the next
   expect(older.runs.map(({ run: number }) => number)).toEqual([runs[2]!.run, runs[3]!.run]);
 });
 
+test('after a reset the loss of before is none of the new run', async () => {
+  const { run, get, session, engine } = await start();
+  run(10);
+  await session.reset(undefined);
+  engine.step = 0;
+  engine.crank({ step: 0, loss: 0 });
+  run(10);
+  const { runs } = await get<{ runs: Run[] }>('/history');
+  expect(runs.map(({ end }) => end)).toEqual([null, 'reset']);
+  expect(runs[0]!.best).toBeGreaterThan(0);
+});
+
 test('without a step there is no run, and a loss that is no number is not known', async () => {
   const { get, engine, run } = await start();
   engine.crank({ learning: false });
