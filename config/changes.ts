@@ -61,6 +61,9 @@ export const EFFECTS = {
   'osc.allow': 'start',
   'osc.replyPort': 'start',
   'osc.announce': 'start',
+  'midi.enabled': 'start',
+  'midi.inputs': 'start',
+  'midi.outputs': 'start',
   'log.level': 'live',
   'log.pretty': 'start',
 } as const satisfies Readonly<Record<SettingKey, Effect>>;

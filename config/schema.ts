@@ -141,6 +141,23 @@ const oscSchema = z.strictObject({
     .describe('Announce OSC and OSCQuery by multicast DNS, where they are spoken.'),
 });
 
+/** Names of ports have colons in them. */
+const ports = z
+  .array(text.min(1).regex(/^[^,]+$/u, 'expected a name, or a part of one, without commas'))
+  .max(32)
+  .default([]);
+
+const midiSchema = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe('Whether MIDI controllers are heard. It needs the optional package @julusian/midi.'),
+  inputs: ports.describe('Ports that are heard, by name or a part of it; empty: all.'),
+  outputs: ports.describe(
+    'Ports that are told where controls are, likewise; empty: those that are heard.',
+  ),
+});
+
 const recordingsSchema = z.strictObject({
   lookback: z
     .int()
@@ -183,6 +200,7 @@ export const configSchema = z.strictObject({
     .describe('Directory where learned values and the session are kept.'),
   recordings: recordingsSchema.prefault({}),
   osc: oscSchema.prefault({}),
+  midi: midiSchema.prefault({}),
   log: logSchema.prefault({}),
 });
 

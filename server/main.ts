@@ -51,6 +51,9 @@ import { readCertificate } from './control/tls.ts';
 import { readTokens, tokenFile } from './control/tokens.ts';
 import { listDevices, Supervisor } from './engine/supervisor.ts';
 import { Notifier } from './notify.ts';
+import { mappingFiles } from './midi/files.ts';
+import { Midi } from './midi/midi.ts';
+import { openPorts } from './midi/ports.ts';
 import { openOsc, type OscServer } from './osc/server.ts';
 import type { EngineEvent, EngineStatus, Measurement, Picture } from './engine/types.ts';
 
@@ -173,6 +176,14 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     },
     restart: (audio) => session.select(audio, undefined),
   });
+  const { enabled: hasMidi, ...ports } = config.midi;
+  const midi = new Midi({
+    session,
+    log,
+    files: mappingFiles(config.stateDir, log),
+    open: hasMidi ? (listener) => openPorts(ports, log, listener) : undefined,
+    hasOutputs: ports.outputs.length > 0,
+  });
   const operations = {
     session,
     log,
@@ -185,6 +196,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     logs,
     events,
     signals: new Signals(engine, session),
+    midi,
     recordings: new Recordings({
       engine,
       session,
@@ -219,7 +231,14 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
       history.close(),
       operations.recordings.close(),
     ]);
-    await Promise.all([osc?.close(), app.http.close(), engine.stop(), compiler.stop(), told]);
+    await Promise.all([
+      osc?.close(),
+      midi.close(),
+      app.http.close(),
+      engine.stop(),
+      compiler.stop(),
+      told,
+    ]);
   });
 
   watches.push(...watchSecrets(config, access, app, log));
@@ -241,6 +260,7 @@ async function run({ config, file: settingsFile }: LoadedConfig): Promise<void> 
     metrics.countOsc(osc.counts);
     log.info({ host: config.osc.host, port: osc.port }, 'OSC over UDP, OSCQuery over HTTP');
   }
+  await midi.start();
   if (!isLocal && certificate === undefined) {
     log.warn('tokens travel in the clear: set http.tls.cert and http.tls.key for HTTPS');
   }

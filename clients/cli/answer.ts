@@ -43,6 +43,7 @@ export const CLI_CODES = {
   CLI_HOST_UNREACHABLE: 'no host answers at this address',
   CLI_SNAPSHOT_UNREADABLE: 'the file of a snapshot cannot be read, or is not JSON',
   CLI_NOT_WRITTEN: 'a file could not be written',
+  CLI_NOTHING_LEARNED: 'no controller was moved while one was waited for',
   CLI_NOT_STARTED: 'the daemon did not start',
   CLI_SERVICE: 'systemd does not run here, or could not do what was asked',
   CLI_INTERNAL: 'the command failed in a way that it should not',

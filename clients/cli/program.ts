@@ -26,6 +26,7 @@ import { library } from './commands/library.ts';
 import { load } from './commands/load.ts';
 import { calibrate } from './commands/calibrate.ts';
 import { logs } from './commands/logs.ts';
+import { midi } from './commands/midi.ts';
 import { morph } from './commands/morph.ts';
 import { mute } from './commands/mute.ts';
 import { params } from './commands/params.ts';
@@ -68,6 +69,7 @@ const COMMANDS = [
   history,
   signals,
   recordings,
+  midi,
   logs,
   mute,
   calibrate,

@@ -360,6 +360,7 @@ export class Model {
       case 'history.changed':
       case 'config.changed':
       case 'recordings.changed':
+      case 'midi.changed':
         return;
     }
     this.#changed();

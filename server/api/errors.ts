@@ -295,6 +295,18 @@ export const ERRORS = {
     title: 'Unknown run',
     doc: 'The history has no run of this number.',
   },
+  MIDI_UNAVAILABLE: {
+    status: 503,
+    rpc: -32060,
+    title: 'No MIDI',
+    doc: 'MIDI is off, its optional package is not installed, or the machine has no MIDI system. All else works.',
+  },
+  UNKNOWN_MAPPING: {
+    status: 404,
+    rpc: -32061,
+    title: 'Unknown mapping',
+    doc: 'No controller moves a control of this id.',
+  },
   HISTORY_UNAVAILABLE: {
     status: 503,
     rpc: -32036,

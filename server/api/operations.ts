@@ -19,6 +19,7 @@ import { EVENT_OPERATIONS } from './events.ts';
 import { HISTORY_OPERATIONS } from './history.ts';
 import { LIBRARY_OPERATIONS } from './library.ts';
 import { LOG_OPERATIONS } from './logs.ts';
+import { MIDI_OPERATIONS } from './midi.ts';
 import { nothing, type OperationSpec } from './operation.ts';
 import { RECORDING_OPERATIONS } from './recordings.ts';
 import { ROLES } from './roles.ts';
@@ -300,6 +301,7 @@ export const OPERATIONS = {
   ...EVENT_OPERATIONS,
   ...CONFIG_OPERATIONS,
   ...SIGNAL_OPERATIONS,
+  ...MIDI_OPERATIONS,
 } as const satisfies { readonly [K in OperationId]: OperationSpec };
 
 type Operations = typeof OPERATIONS;

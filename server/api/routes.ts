@@ -87,6 +87,11 @@ export const ROUTES = {
   'config.get': ['GET', '/config', 'admin'],
   'config.update': ['PATCH', '/config', 'admin'],
   'signals.list': ['GET', '/signals', 'view'],
+  'midi.get': ['GET', '/midi', 'view'],
+  'midi.map': ['PUT', '/midi/map/{id}', 'control'],
+  'midi.unmap': ['DELETE', '/midi/map/{id}', 'control'],
+  'midi.learn': ['POST', '/midi/learn', 'control'],
+  'midi.cancel': ['POST', '/midi/cancel', 'control'],
 } as const satisfies Record<
   string,
   readonly ['GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE', string, Role]

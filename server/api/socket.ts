@@ -11,6 +11,7 @@ import type { NextEdits } from './edits.ts';
 import type { HistoryChange } from './history.ts';
 import type { LibraryHeading } from './library.ts';
 import type { LogEntry } from './logs.ts';
+import type { MidiState } from './midi.ts';
 import type { RecordingChange } from './recordings.ts';
 import type {
   OutputState,
@@ -82,6 +83,7 @@ export interface Changes {
   readonly 'history.changed': HistoryChange;
   readonly 'config.changed': ConfigChanged;
   readonly 'recordings.changed': RecordingChange;
+  readonly 'midi.changed': MidiState;
 }
 export type ChangeKind = keyof Changes;
 

@@ -19,6 +19,7 @@ import { ROUTES, type OperationId } from '../api/routes.ts';
 import type { Selection } from '../api/schemas.ts';
 import { findDevice } from '../audio/device.ts';
 import type { AudioDevice, EngineStatus } from '../engine/types.ts';
+import type { Midi } from '../midi/midi.ts';
 import type { Audition } from './audition.ts';
 import { withoutFolders } from './discreet.ts';
 import type { EventTail } from './event-tail.ts';
@@ -35,6 +36,7 @@ import { EDIT_RUNNERS } from './runners/edits.ts';
 import { HISTORY_RUNNERS } from './runners/history.ts';
 import { LIBRARY_RUNNERS } from './runners/library.ts';
 import { LOG_RUNNERS } from './runners/logs.ts';
+import { MIDI_RUNNERS } from './runners/midi.ts';
 import { RECORDING_RUNNERS } from './runners/recordings.ts';
 import { SIGNAL_RUNNERS } from './runners/signals.ts';
 import { SNAPSHOT_RUNNERS } from './runners/snapshots.ts';
@@ -59,6 +61,7 @@ export interface Host {
   readonly settings: Settings;
   readonly signals: Signals;
   readonly recordings: Recordings;
+  readonly midi: Midi;
   listDevices(): Promise<Result<AudioDevice[]>>;
   /** Keeps the map of channels for the next start. */
   keepChannels(channels: Pick<EngineStatus, 'inputMap' | 'outputMap'>): Promise<void>;
@@ -206,6 +209,7 @@ const RUNNERS: Runners = {
   ...LOG_RUNNERS,
   ...SYSTEM_RUNNERS,
   ...SIGNAL_RUNNERS,
+  ...MIDI_RUNNERS,
 };
 
 /** Checks that the caller may do so, and the input of an operation, and runs it. Never rejects. */

@@ -354,6 +354,28 @@ test('it speaks OSC where that is configured, and ends with it', async () => {
   expect((await daemon.ended).code).toBe(0);
 });
 
+test.skipIf(process.platform !== 'linux' || existsSync('/dev/snd/seq'))(
+  'where there is no MIDI it says so in one line, and all else works',
+  async () => {
+    const daemon = launch('--midi-enabled', '--no-log-pretty');
+    const client = await ready(daemon);
+    await vi.waitUntil(async () => (await client.midi.get()).reason?.includes('/dev/snd/seq'), {
+      timeout: 10_000,
+    });
+    await client.params.set({ id: 'hidden/gain', value: 0.5 });
+    await client.midi.map({ id: 'hidden/gain', channel: 1, kind: 'cc', number: 7 });
+    expect((await client.midi.get()).map).toHaveLength(1);
+    await expect(client.midi.learn({ id: 'gain' })).rejects.toMatchObject({
+      code: 'MIDI_UNAVAILABLE',
+    });
+    daemon.child.kill('SIGTERM');
+    const { code, stderr } = await daemon.ended;
+    expect(code).toBe(0);
+    const lines = stderr.split('\n').filter((line) => /midi|alsa/iu.test(line));
+    expect(lines).toEqual([expect.stringMatching(/"MIDI is not available: expected the ALSA/u)]);
+  },
+);
+
 test('a port for OSC that is in use is named, and nothing is started', async () => {
   const holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));

@@ -131,6 +131,7 @@ export function takeChange(state: WatchState, change: Change): boolean {
     case 'history.changed':
     case 'config.changed':
     case 'recordings.changed':
+    case 'midi.changed':
       break;
   }
   state.status = { ...state.status, revision: change.revision };

@@ -14,6 +14,7 @@ import { ERRORS, problemSchema, type ErrorCode } from '../../../server/api/error
 import { libraryHeadingSchema } from '../../../server/api/library.ts';
 import type { OperationSpec } from '../../../server/api/operation.ts';
 import { COMMON_ERRORS, OPERATIONS } from '../../../server/api/operations.ts';
+import { midiSchema } from '../../../server/api/midi.ts';
 import { RECORD_ENDS } from '../../../server/api/recordings.ts';
 import {
   FILE_OPERATIONS,
@@ -45,6 +46,7 @@ const NOTICES: { readonly [K in ChangeKind]: z.ZodObject } = {
     run: z.int(),
     what: z.enum(['began', 'ended', 'deleted']),
   }),
+  'midi.changed': midiSchema,
   'recordings.changed': z.strictObject({
     name: z.string(),
     what: z.enum(['began', 'ended', 'kept', 'deleted']),

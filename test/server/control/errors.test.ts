@@ -47,7 +47,7 @@ const rest =
     return { status: reply.statusCode, type, problem: reply.json() };
   };
 
-const api = (method: 'GET' | 'PUT' | 'POST' | 'PATCH', path: string, body?: object) =>
+const api = (method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) =>
   rest({ method, url: `/api/v1${path}`, ...(body === undefined ? {} : { payload: body }) });
 
 const says =
@@ -198,6 +198,8 @@ const PROVOCATIONS: { readonly [K in ErrorCode]: Provocation } = {
       return api('POST', '/devices/calibrate')(host);
     },
   },
+  MIDI_UNAVAILABLE: { provoke: api('POST', '/midi/learn', { id: 'gain' }) },
+  UNKNOWN_MAPPING: { provoke: api('DELETE', '/midi/map/gain') },
   UNKNOWN_SNAPSHOT: { provoke: api('POST', '/snapshots/warm/load', {}) },
   SNAPSHOT_EXISTS: {
     provoke: async (host) => {
@@ -320,6 +322,8 @@ test('the codes that the control plane mentions are those of the table', () => {
     'library-files',
     'limits',
     'machine',
+    '../midi/files',
+    '../midi/midi',
     'operations',
     'patch-input',
     'recordings',
@@ -371,6 +375,8 @@ const FROZEN: Readonly<Record<string, readonly [status: number, rpc: number]>> =
   DEVICE_REFUSED: [409, -32018],
   DEVICES_UNKNOWN: [503, -32019],
   NOT_CALIBRATED: [409, -32020],
+  MIDI_UNAVAILABLE: [503, -32060],
+  UNKNOWN_MAPPING: [404, -32061],
   UNKNOWN_SNAPSHOT: [404, -32030],
   SNAPSHOT_EXISTS: [409, -32031],
   SNAPSHOT_MISFIT: [409, -32032],

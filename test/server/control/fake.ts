@@ -32,6 +32,9 @@ import { Session, type Engine, type PatchCompiler } from '../../../server/contro
 import { Settings } from '../../../server/control/settings.ts';
 import { Signals, type SignalEngine } from '../../../server/control/signals.ts';
 import { snapshotFiles } from '../../../server/control/snapshot-files.ts';
+import { mappingFiles } from '../../../server/midi/files.ts';
+import { Midi } from '../../../server/midi/midi.ts';
+import type { OpenPorts } from '../../../server/midi/ports.ts';
 import type { Role } from '../../../server/api/roles.ts';
 import type { TokenRecord } from '../../../server/control/tokens.ts';
 import type { Kept } from '../../../server/control/state.ts';
@@ -326,6 +329,8 @@ export interface BenchOptions extends Partial<AppOptions>, Partial<AccessOptions
   /** Whether measurements make a history. */
   readonly isRecorded?: boolean;
   readonly compiler?: PatchCompiler;
+  /** Ports of MIDI; without them it is off. */
+  readonly midi?: OpenPorts;
   /** Whether the patch has to play; it has if not given. */
   readonly isOpen?: boolean;
 }
@@ -394,6 +399,13 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     logs: new LogTail(),
     events: new EventTail(),
     signals: new Signals(engine, session),
+    midi: new Midi({
+      session,
+      log: silent,
+      files: mappingFiles(stateDir, silent),
+      open: options.midi,
+      hasOutputs: false,
+    }),
     recordings: new Recordings({
       engine,
       session,
@@ -422,6 +434,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
   };
   engine.onPicture = (picture) => app.sockets.show(picture);
   const opened = await session.open();
+  await host.midi.start();
   if (!opened.ok && options.isOpen !== false) throw new Error(opened.problem.detail);
   return {
     ...app,
@@ -434,6 +447,7 @@ export async function bench(options: BenchOptions = {}): Promise<Bench> {
     close: async () => {
       await app.http.close();
       await history.close();
+      await host.midi.close();
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
     },
   };

@@ -19,6 +19,7 @@ import { Compiler, type Compiled } from '../../../server/compile/compiler.ts';
 import { dispatch } from '../../../server/control/operations.ts';
 import type { PatchCompiler } from '../../../server/control/session.ts';
 import { snapshotOf } from '../../../server/control/snapshot.ts';
+import type { OpenPorts } from '../../../server/midi/ports.ts';
 import { stateOf } from '../../../server/control/state.ts';
 import { example, refusal, type Bench, type BenchOptions } from './fake.ts';
 
@@ -168,6 +169,14 @@ const RESUMED = {
   },
   input: { name: 'warm', optimiser: true },
 } as const;
+
+const mapped = (bench: Bench): Promise<unknown> =>
+  does(bench, 'midi.map', { id: 'hidden/gain', channel: 1, kind: 'cc', number: 7 });
+/** MIDI with a port that nobody moves. */
+const quiet: OpenPorts = (listener) => {
+  listener.opened(['knobs'], ['knobs']);
+  return { send: () => {}, close: () => Promise.resolve() };
+};
 
 /** Two sides are being compared, and B is heard. */
 const auditioned = (bench: Bench): Promise<unknown> =>
@@ -742,6 +751,40 @@ export const ROWS: Rows = {
     errors: { UNKNOWN_RECORDING },
   },
   'logs.tail': { input: { limit: 5 }, tells: [], errors: {} },
+  'midi.get': { arrange: mapped, input: {}, tells: [], errors: {} },
+  'midi.map': {
+    input: { id: 'hidden/gain', channel: 1, kind: 'cc14', number: 7, takeover: 'pickup' },
+    tells: ['midi.changed'],
+    errors: {
+      UNKNOWN_PARAM: { input: { id: 'hidden/gian', channel: 1, kind: 'bend' } },
+      NOT_KEPT: { options: () => nowhere },
+    },
+  },
+  'midi.unmap': {
+    arrange: mapped,
+    input: { id: 'hidden/gain' },
+    tells: ['midi.changed'],
+    errors: {
+      UNKNOWN_MAPPING: { input: { id: 'training/learning' } },
+      NOT_KEPT: { arrange: lost('midi', mapped) },
+    },
+  },
+  'midi.learn': {
+    options: () => ({ midi: quiet }),
+    input: { id: 'hidden/gain' },
+    tells: ['midi.changed'],
+    errors: {
+      MIDI_UNAVAILABLE: { options: () => ({}) },
+      UNKNOWN_PARAM: { input: { id: 'hidden/gian' } },
+    },
+  },
+  'midi.cancel': {
+    options: () => ({ midi: quiet }),
+    arrange: (bench) => does(bench, 'midi.learn', { id: 'hidden/gain' }),
+    input: {},
+    tells: ['midi.changed'],
+    errors: {},
+  },
 };
 
 /** The call of an operation that meets an error which it lists. */
