@@ -68,6 +68,8 @@ export class Midi {
   /** When the hand is off a control, ms. */
   readonly #held = new Map<string, number>();
   #map: ReadonlyMap<string, Mapping> = new Map();
+  /** Those whose controllers are told. */
+  #shown: readonly Mapping[] = [];
   #loading: Promise<void> | undefined;
   #ports: Ports | undefined;
   #inputs: readonly string[] = [];
@@ -121,7 +123,7 @@ export class Midi {
     if (!deleted.ok) return deleted;
     const map = new Map(this.#map);
     map.delete(id);
-    this.#map = map;
+    this.#adopt(map);
     this.#forget(id);
     return this.#tell(origin);
   }
@@ -178,9 +180,16 @@ export class Midi {
     if (!kept.ok) return kept;
     const others = [...this.#map].filter(([other]) => other !== id);
     const all = [...others, [id, mapping] as const];
-    this.#map = new Map(all.toSorted(([a], [b]) => a.localeCompare(b, 'en')));
+    this.#adopt(new Map(all.toSorted(([a], [b]) => a.localeCompare(b, 'en'))));
     this.#forget(id);
+    // The hand is on what was just learned.
+    if (learning !== undefined) this.#held.set(id, performance.now() + HOLD);
     return this.#tell(origin);
+  }
+
+  #adopt(map: ReadonlyMap<string, Mapping>): void {
+    this.#map = map;
+    this.#shown = firstOfEach(map.values());
   }
 
   /** Where the controller of a control is, and what it was told. */
@@ -191,7 +200,7 @@ export class Midi {
 
   #load(): Promise<void> {
     return (this.#loading ??= this.#options.files.list().then((files) => {
-      this.#map = new Map(files.map((file) => [file.name, mappingOf(file)]));
+      this.#adopt(new Map(files.map((file) => [file.name, mappingOf(file)])));
     }));
   }
 
@@ -346,7 +355,7 @@ export class Midi {
 
   #round(): void {
     const now = performance.now();
-    const all = firstOfEach(this.#map.values());
+    const all = this.#shown;
     let told = 0;
     let k = 0;
     for (; k < all.length && told < MAX_TOLD; k++) {

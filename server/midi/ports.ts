@@ -50,8 +50,9 @@ export interface Order {
 }
 
 const PACKAGE = '@julusian/midi';
-/** From a crash to the next process, ms. */
+/** From a crash to the next process, ms; after the next crash twice as long, and so on. */
 const PAUSE = 5000;
+const LONGEST_PAUSE = 300_000;
 /** Characters of what native code printed that are kept. */
 const PRINTED = 4096;
 /** How long the end may last, ms. */
@@ -68,6 +69,7 @@ export function openPorts(
   let child: ChildProcess | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
+  let pause = PAUSE;
   const start = (): void => {
     const own = fork(script, [JSON.stringify({ ...options, module })], {
       execArgv: [],
@@ -99,8 +101,11 @@ export function openPorts(
         return;
       }
       const how = signal ?? `code ${code}`;
-      listener.lost(`the process of the MIDI ports ended with ${how}; it is started again`);
-      timer = setTimeout(start, PAUSE).unref();
+      listener.lost(
+        `the process of the MIDI ports ended with ${how}; it is started again in ${pause / 1000} s`,
+      );
+      timer = setTimeout(start, pause).unref();
+      pause = Math.min(2 * pause, LONGEST_PAUSE);
     });
   };
   start();
