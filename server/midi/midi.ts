@@ -225,10 +225,8 @@ export class Midi {
   // --- ports ---------------------------------------------------------------------------------------
 
   #opened(inputs: readonly string[], outputs: readonly string[]): void {
-    const fresh = outputs.filter((output) => !this.#outputs.includes(output));
-    for (const output of fresh) {
-      for (const id of this.#map.keys()) this.#known.delete(keyOf(output, id));
-    }
+    // One that was away may be anywhere.
+    this.#known.clear();
     this.#reason = null;
     this.#inputs = inputs;
     this.#outputs = outputs;

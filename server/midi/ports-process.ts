@@ -27,7 +27,7 @@ interface Midi {
 }
 
 /** Between two looks for ports, ms. */
-const LOOK = 2000;
+const LOOK = 1000;
 
 const { inputs, outputs, module } = JSON.parse(process.argv[2] ?? '{}') as PortOptions & {
   readonly module: string;
@@ -40,23 +40,33 @@ const isUsual = (name: string): boolean => !/^(?:Midi Through|RtMidi )/u.test(na
 const fits = (name: string, wanted: readonly string[]): boolean =>
   wanted.length === 0 ? isUsual(name) : wanted.some((part) => name.includes(part));
 
+/** A port, and its name with numbers: one that was pulled out and came back has others. */
+interface Opened<P> {
+  readonly port: P;
+  readonly full: string;
+}
+
 /** Opens what is new and fits, closes what is gone. */
 function follow<P extends Port>(
   scout: P,
-  open: Map<string, P>,
+  open: Map<string, Opened<P>>,
   wants: (name: string) => boolean,
   make: (name: string) => P,
 ): boolean {
   let hasChanged = false;
-  const there = new Map<string, number>();
-  for (let k = scout.getPortCount() - 1; k >= 0; k--) there.set(plainName(scout.getPortName(k)), k);
-  for (const [name, port] of open) {
-    if (there.has(name) && wants(name)) continue;
+  const there = new Map<string, { readonly index: number; readonly full: string }>();
+  // Of several of one name the first.
+  for (let index = scout.getPortCount() - 1; index >= 0; index--) {
+    const full = scout.getPortName(index);
+    there.set(plainName(full), { index, full });
+  }
+  for (const [name, { port, full }] of open) {
+    if (there.get(name)?.full === full && wants(name)) continue;
     port.destroy();
     open.delete(name);
     hasChanged = true;
   }
-  for (const [name, index] of there) {
+  for (const [name, { index, full }] of there) {
     if (open.has(name) || !wants(name)) continue;
     const port = make(name);
     try {
@@ -66,7 +76,7 @@ function follow<P extends Port>(
       port.destroy();
       continue;
     }
-    open.set(name, port);
+    open.set(name, { port, full });
     hasChanged = true;
   }
   return hasChanged;
@@ -74,8 +84,8 @@ function follow<P extends Port>(
 
 function run({ Input, Output }: Midi): void {
   const scouts = { input: new Input(), output: new Output() };
-  const heard = new Map<string, InputPort>();
-  const told = new Map<string, OutputPort>();
+  const heard = new Map<string, Opened<InputPort>>();
+  const told = new Map<string, Opened<OutputPort>>();
   const makeInput = (name: string): InputPort => {
     const input = new Input();
     input.on('messageBuffer', (_, bytes) => tell({ kind: 'heard', port: name, bytes }));
@@ -96,7 +106,7 @@ function run({ Input, Output }: Midi): void {
   process.on('message', ({ port, messages }: Order) => {
     for (const message of messages) {
       try {
-        told.get(port)?.sendMessage(message);
+        told.get(port)?.port.sendMessage(message);
       } catch {
         // It has just been pulled out: the next look sees it.
       }
@@ -105,8 +115,8 @@ function run({ Input, Output }: Midi): void {
 }
 
 process.on('disconnect', () => process.exit());
-// Signals of the terminal are the parent's business.
-process.on('SIGINT', () => {});
+// Signals to the whole group are the parent's business.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 try {
   run((await import(module)) as Midi);
 } catch (error) {

@@ -39,7 +39,7 @@ function listen(module?: string, inputs: string[] = [], outputs: string[] = []):
   return { ...all, ports };
 }
 
-/** What is sent to an output comes back from the input of its name; 255 ends the process. */
+/** What is sent to an output comes back from the input of its name; 254 pulls a port out and in, 255 ends the process. */
 const LOOP = `
 const NAMES = ['Midi Through:Midi Through Port-0 14:0', 'nanoKONTROL2:CTRL 20:0', 'synth:in 24:0'];
 const inputs = new Map();
@@ -56,6 +56,7 @@ export class Input extends Port {
 }
 export class Output extends Port {
   sendMessage(bytes) {
+    if (bytes[0] === 254) NAMES[1] = 'nanoKONTROL2:CTRL 28:0';
     if (bytes[0] === 255) process.abort();
     inputs.get(this.at)?.heard(0, Buffer.from(bytes));
   }
@@ -85,6 +86,17 @@ test('all are heard where none is named, but for what only leads back', async ()
   await vi.waitUntil(() => it.opened.length > 0, 5000);
   expect(it.opened[0]?.toSorted()).toEqual(['nanoKONTROL2:CTRL', 'synth:in']);
   expect(it.opened[1]).toEqual(['synth:in']);
+});
+
+test('a port that was pulled out and comes back is opened anew', async () => {
+  const it = listen(loop(), ['nano']);
+  await vi.waitUntil(() => it.opened.length === 2, 5000);
+  it.ports.send('nanoKONTROL2:CTRL', [[254]]);
+  await vi.waitUntil(() => it.opened.length === 4, 5000);
+  expect(it.opened.slice(2)).toEqual([['nanoKONTROL2:CTRL'], ['nanoKONTROL2:CTRL']]);
+  it.ports.send('nanoKONTROL2:CTRL', [[0xb0, 1, 2]]);
+  await vi.waitUntil(() => it.heard.length > 1, 5000);
+  expect(it.heard.at(-1)).toEqual(['nanoKONTROL2:CTRL', [0xb0, 1, 2]]);
 });
 
 test('a process that crashes is told, and takes nobody with it', async () => {
