@@ -157,7 +157,7 @@ test('generated code is the interpreter to the bit, however the stream is cut', 
 }, 600_000);
 
 test('so it is where loops are divided because they are long', () => {
-  hold(largeIsInterpreter, 300, false, 800);
+  hold(largeIsInterpreter, 600, false, 800);
 }, 600_000);
 
 test('forward mode is reverse mode', () => {
