@@ -1,5 +1,6 @@
 /**
- * Three vitest projects, one after the other: `compiler` only computes and uses every processor;
+ * Three vitest projects, one after the other: `compiler` only computes and uses every processor, as
+ * do tests beside it that start no daemon;
  * `unit` leaves one to the daemons that its tests start; `device` holds the tests that need a
  * clocked audio device (`*.device.test.ts`) and runs one file at a time, so that nothing else
  * competes for the processor while audio has a deadline.
@@ -9,7 +10,14 @@ import { defineConfig } from 'vitest/config';
 
 const common = { pool: 'forks', environment: 'node', hookTimeout: 60_000 } as const;
 const DEVICE = 'test/**/*.device.test.ts';
-const COMPILER = ['test/dsp/**/*.test.ts', 'test/faust/**/*.test.ts', 'test/fuzz/**/*.test.ts'];
+const COMPILER = [
+  'test/dsp/**/*.test.ts',
+  'test/faust/**/*.test.ts',
+  'test/fuzz/**/*.test.ts',
+  'test/bench/*.test.ts',
+  'test/clients/cli/{lesson,patch,train}.test.ts',
+  'test/server/control/{conformance,doors}.test.ts',
+];
 
 export default defineConfig({
   test: {

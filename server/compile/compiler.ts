@@ -12,6 +12,7 @@ import type { Artifact } from '../../dsp/artifact.ts';
 import type { CompileOptions } from '../../dsp/compile.ts';
 import type { Diagnostic } from '../../dsp/diagnostic.ts';
 import type { Patch } from '../../dsp/patch/schema.ts';
+import { LONGEST_TRANSLATION } from '../engine/translate.ts';
 import type { FaustFolders } from '../faust/evaluator.ts';
 import type { ExportedFaust } from '../faust/export.ts';
 
@@ -48,6 +49,8 @@ export interface CompilerLimits {
   readonly time: number;
   readonly stackMb: number;
   readonly heapMb: number;
+  /** Seconds that the engine may be busy with the code; as it bears if not given. */
+  readonly translation?: number;
 }
 
 /** Compilations that may wait; more are refused, so that a flood cannot eat the host. */
@@ -55,6 +58,12 @@ const MAX_WAITING = 16;
 
 /** An export evaluates a program so often: named, and as it is given out. */
 const EVALUATIONS = 2;
+
+/** What the thread is given. */
+export interface CompileThread {
+  readonly faust: FaustFolders;
+  readonly translation: number;
+}
 
 const LIMITS: CompilerLimits = { time: 10_000, stackMb: 8, heapMb: 512 };
 
@@ -134,7 +143,10 @@ export class Compiler {
 
   #spawn(): Worker {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: this.#faust,
+      workerData: {
+        faust: this.#faust,
+        translation: this.#limits.translation ?? LONGEST_TRANSLATION,
+      } satisfies CompileThread,
       resourceLimits: {
         stackSizeMb: this.#limits.stackMb,
         maxOldGenerationSizeMb: this.#limits.heapMb,

@@ -11,11 +11,12 @@ import { hasFusedMultiply } from '../../dsp/wasm/features.ts';
 import { compile } from '../../dsp/compile.ts';
 import { diagnostic, type Diagnostic } from '../../dsp/diagnostic.ts';
 import { withoutProgram } from '../../dsp/patch/faust.ts';
-import { LONGEST_TRANSLATION, translate } from '../engine/translate.ts';
-import { Evaluator, type FaustFolders } from '../faust/evaluator.ts';
-import type { CompileAnswer, CompileRequest } from './compiler.ts';
+import { translate } from '../engine/translate.ts';
+import { Evaluator } from '../faust/evaluator.ts';
+import type { CompileAnswer, CompileRequest, CompileThread } from './compiler.ts';
 
-const evaluator = new Evaluator(workerData as FaustFolders);
+const { faust, translation } = workerData as CompileThread;
+const evaluator = new Evaluator(faust);
 
 parentPort?.on('message', (request: CompileRequest) => {
   void answer(request).then((given) => parentPort?.postMessage(given));
@@ -49,7 +50,7 @@ function tooSlow(wasm: Uint8Array): Diagnostic | null {
   const begin = performance.now();
   translate(wasm);
   const seconds = (performance.now() - begin) / 1000;
-  if (seconds < LONGEST_TRANSLATION) return null;
-  const took = `expected less than ${LONGEST_TRANSLATION} s, got ${seconds.toFixed(1)} s`;
+  if (seconds < translation) return null;
+  const took = `expected less than ${translation} s, got ${seconds.toFixed(1)} s`;
   return diagnostic('PATCH_TOO_LARGE', 'nodes', `it takes too long to translate: ${took}`);
 }
