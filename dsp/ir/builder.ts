@@ -204,8 +204,8 @@ export class Builder {
   /** The value of a constant that is the same in all lanes, or undefined. */
   constant(id: NodeId): number | undefined {
     const { op, attrs } = nodeOf(this, id);
-    const isConstant = op === 'const' || op === 'constInt';
-    return isConstant && attrs.every((a) => Object.is(a, attrs[0])) ? attrs[0] : undefined;
+    if (op !== 'const' && op !== 'constInt') return undefined;
+    return attrs.every((a) => Object.is(a, attrs[0])) ? attrs[0] : undefined;
   }
 
   /** A number as a vector of equal lanes; a vector of as many lanes is itself. */

@@ -74,13 +74,16 @@ function simplify(b: Builder, node: Node, args: readonly NodeId[]): NodeId {
 }
 
 /** A number meets a vector in every lane anyway. */
-const unsplat = (b: Builder, args: readonly NodeId[]): readonly NodeId[] =>
-  args.map((a) => {
+function unsplat(b: Builder, args: readonly NodeId[]): readonly NodeId[] {
+  // Numbers alone are the rule.
+  if (args.every((a) => b.nodes[a]!.shape === 1)) return args;
+  return args.map((a) => {
     const { op, args: of, shape } = b.nodes[a]!;
     if (op === 'splat') return of[0]!;
     const value = shape > 1 && op === 'const' ? b.constant(a) : undefined;
     return value === undefined ? a : b.real(value);
   });
+}
 
 /** A line that is always read at the same place is a delay; so is its adjoint, in reversed time. */
 function still(b: Builder, { op, attrs }: Node, args: readonly NodeId[]): NodeId {
@@ -93,8 +96,8 @@ function still(b: Builder, { op, attrs }: Node, args: readonly NodeId[]): NodeId
 /** The result may have one lane where all lanes are equal. */
 function simpler(b: Builder, op: ValueOp, node: Node, args: readonly NodeId[]): NodeId {
   const same = (): NodeId => b.node(op, args, node.attrs);
-  const constants = args.map((a) => b.nodes[a]!).filter((n) => n.op === 'const');
-  if (constants.length === args.length && node.type === 'real') {
+  if (node.type === 'real' && args.every((a) => b.nodes[a]!.op === 'const')) {
+    const constants = args.map((a) => b.nodes[a]!);
     const lane = (k: number, i: number): number => {
       const { attrs } = constants[i] ?? { attrs: [0] };
       return attrs[attrs.length === 1 ? 0 : k]!;
@@ -105,13 +108,14 @@ function simpler(b: Builder, op: ValueOp, node: Node, args: readonly NodeId[]): 
     return b.node('const', [], lanes);
   }
 
-  const values = args.map((a) => b.constant(a));
   const [x, y, z] = args as [NodeId, NodeId, NodeId];
-  if (values.every((v) => v !== undefined) && args.every((a) => b.shape(a) === 1)) {
+  if (args.every((a) => b.shape(a) === 1 && b.constant(a) !== undefined)) {
+    const values = args.map((a) => b.constant(a)!);
     const value = evaluate(op, b.type(args.at(-1)!), values[0]!, values[1] ?? 0, values[2] ?? 0);
     return node.type === 'int' ? b.int(value) : b.real(value);
   }
-  const [u, v] = values;
+  const u = x === undefined ? undefined : b.constant(x);
+  const v = y === undefined ? undefined : b.constant(y);
   switch (op) {
     case 'add':
       if (v === 0) return x;
