@@ -29,7 +29,7 @@ import { SIZES, isOneSeed, precisionsOf, roundingOf, seedsOf } from '../support/
 const BLOCK = 64;
 const FRAMES = 320;
 
-const seeds = seedsOf('FUZZ_RUNS', 150);
+const seeds = seedsOf('FUZZ_RUNS', 100);
 
 /** Runs a program over noise, cut into the given block lengths; [output][frame]. */
 function play(

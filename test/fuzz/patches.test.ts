@@ -22,7 +22,7 @@ import { randomPatch } from '../support/random-patch.ts';
 import type { RandomPatch } from '../support/random-patch.ts';
 import { isOneSeed, roundingOf, seedsOf } from '../support/seeds.ts';
 
-const seeds = seedsOf('FUZZ_RUNS', 150);
+const seeds = seedsOf('FUZZ_RUNS', 60);
 const KINDS = [true, false].flatMap((smooth) =>
   ([null, 'forward', 'reverse'] as const).map((mode) => ({ smooth, mode })),
 );
