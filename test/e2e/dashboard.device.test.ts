@@ -137,6 +137,18 @@ describeWith(['chromium'], 'the dashboard', () => {
     await page.getByRole('heading', { name: /^Learning/u }).waitFor();
   });
 
+  it('what was learned is taken back by one button', async () => {
+    await play('gain-dc');
+    const page = await open('learn');
+    await expect.poll(() => valueOf('gain')).toBeCloseTo(0.6, 2);
+    await page.getByRole('button', { name: 'Roll back' }).click();
+    await page.getByRole('heading', { name: /^Not learning/u }).waitFor();
+    await expect.poll(() => Promise.all(['gain', 'dc'].map(valueOf))).toEqual([1, 0]);
+    await expect.poll(() => shown(page, 'gain')).toBe(1);
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByRole('heading', { name: /^Learning/u }).waitFor();
+  });
+
   it('a fader is dragged, turned by the wheel, typed into, and goes back to its default', async () => {
     await play('gain');
     const page = await open('mixer');

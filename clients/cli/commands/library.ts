@@ -6,7 +6,6 @@
  */
 
 import { writeFileSync } from 'node:fs';
-import type { Command } from 'commander';
 import { sourceOf } from '../../../dsp/patch/faust.ts';
 import type { Input } from '../../sdk/client.ts';
 import { answer, finding, refuse } from '../answer.ts';
@@ -16,6 +15,8 @@ import type { Deliver, HostOptions, Register } from '../command.ts';
 import { locateIn, readDocument } from '../patch-source.ts';
 import { withClient } from '../session.ts';
 import { paint, table } from '../style.ts';
+import { addMoving } from './shelf.ts';
+import type { Sub } from './shelf.ts';
 
 interface Putting extends HostOptions {
   readonly doc?: string;
@@ -26,8 +27,6 @@ interface Getting extends HostOptions {
   readonly output?: string;
 }
 
-type Sub = (words: string, doc: string) => Command;
-
 export const library: Register = (program, deliver) => {
   const group = program
     .command('library')
@@ -36,7 +35,7 @@ export const library: Register = (program, deliver) => {
   addList(sub, deliver);
   addPut(sub, deliver);
   addGet(sub, deliver);
-  addMoving(sub, deliver);
+  addMoving(sub, deliver, 'library');
 };
 
 function addList(sub: Sub, deliver: Deliver): void {
@@ -126,30 +125,6 @@ function addGet(sub: Sub, deliver: Deliver): void {
             return refuse([finding('CLI_NOT_WRITTEN', output, message)]);
           }
           return answer({ ...entry, file: output }, `wrote ${output}`);
-        }),
-      ),
-    );
-}
-
-function addMoving(sub: Sub, deliver: Deliver): void {
-  sub('rename', 'give one another name')
-    .argument('<name>')
-    .argument('<to>')
-    .action((name: string, to: string, options: HostOptions) =>
-      deliver(() =>
-        withClient(options, async (client) => {
-          const renamed = await client.library.rename({ name, to });
-          return answer(renamed, `"${name}" is "${renamed.name}" now`);
-        }),
-      ),
-    );
-  sub('delete', 'delete one for good')
-    .argument('<name>')
-    .action((name: string, options: HostOptions) =>
-      deliver(() =>
-        withClient(options, async (client) => {
-          const deleted = await client.library.delete({ name });
-          return answer(deleted, `deleted "${name}"`);
         }),
       ),
     );

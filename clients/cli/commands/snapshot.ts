@@ -1,7 +1,6 @@
 /** `snapshot list|save|load|rename|delete|export|import`: what a running host keeps under names. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Command } from 'commander';
 import type { SnapshotFit, SnapshotHeading } from '../../../server/api/snapshots.ts';
 import type { Input } from '../../sdk/client.ts';
 import { answer, finding, refuse } from '../answer.ts';
@@ -10,6 +9,8 @@ import { withHost } from '../command.ts';
 import type { Deliver, HostOptions, Register } from '../command.ts';
 import { withClient } from '../session.ts';
 import { count, paint, runs, table } from '../style.ts';
+import { addMoving } from './shelf.ts';
+import type { Sub } from './shelf.ts';
 
 interface Saving extends HostOptions {
   readonly doc?: string;
@@ -36,15 +37,13 @@ export const snapshot: Register = (program, deliver) => {
   const group = program
     .command('snapshot')
     .description('keep the values of a running host under a name, and take them back');
-  const sub = (words: string, doc: string): Command =>
-    withHost(group.command(words).description(doc));
+  const sub: Sub = (words, doc) => withHost(group.command(words).description(doc));
   addList(sub, deliver);
   addSaving(sub, deliver);
   addLoading(sub, deliver);
-  addMoving(sub, deliver);
+  addMoving(sub, deliver, 'snapshots');
+  addCarrying(sub, deliver);
 };
-
-type Sub = (words: string, doc: string) => Command;
 
 function addList(sub: Sub, deliver: Deliver): void {
   sub('list', 'what is kept, and of which patch').action((options: HostOptions) =>
@@ -110,28 +109,7 @@ function addLoading(sub: Sub, deliver: Deliver): void {
     );
 }
 
-function addMoving(sub: Sub, deliver: Deliver): void {
-  sub('rename', 'give one another name')
-    .argument('<name>')
-    .argument('<to>')
-    .action((name: string, to: string, options: HostOptions) =>
-      deliver(() =>
-        withClient(options, async (client) => {
-          const renamed = await client.snapshots.rename({ name, to });
-          return answer(renamed, `"${name}" is "${renamed.name}" now`);
-        }),
-      ),
-    );
-  sub('delete', 'delete one for good')
-    .argument('<name>')
-    .action((name: string, options: HostOptions) =>
-      deliver(() =>
-        withClient(options, async (client) => {
-          const deleted = await client.snapshots.delete({ name });
-          return answer(deleted, `deleted "${name}"`);
-        }),
-      ),
-    );
+function addCarrying(sub: Sub, deliver: Deliver): void {
   sub('export', 'print or write one as a document')
     .argument('<name>')
     .option('--output <file>', 'where to (default: printed)')
